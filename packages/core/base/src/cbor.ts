@@ -1,0 +1,56 @@
+import { decode, encode, rfc8949EncodeOptions } from "cborg"
+import { equalBytes } from "./bytes.ts"
+import { ok, refuse, type Result } from "./result.ts"
+
+/** What canonical CBOR carries: integers in the safe range, booleans, null, text, bytes, arrays, maps with text keys. No floats, tags or undefined. */
+export type CborValue = number | boolean | null | string | Uint8Array | readonly CborValue[] | { readonly [key: string]: CborValue }
+
+/**
+ * Deterministic CBOR (RFC 8949 §4.2.1) of a value: the only form that is signed, hashed, stored or sent.
+ * @throws TypeError on a float, an unsafe integer or a value outside {@link CborValue}.
+ */
+export function encodeCanonical(value: CborValue): Uint8Array {
+  assertEncodable(value, 0)
+  return encode(value, rfc8949EncodeOptions)
+}
+
+/** Nesting that the decoder accepts; the deepest structure of ours has 6 levels. */
+const MAX_DEPTH = 16
+
+/**
+ * Decodes one canonical CBOR item that fills `bytes` exactly; anything else (trailing bytes, other key order, indefinite
+ * lengths, floats, tags, depth over 16) is refused, because `encode(decode(b))` must equal `b`.
+ * @param maxBytes size limit, checked before anything is parsed.
+ */
+export function decodeCanonical(bytes: Uint8Array, maxBytes: number): Result<CborValue, "CBOR_TOO_LARGE" | "CBOR_INVALID"> {
+  if (bytes.length > maxBytes) return refuse("CBOR_TOO_LARGE", `message has ${bytes.length} bytes; at most ${maxBytes} are accepted`)
+  try {
+    const value: CborValue = decode(bytes, {
+      strict: true,
+      allowIndefinite: false,
+      allowUndefined: false,
+      allowInfinity: false,
+      allowNaN: false,
+      allowBigInt: false,
+      rejectDuplicateMapKeys: true,
+    })
+    // cborg accepts unsorted map keys and non-minimal floats even in strict mode: encode again and compare.
+    if (!equalBytes(encodeCanonical(value), bytes)) return refuse("CBOR_INVALID", "message is not in canonical form")
+    return ok(value)
+  } catch {
+    // cborg throws plain Errors for every malformed input; what it says may quote the input, so it is not passed on.
+    return refuse("CBOR_INVALID", "message is not well-formed canonical CBOR")
+  }
+}
+
+function assertEncodable(value: CborValue, depth: number): void {
+  if (depth > MAX_DEPTH) throw new TypeError(`CBOR nesting over ${MAX_DEPTH} levels`)
+  if (value === null || typeof value === "boolean" || typeof value === "string" || value instanceof Uint8Array) return
+  if (typeof value === "number") {
+    if (!Number.isSafeInteger(value) || Object.is(value, -0)) throw new TypeError("CBOR numbers must be safe integers")
+    return
+  }
+  if (typeof value !== "object") throw new TypeError(`CBOR cannot carry a ${typeof value}`)
+  const children: readonly CborValue[] = Array.isArray(value) ? value : Object.values(value)
+  for (const child of children) assertEncodable(child, depth + 1)
+}

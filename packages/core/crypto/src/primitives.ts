@@ -1,0 +1,49 @@
+import type { Result, Secret } from "@keygrove/base"
+import type { Curve } from "./curve.ts"
+
+/** Cipher suites of files and records, by their name in headers and on the command line. Old ones stay readable for ever. */
+export type SuiteName = "aes-256-gcm" | "aes-256-gcm-siv" | "xsalsa20-poly1305" | "xchacha20-poly1305"
+
+/** One authenticated cipher. Keys are 32 bytes, tags 16; callers of layers above never choose nonces. */
+export interface Aead {
+  readonly suite: SuiteName
+  /** 12 for the AES suites, 24 for the Salsa and ChaCha ones. */
+  readonly nonceBytes: number
+  /** Whether additional data is supported; `xsalsa20-poly1305` (secretbox) has none, so the chunked stream binds its header by key derivation. */
+  readonly hasAssociatedData: boolean
+  /** Encrypts into ciphertext ‖ tag. */
+  seal(key: Secret, nonce: Uint8Array, plaintext: Uint8Array, associatedData?: Uint8Array): Uint8Array
+  /** Checks and decrypts ciphertext ‖ tag; nothing of the plaintext is given out before the tag held. */
+  open(key: Secret, nonce: Uint8Array, ciphertext: Uint8Array, associatedData?: Uint8Array): Result<Uint8Array, "AEAD_FAILED">
+}
+
+/** Ed25519 (RFC 8032), strict: verification refuses non-canonical s and small-order keys. */
+export interface Ed25519 {
+  /** 32-byte public key of a 32-byte seed. */
+  publicKey(seed: Secret): Uint8Array
+  /** 64-byte signature. */
+  sign(seed: Secret, message: Uint8Array): Uint8Array
+  /** Whether the signature holds. False, never an exception, for malformed keys and signatures. */
+  verify(publicKey: Uint8Array, message: Uint8Array, signature: Uint8Array): boolean
+}
+
+/** X25519 (RFC 7748), used for HPKE only. */
+export interface X25519 {
+  /** 32-byte public key of a 32-byte secret. */
+  publicKey(secret: Secret): Uint8Array
+  /** Shared secret, 32 bytes; refuses an all-zero result. */
+  sharedSecret(secret: Secret, publicKey: Uint8Array): Result<Secret, "X25519_SMALL_ORDER">
+}
+
+/** Every primitive of one platform: `nativePrimitives` (nodes) or `portablePrimitives` (browsers, platforms without prebuilt bindings). */
+export interface Primitives {
+  readonly implementation: "native" | "portable"
+  readonly curve: Curve
+  readonly ed25519: Ed25519
+  readonly x25519: X25519
+  aead(suite: SuiteName): Aead
+  /** SHA-256 of public bytes. */
+  sha256(...parts: readonly Uint8Array[]): Uint8Array
+  /** HKDF-SHA-256 (RFC 5869) of a secret, without salt, into a new secret of `length` bytes. */
+  hkdf(secret: Secret, info: Uint8Array, length: number): Secret
+}

@@ -1,0 +1,1 @@
+export type { ClusterId, Epoch, EpochKeys, Generation, NodePath, Timestamp } from "./names.ts"

@@ -1,0 +1,112 @@
+import type { Refusal, Result } from "@keygrove/base"
+import type { ClusterId, Epoch, EpochKeys, Generation, NodePath } from "@keygrove/hierarchy"
+import type { CallOptions } from "./call-options.ts"
+
+/** What a node may tell anyone about itself. */
+export interface NodeIdentity {
+  readonly cluster: ClusterId
+  readonly path: NodePath
+  readonly generation: Generation
+  /** Ed25519, 32 bytes, certified by the parent; signs rekey statements only. */
+  readonly anchorKey: Uint8Array
+  readonly keys: EpochKeys
+}
+
+/**
+ * What the node's Ed25519 signing key may sign. The keystore checks the domain of every message itself:
+ * `handshake` only libp2p's Noise and peer-record payloads, `statement` only ledger entries, `message` only reader requests, receipts and other peer messages.
+ */
+export type SigningPurpose = "handshake" | "statement" | "message"
+
+/** A label key pair is named by the label and the epoch of its owner. */
+export interface LabelKeyName {
+  /** 1–128 bytes of UTF-8, see `decodeLabel` of core/reencryption. */
+  readonly label: string
+  readonly epoch: Epoch
+}
+
+/** Where one fragment goes. */
+export interface FragmentRecipient {
+  readonly signingKey: Uint8Array
+  readonly sealingKey: Uint8Array
+}
+
+export interface FragmentOrder extends LabelKeyName {
+  /** 32 bytes. */
+  readonly policyId: Uint8Array
+  /** The reader's secp256k1 key, 33 bytes. */
+  readonly readerKey: Uint8Array
+  readonly threshold: number
+  /** One distinct fragment each; their number is the number of shares. */
+  readonly recipients: readonly FragmentRecipient[]
+}
+
+/** A fragment on its way: sealed to the proxy and signed by the owner (core/crypto sealed message), and the SHA-256 of the fragment it holds. */
+export interface SealedFragment {
+  readonly sealed: Uint8Array
+  readonly digest: Uint8Array
+}
+
+export interface FragmentAcceptance {
+  readonly policyId: Uint8Array
+  readonly sealed: Uint8Array
+  /** The owner's signing, delegation and label keys, and the reader's key, as the policy names them. */
+  readonly ownerSigningKey: Uint8Array
+  readonly delegationKey: Uint8Array
+  readonly labelKey: Uint8Array
+  readonly readerKey: Uint8Array
+}
+
+export interface ReencryptionOrder {
+  readonly policyId: Uint8Array
+  /** The fragment as {@link Keystore.acceptFragment} returned it. */
+  readonly stored: Uint8Array
+  /** Umbral capsule, 105 bytes. */
+  readonly capsule: Uint8Array
+}
+
+export interface ReencryptedOpening {
+  readonly capsule: Uint8Array
+  /** At least the threshold, each 381 bytes; verified again inside. */
+  readonly capsuleFragments: readonly Uint8Array[]
+  readonly labelKey: Uint8Array
+  readonly delegationKey: Uint8Array
+  /** SHA-256 of the file header; binds the file key to it. 32 bytes. */
+  readonly headerDigest: Uint8Array
+}
+
+export type KeystoreRefusal =
+  | "KEYSTORE_LOCKED"
+  | "KEYSTORE_GONE"
+  | "KEYSTORE_BUSY"
+  | "KEYSTORE_REQUEST_INVALID"
+  | "SEALED_MESSAGE_INVALID"
+  | "CAPSULE_INVALID"
+  | "FRAGMENT_INVALID"
+  | "FRAGMENTS_INSUFFICIENT"
+
+/**
+ * The one place of a node that is responsible for secrets; in production a process of its own. No call returns a
+ * long-term secret. A file key (32 bytes, good for one file) is the only key material that leaves.
+ */
+export interface Keystore extends AsyncDisposable {
+  /** Whether secrets are at hand; the identity is public and readable while locked. */
+  state(): "unlocked" | "locked" | "gone"
+  identity(): NodeIdentity
+  /** Signs with the node's Ed25519 signing key; 64 bytes. */
+  sign(purpose: SigningPurpose, message: Uint8Array, options: CallOptions): Promise<Result<Uint8Array, KeystoreRefusal>>
+  /** The label's secp256k1 public key, 33 bytes. */
+  labelPublicKey(name: LabelKeyName, options: CallOptions): Promise<Result<Uint8Array, KeystoreRefusal>>
+  /** Opens the owner's own capsule; returns the 32-byte file key, which the caller wipes. */
+  openOriginal(order: LabelKeyName & { readonly capsule: Uint8Array; readonly headerDigest: Uint8Array }, options: CallOptions): Promise<Result<Uint8Array, KeystoreRefusal>>
+  /** Generates the fragments of a policy, each sealed to its proxy. */
+  generateFragments(order: FragmentOrder, options: CallOptions): Promise<Result<readonly SealedFragment[], KeystoreRefusal>>
+  /** Opens and checks a fragment sent to this proxy and seals it again under the node's storage key, bound to the policy. */
+  acceptFragment(acceptance: FragmentAcceptance, options: CallOptions): Promise<Result<{ readonly stored: Uint8Array; readonly digest: Uint8Array }, KeystoreRefusal>>
+  /** Re-encrypts a capsule with a stored fragment; returns the capsule fragment, 381 bytes. */
+  reencrypt(order: ReencryptionOrder, options: CallOptions): Promise<Result<Uint8Array, KeystoreRefusal>>
+  /** Combines capsule fragments as the reader; returns the 32-byte file key, which the caller wipes. Names the liar in `data.index` when a fragment is bad. */
+  openReencrypted(opening: ReencryptedOpening, options: CallOptions): Promise<Result<Uint8Array, KeystoreRefusal>>
+  /** Wipes every secret and ends the keystore process. */
+  lock(options: CallOptions): Promise<Result<true, Refusal["code"]>>
+}
