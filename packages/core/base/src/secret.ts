@@ -1,5 +1,8 @@
 import { secretMemory } from "./secret-memory.ts"
 
+/** The method name by which Node's `util.inspect` asks an object how to print itself. */
+const inspectCustom: unique symbol = Symbol.for("nodejs.util.inspect.custom")
+
 /**
  * Owns the bytes of a secret in locked memory and wipes them on disposal. Prints as `[secret]`, never serialises,
  * and shows its bytes only inside a synchronous {@link Secret.expose}, so that none lives across an `await`.
@@ -83,7 +86,7 @@ export class Secret implements Disposable {
     return "[secret]"
   }
 
-  [Symbol.for("nodejs.util.inspect.custom")](): string {
+  [inspectCustom](): string {
     return "[secret]"
   }
 }

@@ -73,6 +73,15 @@ export interface ReencryptedOpening {
   readonly delegationKey: Uint8Array
   /** SHA-256 of the file header; binds the file key to it. 32 bytes. */
   readonly headerDigest: Uint8Array
+  /** X25519 key of the caller, 32 bytes: the file key leaves the keystore only sealed to it. */
+  readonly recipientKey: Uint8Array
+}
+
+export interface OriginalOpening extends LabelKeyName {
+  /** Umbral capsule, 105 bytes. */
+  readonly capsule: Uint8Array
+  readonly headerDigest: Uint8Array
+  readonly recipientKey: Uint8Array
 }
 
 export type KeystoreRefusal =
@@ -87,7 +96,7 @@ export type KeystoreRefusal =
 
 /**
  * The one place of a node that is responsible for secrets; in production a process of its own. No call returns a
- * long-term secret. A file key (32 bytes, good for one file) is the only key material that leaves.
+ * long-term secret. A file key (32 bytes, good for one file) is the only key material that leaves, sealed to whoever asked, so that the daemon in between sees no secret.
  */
 export interface Keystore extends AsyncDisposable {
   /** Whether secrets are at hand; the identity is public and readable while locked. */
@@ -97,15 +106,15 @@ export interface Keystore extends AsyncDisposable {
   sign(purpose: SigningPurpose, message: Uint8Array, options: CallOptions): Promise<Result<Uint8Array, KeystoreRefusal>>
   /** The label's secp256k1 public key, 33 bytes. */
   labelPublicKey(name: LabelKeyName, options: CallOptions): Promise<Result<Uint8Array, KeystoreRefusal>>
-  /** Opens the owner's own capsule; returns the 32-byte file key, which the caller wipes. */
-  openOriginal(order: LabelKeyName & { readonly capsule: Uint8Array; readonly headerDigest: Uint8Array }, options: CallOptions): Promise<Result<Uint8Array, KeystoreRefusal>>
+  /** Opens the owner's own capsule; returns the file key sealed to `recipientKey` (HPKE base, info "keygrove/v1/file-key-release"; 32 + 48 bytes). */
+  openOriginal(opening: OriginalOpening, options: CallOptions): Promise<Result<Uint8Array, KeystoreRefusal>>
   /** Generates the fragments of a policy, each sealed to its proxy. */
   generateFragments(order: FragmentOrder, options: CallOptions): Promise<Result<readonly SealedFragment[], KeystoreRefusal>>
   /** Opens and checks a fragment sent to this proxy and seals it again under the node's storage key, bound to the policy. */
   acceptFragment(acceptance: FragmentAcceptance, options: CallOptions): Promise<Result<{ readonly stored: Uint8Array; readonly digest: Uint8Array }, KeystoreRefusal>>
   /** Re-encrypts a capsule with a stored fragment; returns the capsule fragment, 381 bytes. */
   reencrypt(order: ReencryptionOrder, options: CallOptions): Promise<Result<Uint8Array, KeystoreRefusal>>
-  /** Combines capsule fragments as the reader; returns the 32-byte file key, which the caller wipes. Names the liar in `data.index` when a fragment is bad. */
+  /** Combines capsule fragments as the reader; returns the file key sealed to `recipientKey` as {@link Keystore.openOriginal} does. Names the liar in `data.index` when a fragment is bad. */
   openReencrypted(opening: ReencryptedOpening, options: CallOptions): Promise<Result<Uint8Array, KeystoreRefusal>>
   /** Wipes every secret and ends the keystore process. */
   lock(options: CallOptions): Promise<Result<true, Refusal["code"]>>

@@ -1,0 +1,21 @@
+export type { CallOptions } from "./ports/call-options.ts"
+export type { Clock } from "./ports/clock.ts"
+export type {
+  FragmentAcceptance,
+  FragmentOrder,
+  FragmentRecipient,
+  Keystore,
+  KeystoreRefusal,
+  LabelKeyName,
+  NodeIdentity,
+  OriginalOpening,
+  ReencryptedOpening,
+  ReencryptionOrder,
+  SealedFragment,
+  SigningPurpose,
+} from "./ports/keystore.ts"
+export type { AppendRefusal, LedgerEngine, LedgerSlice } from "./ports/ledger-engine.ts"
+export type { Placement, ProxyCandidate } from "./ports/placement.ts"
+export type { Sealing, SealingContext } from "./ports/sealing.ts"
+export type { Storage, StorageChange, StorageCollection, StorageRecord, StorageRefusal } from "./ports/storage.ts"
+export type { InboundRequest, PeerAddress, ProtocolName, RequestRefusal, Transport } from "./ports/transport.ts"
