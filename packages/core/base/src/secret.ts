@@ -1,8 +1,5 @@
 import { secretMemory } from "./secret-memory.ts"
 
-/** The method name by which Node's `util.inspect` asks an object how to print itself. */
-const inspectCustom: unique symbol = Symbol.for("nodejs.util.inspect.custom")
-
 /**
  * Owns the bytes of a secret in locked memory and wipes them on disposal. Prints as `[secret]`, never serialises,
  * and shows its bytes only inside a synchronous {@link Secret.expose}, so that none lives across an `await`.
@@ -85,11 +82,10 @@ export class Secret implements Disposable {
   toJSON(): string {
     return "[secret]"
   }
-
-  [inspectCustom](): string {
-    return "[secret]"
-  }
 }
+
+// Node's `util.inspect` asks by this symbol; defined here because isolated declarations cannot name a computed member.
+Object.defineProperty(Secret.prototype, Symbol.for("nodejs.util.inspect.custom"), { value: () => "[secret]" })
 
 /** Compares equal-length byte strings without an early exit; unequal lengths are unequal. */
 export function equalConstantTime(a: Uint8Array, b: Uint8Array): boolean {
