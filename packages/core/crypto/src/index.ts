@@ -1,2 +1,17 @@
 export { ECDSA_SIGNATURE_BYTES, POINT_BYTES, SCALAR_BYTES, type Curve, type Point, type Scalar } from "./curve.ts"
+export { createAead, type Cipher, type CipherCall } from "./aead.ts"
+export { deriveKey, deriveScalar, encodeInfo, type KeyInfo } from "./derive.ts"
+export { isStrictEd25519Input } from "./ed25519-strict.ts"
+export { cryptoErrors, type CryptoErrorCode } from "./errors.ts"
+export { portableAesGcm, portableAesGcmSiv, portableXChaCha, portableXSalsa } from "./portable-aead.ts"
 export type { Aead, Ed25519, Primitives, SuiteName, X25519 } from "./primitives.ts"
+export {
+  decodeSealedMessage,
+  encodeSealedMessage,
+  MAX_SEALED_MESSAGE_BYTES,
+  sealedMessageInfo,
+  sealedMessageSigningInput,
+  type SealedMessageContext,
+} from "./sealed-message.ts"
+export { STREAM_CHUNK_BYTES, STREAM_SEALED_CHUNK_BYTES, StreamOpener, StreamSealer, type StreamRefusal } from "./stream.ts"
+export { AEAD_KEY_BYTES, AEAD_TAG_BYTES, decodeSuite, DEFAULT_SUITE, SUITE_NAMES } from "./suites.ts"

@@ -1,0 +1,2 @@
+export { nativePrimitives } from "./primitives.ts"
+export { lockedSecretMemory, type LockedSecretMemoryOptions, type SecretMemoryWarning } from "./secret-memory.ts"

@@ -1,0 +1,2 @@
+export { hpkeErrors } from "./errors.ts"
+export { hpkeSealing } from "./hpke-sealing.ts"

@@ -1,0 +1,17 @@
+export {
+  decodeFileHeader,
+  decodeFilePrefix,
+  encodeFileHeader,
+  FILE_PREFIX_BYTES,
+  MAX_FILE_HEADER_BYTES,
+  type FileHeader,
+  type FileHeaderRefusal,
+  type FilePrefixRefusal,
+} from "./file/file-header.ts"
+export { fileErrors, type FileErrorCode } from "./file/errors.ts"
+export { deriveFileKey } from "./file/file-key.ts"
+export { decodeLabel, MAX_LABEL_BYTES, type Label } from "./file/label.ts"
+export { MAX_ADDRESS_CHARACTERS, MAX_PROXY_ADDRESSES, MAX_PROXY_CAPACITY, MAX_SEALED_LABEL_BYTES, MAX_SHARES } from "./statements/limits.ts"
+export { decodePolicyGrant, encodePolicyGrant, type PolicyGrant, type PolicyProxy } from "./statements/policy-granted.ts"
+export { decodePolicyRevocation, encodePolicyRevocation, type PolicyRevocation } from "./statements/policy-revoked.ts"
+export { decodeProxyTerms, encodeProxyTerms, type ProxyTerms } from "./statements/proxy-terms.ts"
