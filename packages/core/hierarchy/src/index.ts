@@ -1,1 +1,46 @@
-export type { ClusterId, Epoch, EpochKeys, Generation, NodePath, Timestamp } from "./names.ts"
+export {
+  clusterIdOf,
+  deriveAnchor,
+  deriveChild,
+  deriveEpoch,
+  deriveRoot,
+  epochKeys,
+  labelSecret,
+  type Anchor,
+  type EpochSecrets,
+} from "./derivation.ts"
+export { compressedPointShape, type EpochKeys } from "./epoch-keys.ts"
+export { hierarchyErrors } from "./errors.ts"
+export { decodeIdentity, encodeIdentity, type Identity } from "./identity.ts"
+export {
+  clusterBytes,
+  decodeClusterBytes,
+  decodeClusterId,
+  decodeEpoch,
+  decodeGeneration,
+  decodeNodeName,
+  decodeNodePath,
+  decodeTimestamp,
+  MAX_COUNTER,
+  MAX_PATH_DEPTH,
+  type ClusterId,
+  type Epoch,
+  type Generation,
+  type NameRefusal,
+  type NodeName,
+  type NodePath,
+  type Timestamp,
+} from "./names.ts"
+export { childPath, isBelow, isSameNode, parentPath, pathNames, ROOT_PATH, type NodeReference } from "./paths.ts"
+export { decodeClusterStatement, encodeClusterStatement, type ClusterStatement } from "./statements/cluster.ts"
+export { decodeNodeCertificate, encodeNodeCertificate, type NodeCertificate } from "./statements/node.ts"
+export {
+  decodeRekeyStatement,
+  encodeRekeyStatement,
+  holdsSigningKey,
+  makeRekey,
+  noPreviousRekey,
+  rekeyDigest,
+  type RekeyStatement,
+  type RekeySubject,
+} from "./statements/rekey.ts"

@@ -1,0 +1,93 @@
+import { toHex, unwrap, type Secret } from "@keygrove/base"
+import { deriveKey, deriveScalar, encodeInfo, type KeyInfo, type Primitives } from "@keygrove/crypto"
+import type { EpochKeys } from "./epoch-keys.ts"
+import { decodeClusterId, type ClusterId, type Epoch, type Generation, type NodeName } from "./names.ts"
+
+/** Bytes of every secret derived here. */
+const SECRET_BYTES = 32
+
+/** The secrets of one node in one epoch. Disposing of the bundle wipes all of them. */
+export interface EpochSecrets extends Disposable {
+  readonly epoch: Epoch
+  /** Ed25519 seed. */
+  readonly signing: Secret
+  /** secp256k1 scalar. */
+  readonly encryption: Secret
+  /** secp256k1 scalar. */
+  readonly delegation: Secret
+  /** X25519 secret. */
+  readonly sealing: Secret
+  /** AEAD key of what the node stores. */
+  readonly storage: Secret
+  /** Label keys derive from it, see {@link labelSecret}. */
+  readonly labels: Secret
+}
+
+/** An Ed25519 anchor: the seed, owned by whoever asked, and its public key (32 bytes). */
+export interface Anchor extends Disposable {
+  readonly seed: Secret
+  readonly publicKey: Uint8Array
+}
+
+/** s(root) from the 64-byte BIP39 seed of the 24 words. */
+export function deriveRoot(primitives: Primitives, seed: Secret): Secret {
+  if (seed.length !== 64) throw new RangeError(`the seed of the words has 64 bytes, got ${seed.length}`)
+  return derive(primitives, seed, ["keygrove/v1/root"])
+}
+
+/** s(child) from s(parent); hardened, so it reveals nothing about the parent or its other children. */
+export function deriveChild(primitives: Primitives, parent: Secret, child: { readonly name: NodeName; readonly generation: Generation }): Secret {
+  return derive(primitives, parent, ["keygrove/v1/child", child.name, child.generation])
+}
+
+/** The node's anchor from s(node). */
+export function deriveAnchor(primitives: Primitives, node: Secret): Anchor {
+  const seed = derive(primitives, node, ["keygrove/v1/anchor"])
+  const publicKey = primitives.ed25519.publicKey(seed)
+  return { seed, publicKey, [Symbol.dispose]: () => seed[Symbol.dispose]() }
+}
+
+/** All secrets of one epoch from s(node); whatever was derived is wiped when a step throws. */
+export function deriveEpoch(primitives: Primitives, node: Secret, epoch: Epoch): EpochSecrets {
+  using epochSecret = derive(primitives, node, ["keygrove/v1/epoch", epoch])
+  using partial = new DisposableStack()
+  const key = (purpose: string): Secret => partial.use(derive(primitives, epochSecret, [`keygrove/v1/${purpose}`]))
+  const scalar = (purpose: string): Secret => partial.use(deriveScalar(primitives, epochSecret, [`keygrove/v1/${purpose}`]))
+  const secrets = {
+    epoch,
+    signing: key("signing"),
+    encryption: scalar("encryption"),
+    delegation: scalar("delegation"),
+    sealing: key("sealing"),
+    storage: key("storage"),
+    labels: key("labels"),
+  }
+  const owned = partial.move()
+  return { ...secrets, [Symbol.dispose]: () => owned.dispose() }
+}
+
+/** The public keys of an epoch. */
+export function epochKeys(primitives: Primitives, secrets: EpochSecrets): EpochKeys {
+  const { curve, ed25519, x25519 } = primitives
+  return {
+    epoch: secrets.epoch,
+    signingKey: ed25519.publicKey(secrets.signing),
+    encryptionKey: curve.encodePoint(curve.basePointTimesSecret(secrets.encryption)),
+    sealingKey: x25519.publicKey(secrets.sealing),
+    delegationKey: curve.encodePoint(curve.basePointTimesSecret(secrets.delegation)),
+  }
+}
+
+/** The label's secp256k1 scalar. `label` has passed `decodeLabel` of core/reencryption. */
+export function labelSecret(primitives: Primitives, labels: Secret, label: string): Secret {
+  return deriveScalar(primitives, labels, ["keygrove/v1/label", label])
+}
+
+/** A cluster's id: the fingerprint of its root's anchor (32 bytes). */
+export function clusterIdOf(primitives: Pick<Primitives, "sha256">, rootAnchorKey: Uint8Array): ClusterId {
+  return unwrap(decodeClusterId(toHex(primitives.sha256(encodeInfo(["keygrove/v1/cluster", rootAnchorKey])))))
+}
+
+function derive(primitives: Primitives, secret: Secret, info: KeyInfo): Secret {
+  return deriveKey(primitives, secret, info, SECRET_BYTES)
+}
