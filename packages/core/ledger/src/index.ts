@@ -1,1 +1,41 @@
-export type { LedgerHead, LedgerIndex } from "./head.ts"
+export { emptyLedger, foldEntry, type FoldedLedger, type JudgedEntry } from "./chain.ts"
+export {
+  decodeEntry,
+  draftEntry,
+  encodeEntry,
+  entrySignBytes,
+  verifyEntry,
+  type Author,
+  type Entry,
+  type UnsignedEntry,
+} from "./entry.ts"
+export { ledgerErrors, type LedgerCode } from "./errors.ts"
+export { advanceIndex, decodeLedgerIndex, emptyHead, isSameHead, nextHead, type LedgerHead, type LedgerIndex } from "./head.ts"
+export { HexMap } from "./hex-map.ts"
+export {
+  MAX_BATCH_BYTES,
+  MAX_BATCH_ENTRIES,
+  MAX_CLUSTER_NODES,
+  MAX_CLUSTERS,
+  MAX_ENTRY_BYTES,
+  MAX_LEDGER_ENTRIES,
+  MAX_LIVE_POLICIES,
+  MAX_SLICE_BYTES,
+  MAX_SLICE_ENTRIES,
+} from "./limits.ts"
+export { applyEntry, type Judgeable } from "./reducer.ts"
+export {
+  emptyState,
+  findNode,
+  findNodeByKey,
+  findPolicy,
+  hasKeys,
+  type ClusterState,
+  type KeyedNode,
+  type KeyHolder,
+  type LedgerState,
+  type NodeState,
+  type PolicyState,
+} from "./state.ts"
+export { isRemoval, isStatementKind, scopeOfKind, type Scope, type Statement, type StatementKind } from "./statement.ts"
+export type { Application, Verdict, VoidReason } from "./verdict.ts"

@@ -1,0 +1,48 @@
+import type { ErrorTable } from "@keygrove/base"
+import type { VoidReason } from "./verdict.ts"
+
+/** Codes that a ledger's readers and engines answer with. */
+export type LedgerCode =
+  | "ENTRY_INVALID"
+  | "LEDGER_INDEX_INVALID"
+  | "LEDGER_CORRUPT"
+  | "LEDGER_FORKED"
+  | "LEDGER_HEAD_MOVED"
+  | "LEDGER_ENTRY_INVALID"
+  | "LEDGER_UNREACHABLE"
+  | "LEDGER_FULL"
+
+/** Codes of core/ledger: of logs, and of entries that are void. */
+export const ledgerErrors: ErrorTable<LedgerCode | VoidReason> = {
+  ENTRY_INVALID: { class: "failed", meaning: "A ledger entry is malformed or its signature does not hold.", remedy: "Update the node that wrote it." },
+  LEDGER_INDEX_INVALID: { class: "usage", meaning: "A ledger index is out of range.", remedy: "Give an index from 0 to the ledger's length." },
+  LEDGER_CORRUPT: { class: "failed", meaning: "The ledger holds an entry that no honest engine accepts, or its file is damaged.", remedy: "Restore ledger.db from a backup, or follow another host." },
+  LEDGER_FORKED: { class: "failed", meaning: "The ledger's host shows another history than the one already seen.", remedy: "Do not trust the host; ask its owner, or follow another one." },
+  LEDGER_HEAD_MOVED: { class: "failed", meaning: "Others kept appending at the same moment.", remedy: "Try again." },
+  LEDGER_ENTRY_INVALID: { class: "failed", meaning: "The engine refused a malformed, oversized or badly signed entry.", remedy: "Update this node." },
+  LEDGER_UNREACHABLE: { class: "peers", meaning: "The ledger's host did not answer in time.", remedy: "Check that the host runs and its address is right; reading works offline." },
+  LEDGER_FULL: { class: "failed", meaning: "The ledger has reached its size limit; only removals are accepted.", remedy: "Start a new ledger." },
+  KIND_UNKNOWN: { class: "refused", meaning: "The entry is of a kind that this version does not know.", remedy: "Update this node." },
+  AUTHOR_UNKNOWN: { class: "refused", meaning: "The entry's author is not on the ledger.", remedy: "Have its parent certify it first." },
+  AUTHOR_KEY_WRONG: { class: "refused", meaning: "The entry was signed with a key that is not the author's at this point.", remedy: "Start the node again so that it uses its current keys." },
+  CLUSTER_FINGERPRINT_WRONG: { class: "refused", meaning: "A cluster announced itself under a foreign id.", remedy: "Use the id that belongs to the root key." },
+  CLUSTER_DUPLICATE: { class: "refused", meaning: "The cluster is on the ledger already.", remedy: "Nothing: it is there." },
+  CLUSTER_LIMIT: { class: "refused", meaning: "The ledger has no room for another cluster.", remedy: "Use another ledger." },
+  NODE_NOT_A_CHILD: { class: "refused", meaning: "A node certified another than its own child.", remedy: "Have the parent certify it." },
+  NODE_GENERATION_STALE: { class: "refused", meaning: "The node has this generation or a higher one already.", remedy: "Use a higher generation." },
+  NODE_LIMIT: { class: "refused", meaning: "The cluster has no room for another node.", remedy: "Start another cluster." },
+  REKEY_GENERATION_WRONG: { class: "refused", meaning: "The rekey is for another generation of the node.", remedy: "Recover the node from its parent." },
+  REKEY_EPOCH_WRONG: { class: "refused", meaning: "The rekey does not name the next epoch.", remedy: "Use the epoch after the current one." },
+  REKEY_PREVIOUS_WRONG: { class: "refused", meaning: "The rekey does not follow the node's last one.", remedy: "Read the ledger to its end and try again." },
+  REKEY_KEY_REUSED: { class: "refused", meaning: "The signing key was used before; a key never comes back.", remedy: "Use the keys of the next epoch." },
+  REKEY_POSSESSION_UNPROVED: { class: "refused", meaning: "The rekey does not prove that its author holds the new signing key.", remedy: "Update the node that wrote it." },
+  PROXY_TERMS_STALE: { class: "refused", meaning: "Newer terms of this proxy are on the ledger already.", remedy: "Read the ledger to its end and try again." },
+  POLICY_DUPLICATE: { class: "refused", meaning: "A policy with this id is on the ledger already.", remedy: "Grant again under a new id." },
+  POLICY_DELEGATION_KEY_FOREIGN: { class: "refused", meaning: "The policy names a delegation key that is not its owner's current one.", remedy: "Grant again." },
+  POLICY_EPOCH_UNKNOWN: { class: "refused", meaning: "The policy is for an epoch that its owner has not reached.", remedy: "Grant again." },
+  POLICY_PROXY_UNKNOWN: { class: "refused", meaning: "The policy names a proxy that is not on the ledger, or under an old key.", remedy: "Grant again with other proxies." },
+  POLICY_LIMIT: { class: "refused", meaning: "The cluster has no room for another policy.", remedy: "Revoke policies that nobody needs." },
+  POLICY_UNKNOWN: { class: "refused", meaning: "No policy has this id.", remedy: "Look it up with keygrove policy list." },
+  POLICY_OWNER_WRONG: { class: "refused", meaning: "Only the policy's owner can revoke it.", remedy: "Revoke it on the node that granted it." },
+  POLICY_ALREADY_REVOKED: { class: "refused", meaning: "The policy is revoked already.", remedy: "Nothing: it has ended." },
+}

@@ -1,0 +1,18 @@
+/** Longest encoded entry in bytes. */
+export const MAX_ENTRY_BYTES = 65_536
+/** Most entries of one batch; a batch is appended whole or not at all. */
+export const MAX_BATCH_ENTRIES = 64
+/** Most bytes of one batch: what one peer message carries, with room for its frame. */
+export const MAX_BATCH_BYTES: number = 960 * 1024
+/** Most entries of one slice read from a log. */
+export const MAX_SLICE_ENTRIES = 256
+/** Most bytes of one slice, but it holds at least one entry. */
+export const MAX_SLICE_BYTES: number = 960 * 1024
+/** Entries after which an engine takes nothing but removals (`isRemoval`). */
+export const MAX_LEDGER_ENTRIES = 4_194_304
+/** Most clusters on one ledger. */
+export const MAX_CLUSTERS = 4096
+/** Most nodes of one cluster, the root included. */
+export const MAX_CLUSTER_NODES = 1024
+/** Most policies of one cluster that are not revoked. Revoking one makes room for another. */
+export const MAX_LIVE_POLICIES = 65_536

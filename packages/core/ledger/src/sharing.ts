@@ -1,0 +1,60 @@
+import { equalBytes, toHex } from "@keygrove/base"
+import { isSameNode } from "@keygrove/hierarchy"
+import type { PolicyGrant, PolicyRevocation, ProxyTerms } from "@keygrove/reencryption"
+import { signingAuthor } from "./author.ts"
+import { MAX_LIVE_POLICIES } from "./limits.ts"
+import { applied, clusterOf, rejected, withCluster, withNode, type Placed } from "./membership.ts"
+import { findNodeByKey, type KeyedNode, type LedgerState, type PolicyState } from "./state.ts"
+import type { Application, VoidReason } from "./verdict.ts"
+
+type Applied = Application<LedgerState>
+
+/** A node offers to be a proxy, or changes its offer. */
+export function applyProxyTerms(state: LedgerState, entry: Placed<ProxyTerms>): Applied {
+  const node = signingAuthor(state, entry.author)
+  if (!node.ok) return rejected(state, node.code)
+  if (entry.body.revision <= (node.value.terms?.revision ?? 0)) return rejected(state, "PROXY_TERMS_STALE")
+  return applied(withNode(state, { ...node.value, terms: entry.body }))
+}
+
+/** An owner grants a policy. */
+export function applyPolicyGranted(state: LedgerState, entry: Placed<PolicyGrant>): Applied {
+  const { author, body, index } = entry
+  const owner = signingAuthor(state, author)
+  if (!owner.ok) return rejected(state, owner.code)
+  const reason = grantObjection(state, owner.value, body)
+  if (reason !== undefined) return rejected(state, reason)
+  const { cluster, path } = owner.value
+  const policy: PolicyState = { grant: body, owner: { cluster, path }, ownerSigningKey: author.key, grantedAt: index }
+  return applied(withPolicy(state, policy, 1))
+}
+
+function grantObjection(state: LedgerState, owner: KeyedNode, grant: PolicyGrant): VoidReason | undefined {
+  if (state.policies.has(toHex(grant.policyId))) return "POLICY_DUPLICATE"
+  if (!equalBytes(grant.delegationKey, owner.keys.delegationKey)) return "POLICY_DELEGATION_KEY_FOREIGN"
+  if (grant.epoch > owner.keys.epoch) return "POLICY_EPOCH_UNKNOWN"
+  for (const proxy of grant.proxies) {
+    const node = findNodeByKey(state, proxy.signingKey)
+    if (node === undefined || !isSameNode(node, proxy)) return "POLICY_PROXY_UNKNOWN"
+  }
+  if (clusterOf(state, owner).livePolicies >= MAX_LIVE_POLICIES) return "POLICY_LIMIT"
+  return undefined
+}
+
+/** An owner ends a policy, for ever. No limit stands in its way. */
+export function applyPolicyRevoked(state: LedgerState, entry: Placed<PolicyRevocation>): Applied {
+  const { author, body, index } = entry
+  const owner = signingAuthor(state, author)
+  if (!owner.ok) return rejected(state, owner.code)
+  const policy = state.policies.get(toHex(body.policyId))
+  if (policy === undefined) return rejected(state, "POLICY_UNKNOWN")
+  if (!isSameNode(policy.owner, owner.value)) return rejected(state, "POLICY_OWNER_WRONG")
+  if (policy.revokedAt !== undefined) return rejected(state, "POLICY_ALREADY_REVOKED")
+  return applied(withPolicy(state, { ...policy, revokedAt: index }, -1))
+}
+
+function withPolicy(state: LedgerState, policy: PolicyState, liveChange: 1 | -1): LedgerState {
+  const cluster = clusterOf(state, policy.owner)
+  const counted = withCluster(state, { ...cluster, livePolicies: cluster.livePolicies + liveChange })
+  return { ...counted, policies: counted.policies.set(toHex(policy.grant.policyId), policy) }
+}

@@ -1,0 +1,101 @@
+import { ok, unreachable, type Result } from "@keygrove/base"
+import {
+  decodeClusterStatement,
+  decodeNodeCertificate,
+  decodeRekeyStatement,
+  encodeClusterStatement,
+  encodeNodeCertificate,
+  encodeRekeyStatement,
+  type ClusterStatement,
+  type NodeCertificate,
+  type RekeyStatement,
+} from "@keygrove/hierarchy"
+import {
+  decodePolicyGrant,
+  decodePolicyRevocation,
+  decodeProxyTerms,
+  encodePolicyGrant,
+  encodePolicyRevocation,
+  encodeProxyTerms,
+  type PolicyGrant,
+  type PolicyRevocation,
+  type ProxyTerms,
+} from "@keygrove/reencryption"
+
+/** What an entry can say, by kind. */
+export type Statement =
+  | { readonly kind: "cluster"; readonly body: ClusterStatement }
+  | { readonly kind: "node"; readonly body: NodeCertificate }
+  | { readonly kind: "rekey"; readonly body: RekeyStatement }
+  | { readonly kind: "proxy-terms"; readonly body: ProxyTerms }
+  | { readonly kind: "policy-granted"; readonly body: PolicyGrant }
+  | { readonly kind: "policy-revoked"; readonly body: PolicyRevocation }
+
+export type StatementKind = Statement["kind"]
+
+/** `cluster`: membership. `network`: what concerns nodes of other clusters too. */
+export type Scope = "cluster" | "network"
+
+/** The scope every entry of a kind has. */
+export const scopeOfKind: Readonly<Record<StatementKind, Scope>> = {
+  cluster: "cluster",
+  node: "cluster",
+  rekey: "cluster",
+  "proxy-terms": "network",
+  "policy-granted": "network",
+  "policy-revoked": "network",
+}
+
+/** Whether this version knows the kind; an entry of another kind is void, so that older nodes survive newer ones. */
+export function isStatementKind(kind: string): kind is StatementKind {
+  return Object.hasOwn(scopeOfKind, kind)
+}
+
+/** Whether a kind removes something: no limit ever blocks it. */
+export function isRemoval(kind: string): boolean {
+  return kind === "policy-revoked"
+}
+
+/** The body's canonical bytes. */
+export function encodeStatement(statement: Statement): Uint8Array {
+  switch (statement.kind) {
+    case "cluster":
+      return encodeClusterStatement(statement.body)
+    case "node":
+      return encodeNodeCertificate(statement.body)
+    case "rekey":
+      return encodeRekeyStatement(statement.body)
+    case "proxy-terms":
+      return encodeProxyTerms(statement.body)
+    case "policy-granted":
+      return encodePolicyGrant(statement.body)
+    case "policy-revoked":
+      return encodePolicyRevocation(statement.body)
+    default:
+      return unreachable(statement)
+  }
+}
+
+/** Decodes the body of a known kind. */
+export function decodeStatement(kind: StatementKind, bytes: Uint8Array): Result<Statement, "STATEMENT_INVALID"> {
+  switch (kind) {
+    case "cluster":
+      return withKind(decodeClusterStatement(bytes), (body) => ({ kind, body }))
+    case "node":
+      return withKind(decodeNodeCertificate(bytes), (body) => ({ kind, body }))
+    case "rekey":
+      return withKind(decodeRekeyStatement(bytes), (body) => ({ kind, body }))
+    case "proxy-terms":
+      return withKind(decodeProxyTerms(bytes), (body) => ({ kind, body }))
+    case "policy-granted":
+      return withKind(decodePolicyGrant(bytes), (body) => ({ kind, body }))
+    case "policy-revoked":
+      return withKind(decodePolicyRevocation(bytes), (body) => ({ kind, body }))
+    default:
+      return unreachable(kind)
+  }
+}
+
+function withKind<T>(body: Result<T, "STATEMENT_INVALID">, wrap: (body: T) => Statement): Result<Statement, "STATEMENT_INVALID"> {
+  return body.ok ? ok(wrap(body.value)) : body
+}
