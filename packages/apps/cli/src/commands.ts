@@ -1,0 +1,176 @@
+import type { CommandSpec, OptionSpec } from "./command.ts"
+
+const passphraseFile: OptionSpec = {
+  flags: "--passphrase-file <FILE>",
+  description: "read the passphrase from FILE's first line (`-`: standard input) instead of the terminal",
+}
+const keyFile: OptionSpec = { flags: "--key-file <FILE>", description: "seal the keystore with the 32 random bytes in FILE (made if missing) instead of a passphrase" }
+const output: OptionSpec = { flags: "-o, --out <FILE>", description: "where to write (`-`: standard output); an existing file is never overwritten" }
+
+/** Every command, in the order of the help. docs/cli.md is generated from this table. */
+export const commands: readonly CommandSpec[] = [
+  {
+    name: "init",
+    summary: "make the root key (24 words), the first node and the ledger",
+    details:
+      "Prints the 24 words once; on a terminal it asks three of them back. With --recover the words are read instead, for a\n" +
+      "further node of the same cluster or to replace a lost one. The words are the only backup of everything: keep them on paper.",
+    options: [
+      { flags: "--name <NAME>", description: "name of this node in its cluster (default: the host's name)" },
+      { flags: "--ledger <WHERE>", description: "`embedded` (default: this node hosts the log) or /ip4/…/tcp/…/p2p/… of the node that hosts it" },
+      { flags: "--listen <ADDRESS>", description: "where other nodes reach this one, e.g. /ip4/192.0.2.7/tcp/7410 (default: /ip4/127.0.0.1/tcp/0)" },
+      { flags: "--rpc-port <PORT>", description: "TCP port of JSON-RPC on 127.0.0.1 (default: 7411; 0: only the Unix socket)" },
+      { flags: "--recover", description: "read existing words instead of making new ones" },
+      { flags: "--words-out <FILE>", description: "write the words to FILE (mode 0600) instead of showing them" },
+      { flags: "--words-file <FILE>", description: "with --recover: read the words from FILE (`-`: standard input)" },
+      passphraseFile,
+      keyFile,
+    ],
+    examples: ["keygrove init --name laptop", "keygrove init --recover --name phone --ledger /ip4/192.0.2.7/tcp/7410/p2p/12D3KooW…"],
+    load: () => import("./commands/init.ts"),
+  },
+  {
+    name: "up",
+    summary: "run the node, in the foreground or detached",
+    details: "Asks for the passphrase on the terminal unless it comes from a file or the node was made with a key file.",
+    options: [{ flags: "--detach", description: "return as soon as the node serves, and leave it running" }, passphraseFile, keyFile],
+    examples: ["keygrove up", "keygrove up --detach --passphrase-file ~/.keygrove-passphrase"],
+    load: () => import("./commands/up.ts"),
+  },
+  {
+    name: "down",
+    summary: "stop the node and wait until it has ended",
+    examples: ["keygrove down"],
+    load: () => import("./commands/down.ts"),
+  },
+  {
+    name: "status",
+    summary: "state, peers, ledger, policies and what to back up",
+    details: "Works while the node is locked (exit status 0) or not running (exit status 6, with what the disk tells).",
+    examples: ["keygrove status", "keygrove status --json"],
+    load: () => import("./commands/status.ts"),
+  },
+  {
+    name: "id",
+    summary: "my shareable identity, kg1…",
+    details: "Give it to whoever wants to grant you a label. It holds public keys only.",
+    examples: ["keygrove id"],
+    load: () => import("./commands/id.ts"),
+  },
+  {
+    name: "encrypt",
+    summary: "encrypt a file under a label",
+    operands: [{ name: "<FILE>", description: "what to encrypt (`-`: standard input)" }],
+    options: [
+      { flags: "--label <LABEL>", description: "name under which it can be granted, e.g. photos/2026", required: true },
+      { ...output, description: `${output.description} (default: FILE.kg)` },
+      { flags: "--cipher <SUITE>", description: "aes-256-gcm (default), aes-256-gcm-siv, xchacha20-poly1305 or xsalsa20-poly1305" },
+    ],
+    examples: ["keygrove encrypt holiday.jpg --label photos/2026", "tar c notes | keygrove encrypt - --label notes > notes.kg"],
+    load: () => import("./commands/encrypt.ts"),
+  },
+  {
+    name: "decrypt",
+    summary: "decrypt a file of mine or one that was granted to me",
+    operands: [{ name: "<FILE>", description: "a .kg file (`-`: standard input)" }],
+    options: [{ ...output, description: `${output.description} (default: FILE without .kg)` }],
+    examples: ["keygrove decrypt holiday.jpg.kg", "keygrove decrypt - -o - < notes.kg | tar t"],
+    load: () => import("./commands/decrypt.ts"),
+  },
+  {
+    name: "inspect",
+    summary: "show the header of a .kg file; needs no node and no key",
+    operands: [{ name: "<FILE>", description: "a .kg file (`-`: standard input)" }],
+    examples: ["keygrove inspect holiday.jpg.kg"],
+    load: () => import("./commands/inspect.ts"),
+  },
+  {
+    name: "grant",
+    summary: "let a reader open a label through m of n proxies until a date",
+    operands: [{ name: "<LABEL>", description: "the label to share" }],
+    options: [
+      { flags: "--to <ID>", description: "the reader's identity, kg1…", required: true },
+      { flags: "-m, --threshold <M>", description: "proxies that must answer", required: true },
+      { flags: "-n, --shares <N>", description: "proxies that keep a fragment", required: true },
+      { flags: "--expires <WHEN>", description: "a duration (30d, 12h, 90m, 2w) or an ISO date (2027-01-31, 2027-01-31T18:00:00Z)", required: true },
+    ],
+    examples: ["keygrove grant photos/2026 --to kg1… -m 3 -n 5 --expires 30d"],
+    load: () => import("./commands/grant.ts"),
+  },
+  {
+    name: "revoke",
+    summary: "end a policy",
+    details: "The revocation is on the ledger first; the command returns when enough proxies confirmed that they forgot their fragment.",
+    operands: [{ name: "<POLICY>", description: "id of the policy, from `keygrove policy list`" }],
+    examples: ["keygrove revoke 6f0c…"],
+    load: () => import("./commands/revoke.ts"),
+  },
+  {
+    name: "policy list",
+    summary: "policies I granted or may read by",
+    examples: ["keygrove policy list"],
+    load: () => import("./commands/policy-list.ts"),
+  },
+  {
+    name: "policy show",
+    summary: "one policy in full",
+    operands: [{ name: "<POLICY>", description: "id of the policy" }],
+    examples: ["keygrove policy show 6f0c…"],
+    load: () => import("./commands/policy-show.ts"),
+  },
+  {
+    name: "proxy offer",
+    summary: "offer to keep fragments for others",
+    options: [
+      { flags: "--until <WHEN>", description: "how long: a duration (90d) or an ISO date", required: true },
+      { flags: "--capacity <N>", description: "how many fragments at most (default: 1000)" },
+    ],
+    examples: ["keygrove proxy offer --until 90d --capacity 5000"],
+    load: () => import("./commands/proxy-offer.ts"),
+  },
+  {
+    name: "proxy status",
+    summary: "the offer of this node and the fragments it keeps",
+    examples: ["keygrove proxy status"],
+    load: () => import("./commands/proxy-status.ts"),
+  },
+  {
+    name: "ledger status",
+    summary: "length, head and host of the log",
+    examples: ["keygrove ledger status"],
+    load: () => import("./commands/ledger-status.ts"),
+  },
+  {
+    name: "ledger log",
+    summary: "the entries of the log, newest last",
+    options: [
+      { flags: "--from <INDEX>", description: "first entry to show (default: the last --limit)" },
+      { flags: "--limit <N>", description: "how many at most, up to 256 (default: 20)" },
+    ],
+    examples: ["keygrove ledger log --limit 5"],
+    load: () => import("./commands/ledger-log.ts"),
+  },
+  {
+    name: "lock",
+    summary: "wipe the keys from memory and end the keystore; the node goes on without them",
+    details: "A locked node keeps following the ledger but opens, grants and re-encrypts nothing until it is restarted with `down` and `up`.",
+    examples: ["keygrove lock"],
+    load: () => import("./commands/lock.ts"),
+  },
+  {
+    name: "dev",
+    summary: "a throw-away grove on this machine until ^C",
+    options: [
+      { flags: "--nodes <N>", description: "nodes of the cluster, 1–8 (default: 3)" },
+      { flags: "--proxies <N>", description: "proxies, each its own cluster, 0–16 (default: 5)" },
+    ],
+    examples: ["keygrove dev", "keygrove dev --nodes 1 --proxies 3"],
+    load: () => import("./commands/dev.ts"),
+  },
+  {
+    name: "version",
+    summary: "versions of keygrove and Node",
+    examples: ["keygrove version"],
+    load: () => import("./commands/version.ts"),
+  },
+]

@@ -1,0 +1,103 @@
+import type { ErrorClass, ErrorTable, RefusalData } from "@keygrove/base"
+
+/** Codes of the command line itself; what the daemon or the SDK refuses keeps their codes. */
+export const cliErrors = {
+  USAGE_INVALID: {
+    class: "usage",
+    meaning: "The command line has an unknown command or option, or an argument is missing or malformed.",
+    remedy: "Run the command with --help and correct it.",
+  },
+  EXPIRY_PAST: {
+    class: "usage",
+    meaning: "The date given for an expiry is not in the future.",
+    remedy: "Give a later date, or a duration such as 30d.",
+  },
+  THRESHOLD_INVALID: {
+    class: "usage",
+    meaning: "The threshold is not between 1 and the number of shares, or there are too many shares.",
+    remedy: "Choose -m and -n with 1 ≤ m ≤ n ≤ 64.",
+  },
+  LABEL_INVALID: {
+    class: "usage",
+    meaning: "A label is empty, longer than 128 bytes or holds control characters.",
+    remedy: "Choose another label.",
+  },
+  FILE_UNREADABLE: {
+    class: "failed",
+    meaning: "An input file does not exist or cannot be read.",
+    remedy: "Check the path and its permissions.",
+  },
+  OUTPUT_EXISTS: {
+    class: "failed",
+    meaning: "The output file exists already; keygrove never overwrites one.",
+    remedy: "Choose another name with -o, or remove the file.",
+  },
+  OUTPUT_UNWRITABLE: {
+    class: "failed",
+    meaning: "The output file cannot be created or written.",
+    remedy: "Check that the directory exists and may be written to.",
+  },
+  DISK_FULL: {
+    class: "failed",
+    meaning: "The disk has no space left; nothing half-written was kept.",
+    remedy: "Free some space and run the command again.",
+  },
+  PASSPHRASE_SOURCE_MISSING: {
+    class: "usage",
+    meaning: "A passphrase is needed and there is no terminal to ask on.",
+    remedy: "Give --passphrase-file FILE, or - for standard input.",
+  },
+  HOME_MISSING: {
+    class: "failed",
+    meaning: "The home directory has no node yet.",
+    remedy: "Run keygrove init, or name another directory with --home.",
+  },
+  HOME_EXISTS: {
+    class: "failed",
+    meaning: "The home directory holds a node already; init never overwrites one.",
+    remedy: "Choose another directory with --home.",
+  },
+  START_FAILED: {
+    class: "failed",
+    meaning: "The node ended before it was ready.",
+    remedy: "Read the message and the log named in it.",
+  },
+  STOP_TIMEOUT: {
+    class: "failed",
+    meaning: "The node did not end in time after it was asked to.",
+    remedy: "Look at its log; as a last resort kill the process named in the message, it loses nothing acknowledged.",
+  },
+  INTERRUPTED: {
+    class: "failed",
+    meaning: "The command was interrupted by a signal.",
+    remedy: "Run it again; nothing half-written was kept.",
+  },
+  UNEXPECTED: {
+    class: "failed",
+    meaning: "Something happened that keygrove has no answer to.",
+    remedy: "Report it with the output of the command under KEYGROVE_DEBUG=1.",
+  },
+} satisfies ErrorTable
+
+export type CliErrorCode = keyof typeof cliErrors
+
+/** Ends a command with one line on stderr and the exit status of its class. */
+export class CommandError extends Error {
+  override readonly name: string = "CommandError"
+  readonly code: string
+  /** Known for the command line's own codes; looked up in the joined table for all others. */
+  readonly class: ErrorClass | undefined
+  readonly data: RefusalData
+
+  constructor(code: string, message: string, details: { readonly class?: ErrorClass; readonly data?: RefusalData; readonly cause?: unknown } = {}) {
+    super(message, details.cause === undefined ? undefined : { cause: details.cause })
+    this.code = code
+    this.class = details.class
+    this.data = details.data ?? {}
+  }
+}
+
+/** One of the command line's own refusals. */
+export function commandError(code: CliErrorCode, message: string, details: { readonly data?: RefusalData; readonly cause?: unknown } = {}): CommandError {
+  return new CommandError(code, message, { class: cliErrors[code].class, ...details })
+}
