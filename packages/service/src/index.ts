@@ -1,3 +1,6 @@
+export { watchLog, type WatchedLog } from "./ledger/engine-log.ts"
+export { LedgerReplica, type ReplicaOptions, type ReplicaRefusal, type StatementSigner } from "./ledger/replica.ts"
+export { Wakeup } from "./ledger/wakeup.ts"
 export type { CallOptions } from "./ports/call-options.ts"
 export type { Clock } from "./ports/clock.ts"
 export type {

@@ -1,3 +1,4 @@
+export { checkBatch, type BatchHeads } from "./batch.ts"
 export { emptyLedger, foldEntry, type FoldedLedger, type JudgedEntry } from "./chain.ts"
 export {
   decodeEntry,

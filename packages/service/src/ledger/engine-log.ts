@@ -1,0 +1,27 @@
+import { KeygroveError } from "@keygrove/base"
+import { advanceIndex, MAX_SLICE_ENTRIES, type LedgerIndex } from "@keygrove/ledger"
+import type { LedgerEngine, LedgerSlice } from "../ports/ledger-engine.ts"
+import type { Wakeup } from "./wakeup.ts"
+
+/** What {@link watchLog} follows. */
+export interface WatchedLog {
+  readonly engine: Pick<LedgerEngine, "read">
+  /** Woken after each append. */
+  readonly appended: Wakeup
+}
+
+/** The `watch` of engines that keep a log of their own: reads to the end, then sleeps until the next append. */
+export async function* watchLog(log: WatchedLog, from: LedgerIndex, signal: AbortSignal): AsyncGenerator<LedgerSlice, undefined> {
+  let next = from
+  while (!signal.aborted) {
+    const seen = log.appended.count
+    const slice = await log.engine.read(next, MAX_SLICE_ENTRIES, { signal })
+    if (!slice.ok) throw new KeygroveError(slice.code, slice.message, slice.data === undefined ? {} : { data: slice.data })
+    if (slice.value.entries.length === 0) {
+      await log.appended.wait(signal, seen)
+      continue
+    }
+    next = advanceIndex(next, slice.value.entries.length)
+    yield slice.value
+  }
+}

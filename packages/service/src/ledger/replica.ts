@@ -1,0 +1,239 @@
+import { equalBytes, KeygroveError, ok, refuse, type Refusal, type Result } from "@keygrove/base"
+import type { Primitives } from "@keygrove/crypto"
+import {
+  applyEntry,
+  decodeEntry,
+  draftEntry,
+  emptyLedger,
+  encodeEntry,
+  entrySignBytes,
+  foldEntry,
+  isSameHead,
+  MAX_SLICE_ENTRIES,
+  type Author,
+  type FoldedLedger,
+  type LedgerHead,
+  type LedgerIndex,
+  type LedgerState,
+  type Statement,
+  type VoidReason,
+} from "@keygrove/ledger"
+import type { CallOptions } from "../ports/call-options.ts"
+import type { AppendRefusal, LedgerEngine, LedgerSlice } from "../ports/ledger-engine.ts"
+import { Wakeup } from "./wakeup.ts"
+
+/** Who writes statements, and how they are signed (the keystore's `sign("statement", …)`). */
+export interface StatementSigner extends Author {
+  sign(message: Uint8Array, options: CallOptions): Promise<Result<Uint8Array>>
+}
+
+export interface ReplicaOptions {
+  readonly primitives: Primitives
+  /** Owned by the replica from here on, also when opening is refused. */
+  readonly engine: LedgerEngine
+}
+
+/** Why an append had no effect; nothing was written, but with `LEDGER_UNREACHABLE`, when it may have been. */
+export type ReplicaRefusal = AppendRefusal | VoidReason | "LEDGER_BUSY"
+
+/** Tries against a head that keeps moving. */
+const MAX_APPEND_TRIES = 16
+/** Appends that may wait for their turn. */
+const MAX_WAITING_APPENDS = 256
+
+/**
+ * The node's own verified view of the ledger: replays and checks every entry, folds the state, follows the engine in the background.
+ * Stops for good at the first entry it cannot trust; `failure` says which and why, and the state stays as it was before it.
+ */
+export class LedgerReplica implements AsyncDisposable {
+  readonly #primitives: Primitives
+  readonly #engine: LedgerEngine
+  readonly #stop = new AbortController()
+  readonly #changed = new Wakeup()
+  #ledger: FoldedLedger = emptyLedger()
+  #failure: Refusal | undefined
+  #following: Promise<void> = Promise.resolve()
+  #lastAppend: Promise<unknown> = Promise.resolve()
+  #waitingAppends = 0
+
+  private constructor(options: ReplicaOptions) {
+    this.#primitives = options.primitives
+    this.#engine = options.engine
+  }
+
+  /** Replays what the engine holds now, then follows it. Refuses a log that is corrupt. */
+  static async open(options: ReplicaOptions, call: CallOptions): Promise<Result<LedgerReplica, "LEDGER_CORRUPT" | "LEDGER_UNREACHABLE">> {
+    const replica = new LedgerReplica(options)
+    await using opening = new AsyncDisposableStack()
+    opening.use(replica)
+    const replayed = await replica.#replay(call)
+    if (!replayed.ok) return replayed
+    replica.#following = replica.#follow()
+    opening.move()
+    return ok(replica)
+  }
+
+  /** What the ledger says now: an immutable snapshot. */
+  get state(): LedgerState {
+    return this.#ledger.state
+  }
+
+  /** How far it was verified. */
+  get head(): LedgerHead {
+    return this.#ledger.head
+  }
+
+  /** Why following ended, when it did. */
+  get failure(): Refusal | undefined {
+    return this.#failure
+  }
+
+  /** Signs and appends statements as one batch, see {@link LedgerReplica.appendEntries}. Refusals of the signer are passed on. */
+  async append(statements: readonly Statement[], signer: StatementSigner, options: CallOptions): Promise<Result<LedgerHead>> {
+    const { cluster, path, key } = signer
+    const entries: Uint8Array[] = []
+    for (const statement of statements) {
+      const draft = draftEntry(statement, { cluster, path, key })
+      const signature = await signer.sign(entrySignBytes(draft), options)
+      if (!signature.ok) return signature
+      entries.push(encodeEntry({ ...draft, signature: signature.value }))
+    }
+    return this.appendEntries(entries, options)
+  }
+
+  /**
+   * Appends signed entries as one batch and resolves with the head after them, when this replica has folded them.
+   * Refuses with the reason if one of them would be void now; judges again each time others were faster.
+   */
+  async appendEntries(entries: readonly Uint8Array[], options: CallOptions): Promise<Result<LedgerHead, ReplicaRefusal>> {
+    if (this.#waitingAppends >= MAX_WAITING_APPENDS) return refuse("LEDGER_BUSY", `${MAX_WAITING_APPENDS} appends are waiting already; try again later`)
+    this.#waitingAppends++
+    // One after the other: appends of this process would only move the head under each other.
+    const mine = this.#lastAppend.then(() => this.#appendNow(entries, options))
+    this.#lastAppend = mine.catch(() => undefined)
+    try {
+      return await mine
+    } finally {
+      this.#waitingAppends--
+    }
+  }
+
+  /** Whether the entries, in this order, would have their effect now. */
+  judge(entries: readonly Uint8Array[]): Result<true, VoidReason | "LEDGER_ENTRY_INVALID"> {
+    let { state } = this.#ledger
+    for (const [position, bytes] of entries.entries()) {
+      const entry = decodeEntry(bytes)
+      if (!entry.ok) return refuse("LEDGER_ENTRY_INVALID", `entry ${position} of the batch: ${entry.message}`)
+      const application = applyEntry(this.#primitives, state, this.head.length, entry.value)
+      const { verdict } = application
+      if (verdict.kind === "void") return refuse(verdict.reason, `the ledger does not allow this ${entry.value.kind} statement of ${entry.value.author.path} (${verdict.reason})`)
+      state = application.state
+    }
+    return ok(true)
+  }
+
+  /** Resolves when `length` entries have been folded; refuses when that cannot happen any more, rejects when the signal fires. */
+  async waitUntil(length: LedgerIndex, options: CallOptions): Promise<Result<true>> {
+    while (this.head.length < length) {
+      options.signal.throwIfAborted()
+      if (this.#failure !== undefined) return this.#failure
+      if (this.#stop.signal.aborted) return refuse("LEDGER_UNREACHABLE", "the ledger replica was closed")
+      await this.#changed.wait(options.signal)
+    }
+    return ok(true)
+  }
+
+  /** The ledger now, and again whenever it has grown: changes in between are merged, so a slow reader costs nothing. Ends with the signal or the replica. */
+  async *changes(options: CallOptions): AsyncGenerator<FoldedLedger, undefined> {
+    let seen: FoldedLedger | undefined
+    while (!options.signal.aborted && !this.#stop.signal.aborted) {
+      if (seen === this.#ledger) {
+        if (this.#failure !== undefined) return
+        await this.#changed.wait(options.signal)
+        continue
+      }
+      seen = this.#ledger
+      yield seen
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#stop.abort()
+    this.#changed.wake()
+    await this.#following
+    await this.#engine[Symbol.asyncDispose]()
+  }
+
+  async #replay(call: CallOptions): Promise<Result<true, "LEDGER_CORRUPT" | "LEDGER_UNREACHABLE">> {
+    const target = await this.#engine.head(call)
+    while (this.head.length < target.length) {
+      call.signal.throwIfAborted()
+      const slice = await this.#engine.read(this.head.length, Math.min(MAX_SLICE_ENTRIES, target.length - this.head.length), call)
+      if (!slice.ok) return slice
+      if (slice.value.entries.length === 0) return refuse("LEDGER_CORRUPT", `the ledger ends at ${this.head.length} but claims ${target.length} entries`)
+      const folded = this.#fold(slice.value)
+      if (!folded.ok) return folded
+    }
+    if (isSameHead(this.head, target)) return ok(true)
+    return refuse("LEDGER_CORRUPT", `the first ${target.length} entries of the ledger do not chain into its head; restore ledger.db from a backup`)
+  }
+
+  async #follow(): Promise<void> {
+    try {
+      for await (const slice of this.#engine.watch(this.head.length, { signal: this.#stop.signal })) {
+        const folded = this.#fold(slice)
+        if (!folded.ok) return this.#fail(folded)
+      }
+    } catch (error) {
+      if (this.#stop.signal.aborted) return
+      if (!(error instanceof KeygroveError)) throw error
+      this.#fail(error.toRefusal())
+    }
+  }
+
+  #fail(refusal: Refusal): void {
+    this.#failure = refusal
+    this.#changed.wake()
+  }
+
+  /** Folds what is new of a slice; synchronous, so that appending and following never interleave within one. */
+  #fold(slice: LedgerSlice): Result<true, "LEDGER_CORRUPT"> {
+    if (slice.from === this.head.length && !equalBytes(slice.before, this.head.hash)) {
+      return refuse("LEDGER_CORRUPT", `the ledger's engine shows another history before entry ${slice.from} than the one already verified`)
+    }
+    for (const [offset, bytes] of slice.entries.entries()) {
+      const index = slice.from + offset
+      if (index < this.head.length) continue
+      if (index > this.head.length) return refuse("LEDGER_CORRUPT", `the ledger's engine skipped from entry ${this.head.length} to ${index}`)
+      const folded = foldEntry(this.#primitives, this.#ledger, bytes)
+      if (!folded.ok) return folded
+      this.#ledger = folded.value.ledger
+    }
+    this.#changed.wake()
+    return ok(true)
+  }
+
+  async #appendNow(entries: readonly Uint8Array[], options: CallOptions): Promise<Result<LedgerHead, ReplicaRefusal>> {
+    for (let attempt = 0; attempt < MAX_APPEND_TRIES; attempt++) {
+      options.signal.throwIfAborted()
+      if (this.#failure !== undefined) return refuse("LEDGER_CORRUPT", this.#failure.message)
+      const allowed = this.judge(entries)
+      if (!allowed.ok) return allowed
+      const expected = this.head
+      const appended = await this.#engine.append(entries, expected, options)
+      if (appended.ok) {
+        const folded = this.#fold({ from: expected.length, before: expected.hash, entries })
+        return folded.ok ? appended : folded
+      }
+      if (appended.code !== "LEDGER_HEAD_MOVED") return appended
+      const caughtUp = await this.#catchUp(options)
+      if (!caughtUp.ok) return caughtUp
+    }
+    return refuse("LEDGER_HEAD_MOVED", `others appended first ${MAX_APPEND_TRIES} times; try again`)
+  }
+
+  async #catchUp(options: CallOptions): Promise<Result<true, "LEDGER_CORRUPT" | "LEDGER_UNREACHABLE">> {
+    const slice = await this.#engine.read(this.head.length, MAX_SLICE_ENTRIES, options)
+    return slice.ok ? this.#fold(slice.value) : slice
+  }
+}
