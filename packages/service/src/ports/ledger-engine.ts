@@ -6,10 +6,19 @@ import type { LedgerHead, LedgerIndex } from "@keygrove/ledger"
 export interface LedgerSlice {
   /** Index of the first entry; indices start at 0. */
   readonly from: LedgerIndex
+  /** Hash of the head before the first entry, 32 bytes: whoever holds another one there holds another history. */
+  readonly before: Uint8Array
   readonly entries: readonly Uint8Array[]
 }
 
-export type AppendRefusal = "LEDGER_HEAD_MOVED" | "LEDGER_ENTRY_INVALID" | "LEDGER_UNREACHABLE" | "LEDGER_FULL" | "DISK_FULL"
+export type AppendRefusal =
+  | "LEDGER_HEAD_MOVED"
+  | "LEDGER_ENTRY_INVALID"
+  | "LEDGER_UNREACHABLE"
+  | "LEDGER_FULL"
+  | "LEDGER_CORRUPT"
+  | "LEDGER_FORKED"
+  | "DISK_FULL"
 
 /**
  * A totally ordered, durable log. Trusted for order and durability only: whoever reads it verifies every entry.
@@ -18,10 +27,13 @@ export type AppendRefusal = "LEDGER_HEAD_MOVED" | "LEDGER_ENTRY_INVALID" | "LEDG
 export interface LedgerEngine extends AsyncDisposable {
   /** The head as this engine last knew it. */
   head(options: CallOptions): Promise<LedgerHead>
-  /** Up to `limit` (≤ 256) entries from `from`; empty at the end. */
+  /** Up to `limit` (≤ 256) entries, and at most 960 KiB unless the first is longer, from `from`; empty at the end. */
   read(from: LedgerIndex, limit: number, options: CallOptions): Promise<Result<LedgerSlice, "LEDGER_UNREACHABLE" | "LEDGER_CORRUPT">>
   /** Appends the batch (1–64 entries) whole and durably if the head is still `expected`, else refuses with `LEDGER_HEAD_MOVED`. */
   append(batch: readonly Uint8Array[], expected: LedgerHead, options: CallOptions): Promise<Result<LedgerHead, AppendRefusal>>
-  /** Slices from `from` on, as they are appended, until the signal fires. */
+  /**
+   * Slices from `from` on, as they are appended; ends when the signal fires or the engine is disposed of.
+   * @throws KeygroveError `LEDGER_CORRUPT` or `LEDGER_FORKED` when no further entry can be trusted.
+   */
   watch(from: LedgerIndex, options: CallOptions): AsyncIterable<LedgerSlice>
 }
