@@ -1,0 +1,103 @@
+import { brandShape, bytesShape, bytesWithinShape, decodeShape, encodeCanonical, integerShape, type CborValue, type Result } from "@keygrove/base"
+import { decodeLedgerIndex, MAX_BATCH_ENTRIES, MAX_ENTRY_BYTES, MAX_SLICE_ENTRIES, type LedgerHead, type LedgerIndex } from "@keygrove/ledger"
+import * as v from "valibot"
+
+/** Requests of protocol `ledger`. */
+export type LedgerRequest =
+  | { readonly op: "head" }
+  | { readonly op: "read"; readonly from: LedgerIndex; readonly limit: number }
+  | { readonly op: "append"; readonly expected: LedgerHead; readonly entries: readonly Uint8Array[] }
+  /** Answered with the head once it has more than `length` entries, or after `timeoutMs`. */
+  | { readonly op: "wait"; readonly length: LedgerIndex; readonly timeoutMs: number }
+
+/** Refusals that a host answers with. */
+export type LedgerHostRefusal = (typeof hostRefusals)[number]
+
+/** Answers of protocol `ledger`; `head` answers `head`, `append` and `wait`. */
+export type LedgerAnswer =
+  | { readonly kind: "head"; readonly head: LedgerHead }
+  | { readonly kind: "slice"; readonly from: LedgerIndex; readonly before: Uint8Array; readonly entries: readonly Uint8Array[] }
+  | { readonly kind: "refused"; readonly code: LedgerHostRefusal; readonly message: string }
+
+/** Longest encoded request or answer in bytes (the transport's limit). */
+export const MAX_LEDGER_MESSAGE_BYTES = 1_048_576
+/** Longest a host holds back the answer to `wait`. */
+export const MAX_LEDGER_WAIT_MS = 25_000
+
+const VERSION = 1
+const MAX_REFUSAL_CHARACTERS = 1024
+const hostRefusals = [
+  "LEDGER_HEAD_MOVED",
+  "LEDGER_ENTRY_INVALID",
+  "LEDGER_UNREACHABLE",
+  "LEDGER_FULL",
+  "LEDGER_CORRUPT",
+  "LEDGER_FORKED",
+  "LEDGER_BUSY",
+  "LEDGER_REQUEST_INVALID",
+  "DISK_FULL",
+] as const
+
+const index = brandShape(decodeLedgerIndex)
+const head = v.strictObject({ length: index, hash: bytesShape(32) })
+const entry = bytesWithinShape(1, MAX_ENTRY_BYTES)
+const version = v.literal(VERSION)
+
+const requestShape = v.variant("op", [
+  v.strictObject({ v: version, op: v.literal("head") }),
+  v.strictObject({ v: version, op: v.literal("read"), from: index, limit: integerShape(1, MAX_SLICE_ENTRIES) }),
+  v.strictObject({
+    v: version,
+    op: v.literal("append"),
+    expected: head,
+    entries: v.pipe(v.array(entry), v.minLength(1), v.maxLength(MAX_BATCH_ENTRIES)),
+  }),
+  v.strictObject({ v: version, op: v.literal("wait"), length: index, timeoutMs: integerShape(0, MAX_LEDGER_WAIT_MS) }),
+])
+
+const answerShape = v.variant("kind", [
+  v.strictObject({ v: version, kind: v.literal("head"), head }),
+  v.strictObject({
+    v: version,
+    kind: v.literal("slice"),
+    from: index,
+    before: bytesShape(32),
+    entries: v.pipe(v.array(entry), v.maxLength(MAX_SLICE_ENTRIES)),
+  }),
+  v.strictObject({
+    v: version,
+    kind: v.literal("refused"),
+    code: v.picklist(hostRefusals),
+    message: v.pipe(v.string(), v.maxLength(MAX_REFUSAL_CHARACTERS), v.regex(/^[^\p{Cc}]*$/u)),
+  }),
+])
+
+/** Canonical CBOR of a request. */
+export function encodeLedgerRequest(request: LedgerRequest): Uint8Array {
+  return encodeMessage(request.op === "append" ? { ...request, expected: headValue(request.expected) } : request)
+}
+
+/** Strict inverse of {@link encodeLedgerRequest}. */
+export function decodeLedgerRequest(bytes: Uint8Array): Result<LedgerRequest, "LEDGER_REQUEST_INVALID"> {
+  return decodeShape(bytes, { shape: requestShape, maxBytes: MAX_LEDGER_MESSAGE_BYTES, code: "LEDGER_REQUEST_INVALID", noun: "ledger request" })
+}
+
+/** Canonical CBOR of an answer. A refusal's message is cut to 1,024 printable characters. */
+export function encodeLedgerAnswer(answer: LedgerAnswer): Uint8Array {
+  if (answer.kind === "head") return encodeMessage({ ...answer, head: headValue(answer.head) })
+  if (answer.kind === "slice") return encodeMessage(answer)
+  return encodeMessage({ ...answer, message: answer.message.replaceAll(/\p{Cc}/gu, " ").slice(0, MAX_REFUSAL_CHARACTERS) })
+}
+
+/** Strict inverse of {@link encodeLedgerAnswer}. */
+export function decodeLedgerAnswer(bytes: Uint8Array): Result<LedgerAnswer, "LEDGER_ANSWER_INVALID"> {
+  return decodeShape(bytes, { shape: answerShape, maxBytes: MAX_LEDGER_MESSAGE_BYTES, code: "LEDGER_ANSWER_INVALID", noun: "ledger answer" })
+}
+
+function headValue(value: LedgerHead): CborValue {
+  return { length: value.length, hash: value.hash }
+}
+
+function encodeMessage(fields: Readonly<Record<string, CborValue>>): Uint8Array {
+  return encodeCanonical({ v: VERSION, ...fields })
+}
