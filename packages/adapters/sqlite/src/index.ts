@@ -1,0 +1,3 @@
+export { openDatabase, type DatabaseFile } from "./database.ts"
+export { sqliteErrors, type DatabaseRefusal } from "./errors.ts"
+export { EmbeddedLedgerEngine, type EmbeddedLedgerOptions } from "./ledger.ts"

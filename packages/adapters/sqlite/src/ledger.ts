@@ -1,0 +1,195 @@
+import type { DatabaseSync, StatementSync } from "node:sqlite"
+import { KeygroveError, ok, refuse, type Refusal, type Result } from "@keygrove/base"
+import type { Primitives } from "@keygrove/crypto"
+import {
+  checkBatch,
+  decodeLedgerIndex,
+  emptyHead,
+  isSameHead,
+  MAX_SLICE_BYTES,
+  MAX_SLICE_ENTRIES,
+  type BatchHeads,
+  type LedgerHead,
+  type LedgerIndex,
+} from "@keygrove/ledger"
+import { Wakeup, watchLog, type AppendRefusal, type CallOptions, type LedgerEngine, type LedgerSlice } from "@keygrove/service"
+import { inTransaction, openDatabase } from "./database.ts"
+import type { DatabaseRefusal } from "./errors.ts"
+import { databaseFailure } from "./failure.ts"
+import { whileBusy } from "./retry.ts"
+
+export interface EmbeddedLedgerOptions {
+  readonly path: string
+  readonly primitives: Pick<Primitives, "sha256" | "ed25519">
+  /** Largest size of the file in bytes; unlimited by default. */
+  readonly maxBytes?: number
+}
+
+/** "KGLG" */
+const APPLICATION_ID = 0x4b474c47
+const MIGRATIONS = ["CREATE TABLE entry (position INTEGER PRIMARY KEY, bytes BLOB NOT NULL, head BLOB NOT NULL) STRICT"]
+
+/**
+ * The embedded ledger engine: one SQLite file of one node. `head` of a row is the head after its entry. A batch is one transaction with a
+ * compare-and-swap on the head; it blocks the event loop for one write to the disk.
+ */
+export class EmbeddedLedgerEngine implements LedgerEngine {
+  readonly #path: string
+  readonly #primitives: Pick<Primitives, "sha256" | "ed25519">
+  readonly #database: DatabaseSync
+  readonly #selectLast: StatementSync
+  readonly #selectHead: StatementSync
+  readonly #selectSlice: StatementSync
+  readonly #insert: StatementSync
+  readonly #appended = new Wakeup()
+  readonly #closed = new AbortController()
+
+  private constructor(options: EmbeddedLedgerOptions, database: DatabaseSync) {
+    this.#path = options.path
+    this.#primitives = options.primitives
+    this.#database = database
+    this.#selectLast = database.prepare("SELECT position, head FROM entry ORDER BY position DESC LIMIT 1")
+    this.#selectHead = database.prepare("SELECT head FROM entry WHERE position = ?")
+    this.#selectSlice = database.prepare("SELECT position, bytes FROM entry WHERE position >= ? ORDER BY position LIMIT ?")
+    this.#insert = database.prepare("INSERT INTO entry (position, bytes, head) VALUES (?, ?, ?)")
+  }
+
+  /** Opens or creates the file. Entries are verified when they are read by the replica, not here. */
+  static open(options: EmbeddedLedgerOptions): Result<EmbeddedLedgerEngine, DatabaseRefusal | "LEDGER_CORRUPT"> {
+    const file = { path: options.path, applicationId: APPLICATION_ID, migrations: MIGRATIONS }
+    const database = openDatabase(options.maxBytes === undefined ? file : { ...file, maxBytes: options.maxBytes })
+    if (!database.ok) return asLedgerRefusal(database)
+    try {
+      const engine = new EmbeddedLedgerEngine(options, database.value)
+      engine.#readHead()
+      return ok(engine)
+    } catch (error) {
+      database.value.close()
+      return asLedgerRefusal(asRefusal(error, options.path))
+    }
+  }
+
+  /** @throws KeygroveError when the file cannot be read. */
+  async head({ signal }: CallOptions): Promise<LedgerHead> {
+    signal.throwIfAborted()
+    const head = this.#attempt(() => ok(this.#readHead()))
+    if (head.ok) return head.value
+    throw new KeygroveError(head.code, head.message, head.data === undefined ? {} : { data: head.data })
+  }
+
+  async read(from: LedgerIndex, limit: number, { signal }: CallOptions): Promise<Result<LedgerSlice, "LEDGER_UNREACHABLE" | "LEDGER_CORRUPT">> {
+    signal.throwIfAborted()
+    const slice = this.#attempt(() => ok(this.#readSlice(from, limit)))
+    if (slice.ok) return slice
+    return slice.code === "LEDGER_CORRUPT" ? refuse("LEDGER_CORRUPT", slice.message) : refuse("LEDGER_UNREACHABLE", slice.message)
+  }
+
+  async append(batch: readonly Uint8Array[], expected: LedgerHead, { signal }: CallOptions): Promise<Result<LedgerHead, AppendRefusal>> {
+    signal.throwIfAborted()
+    const current = this.#attempt(() => this.#compare(expected))
+    if (!current.ok) return toAppendRefusal(current)
+    // Outside the transaction: signatures take far longer than the write, and hold for `expected` or not at all.
+    const heads = checkBatch(this.#primitives, expected, batch)
+    if (!heads.ok) return heads
+    const written = await whileBusy<LedgerHead, AppendRefusal | DatabaseRefusal>(signal, () => this.#attempt(() => this.#write(batch, heads.value, expected)))
+    if (!written.ok) return toAppendRefusal(written)
+    this.#appended.wake()
+    return written
+  }
+
+  watch(from: LedgerIndex, { signal }: CallOptions): AsyncIterable<LedgerSlice> {
+    return watchLog({ engine: this, appended: this.#appended }, from, AbortSignal.any([signal, this.#closed.signal]))
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    if (this.#closed.signal.aborted) return
+    this.#closed.abort()
+    this.#database.close()
+  }
+
+  #write(batch: readonly Uint8Array[], heads: BatchHeads, expected: LedgerHead): Result<LedgerHead, AppendRefusal> {
+    return inTransaction(this.#database, () => {
+      const same = this.#compare(expected)
+      if (!same.ok) return same
+      let last = expected
+      for (const [offset, bytes] of batch.entries()) {
+        last = heads[offset] ?? last
+        this.#insert.run(expected.length + offset, bytes, last.hash)
+      }
+      return ok(last)
+    })
+  }
+
+  #compare(expected: LedgerHead): Result<true, "LEDGER_HEAD_MOVED"> {
+    const head = this.#readHead()
+    if (isSameHead(head, expected)) return ok(true)
+    return refuse("LEDGER_HEAD_MOVED", `the ledger has ${head.length} entries, not ${expected.length}, or another history`)
+  }
+
+  #readHead(): LedgerHead {
+    const row = this.#selectLast.get()
+    if (row === undefined) return emptyHead()
+    const length = typeof row.position === "number" ? decodeLedgerIndex(row.position + 1) : undefined
+    if (length === undefined || !length.ok) throw this.#corrupt("its last entry has no index")
+    return { length: length.value, hash: this.#hash(row.head) }
+  }
+
+  #readSlice(from: LedgerIndex, limit: number): LedgerSlice {
+    const entries: Uint8Array[] = []
+    let size = 0
+    for (const row of this.#selectSlice.iterate(from, Math.min(limit, MAX_SLICE_ENTRIES))) {
+      if (row.position !== from + entries.length || !(row.bytes instanceof Uint8Array)) throw this.#corrupt(`entry ${from + entries.length} is missing`)
+      size += row.bytes.length
+      if (entries.length > 0 && size > MAX_SLICE_BYTES) break
+      entries.push(row.bytes)
+    }
+    return { from, before: this.#hashBefore(from), entries }
+  }
+
+  #hashBefore(from: LedgerIndex): Uint8Array {
+    if (from === 0) return emptyHead().hash
+    const row = this.#selectHead.get(from - 1)
+    return row === undefined ? this.#readHead().hash : this.#hash(row.head)
+  }
+
+  #hash(value: unknown): Uint8Array {
+    if (value instanceof Uint8Array && value.length === 32) return value
+    throw this.#corrupt("a head hash has not 32 bytes")
+  }
+
+  #corrupt(what: string): KeygroveError {
+    return new KeygroveError("LEDGER_CORRUPT", `${this.#path}: ${what}; restore it from a backup`)
+  }
+
+  #attempt<T, Code extends string>(work: () => Result<T, Code>): Result<T, Code | DatabaseRefusal | "LEDGER_CORRUPT"> {
+    if (this.#closed.signal.aborted) return refuse("DATABASE_FAILED", `${this.#path} was closed`)
+    try {
+      return work()
+    } catch (error) {
+      return asLedgerRefusal(asRefusal(error, this.#path))
+    }
+  }
+}
+
+function asRefusal(error: unknown, path: string): Refusal<DatabaseRefusal | "LEDGER_CORRUPT"> {
+  if (error instanceof KeygroveError && error.code === "LEDGER_CORRUPT") return refuse("LEDGER_CORRUPT", error.message)
+  return databaseFailure(error, path)
+}
+
+function asLedgerRefusal<Code extends string>(refusal: Refusal<Code>): Refusal<Code | "LEDGER_CORRUPT"> {
+  return refusal.code === "DATABASE_CORRUPT" ? refuse("LEDGER_CORRUPT", `${refusal.message}; restore it from a backup`) : refusal
+}
+
+function toAppendRefusal(refusal: Refusal<AppendRefusal | DatabaseRefusal>): Refusal<AppendRefusal> {
+  switch (refusal.code) {
+    case "DATABASE_CORRUPT":
+      return refuse("LEDGER_CORRUPT", refusal.message)
+    case "DATABASE_BUSY":
+    case "DATABASE_FAILED":
+    case "DATABASE_FOREIGN":
+    case "DATABASE_VERSION":
+      return refuse("LEDGER_UNREACHABLE", refusal.message)
+    default:
+      return refuse(refusal.code, refusal.message)
+  }
+}
