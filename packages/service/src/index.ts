@@ -20,5 +20,6 @@ export type {
 export type { AppendRefusal, LedgerEngine, LedgerSlice } from "./ports/ledger-engine.ts"
 export type { Placement, ProxyCandidate } from "./ports/placement.ts"
 export type { Sealing, SealingContext } from "./ports/sealing.ts"
+export { assertStorageKey, assertStorageLimit, encodeStorageChanges, MAX_STORAGE_RECORD_BYTES } from "./ports/storage-limits.ts"
 export type { Storage, StorageChange, StorageCollection, StorageRecord, StorageRefusal } from "./ports/storage.ts"
 export type { InboundRequest, PeerAddress, ProtocolName, RequestRefusal, Transport } from "./ports/transport.ts"

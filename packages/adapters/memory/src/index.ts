@@ -1,0 +1,2 @@
+export { MemoryLedgerEngine } from "./ledger.ts"
+export { MemoryStorage } from "./storage.ts"
