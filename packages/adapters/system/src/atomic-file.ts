@@ -29,16 +29,21 @@ export async function createAtomicFile(path: string, options: AtomicFileOptions 
   await refuseTaken(path, options)
   const partial = join(dirname(path), `.${basename(path).slice(0, 200)}.${randomBytes(6).toString("hex")}.partial`)
   const handle = await createPartial(partial, path)
+  const flusher = new Flusher(handle)
   let named = false
   return {
-    write: (bytes) => writeFully(handle, path, bytes),
+    write: async (bytes) => {
+      await writeFully(handle, path, bytes)
+      flusher.wrote(bytes.length)
+    },
     commit: async () => {
-      await sync(handle, path)
+      await sync(handle, flusher, path)
       await giveName(partial, path, options.overwrite === true)
       named = true
       await syncDirectory(dirname(path))
     },
     [Symbol.asyncDispose]: async () => {
+      await flusher.settled()
       await handle.close()
       if (!named) await removeIfThere(partial)
     },
@@ -75,11 +80,53 @@ async function writeFully(handle: FileHandle, path: string, bytes: Uint8Array): 
 }
 
 /** Some file systems report a full disk only now. */
-async function sync(handle: FileHandle, path: string): Promise<void> {
+async function sync(handle: FileHandle, flusher: Flusher, path: string): Promise<void> {
   try {
+    await flusher.finish()
     await handle.sync()
   } catch (cause) {
     throw writeError(path, cause)
+  }
+}
+
+/** Bytes written between two flushes. */
+const FLUSH_BYTES = 134_217_728
+
+/** Flushes a file while it is still being written, so that the last flush has little left to do. */
+class Flusher {
+  readonly #handle: FileHandle
+  #unflushed = 0
+  #flushing: Promise<void> = Promise.resolve()
+  #busy = false
+  /** Kept, because the system reports a failed flush only once and the next one succeeds. */
+  #failure: { readonly cause: unknown } | undefined
+
+  constructor(handle: FileHandle) {
+    this.#handle = handle
+  }
+
+  wrote(bytes: number): void {
+    this.#unflushed += bytes
+    if (this.#busy || this.#unflushed < FLUSH_BYTES) return
+    this.#unflushed = 0
+    this.#busy = true
+    this.#flushing = this.#handle.datasync().then(
+      () => void (this.#busy = false),
+      (cause: unknown) => {
+        this.#failure = { cause }
+      },
+    )
+  }
+
+  /** Waits for the flush under way. */
+  async settled(): Promise<void> {
+    await this.#flushing
+  }
+
+  /** Waits, and throws what any flush failed with. */
+  async finish(): Promise<void> {
+    await this.#flushing
+    if (this.#failure !== undefined) throw this.#failure.cause
   }
 }
 

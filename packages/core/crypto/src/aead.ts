@@ -11,6 +11,8 @@ export interface CipherCall {
   readonly input: Uint8Array
   readonly associatedData: Uint8Array | undefined
   readonly target: Uint8Array
+  /** Whether many calls with this key follow, so that a library may keep a prepared copy of it for as long as the key lives. Never for long-term keys. */
+  readonly bulk: boolean
 }
 
 /** What a library must provide for {@link createAead}. */
@@ -49,16 +51,16 @@ export function createAead(cipher: Cipher): Aead {
     hasAssociatedData,
     seal: (key, nonce, plaintext, associatedData) => {
       const target = new Uint8Array(plaintext.length + AEAD_TAG_BYTES)
-      seal(key, { nonce, input: plaintext, associatedData, target })
+      seal(key, { nonce, input: plaintext, associatedData, target, bulk: false })
       return target
     },
     open: (key, nonce, ciphertext, associatedData) => {
       if (ciphertext.length < AEAD_TAG_BYTES) return failed
       const target = new Uint8Array(ciphertext.length - AEAD_TAG_BYTES)
-      return open(key, { nonce, input: ciphertext, associatedData, target }) ? ok(target) : failed
+      return open(key, { nonce, input: ciphertext, associatedData, target, bulk: false }) ? ok(target) : failed
     },
-    sealInto: (key, nonce, plaintext, target) => seal(key, { nonce, input: plaintext, associatedData: undefined, target }),
-    openInto: (key, nonce, ciphertext, target) => (open(key, { nonce, input: ciphertext, associatedData: undefined, target }) ? ok(true) : failed),
+    sealInto: (key, nonce, plaintext, target) => seal(key, { nonce, input: plaintext, associatedData: undefined, target, bulk: true }),
+    openInto: (key, nonce, ciphertext, target) => (open(key, { nonce, input: ciphertext, associatedData: undefined, target, bulk: true }) ? ok(true) : failed),
   }
 }
 

@@ -15,7 +15,7 @@ export interface Aead {
   seal(key: Secret, nonce: Uint8Array, plaintext: Uint8Array, associatedData?: Uint8Array): Uint8Array
   /** Checks and decrypts ciphertext ‖ tag; nothing of the plaintext is given out before the tag held. */
   open(key: Secret, nonce: Uint8Array, ciphertext: Uint8Array, associatedData?: Uint8Array): Result<Uint8Array, "AEAD_FAILED">
-  /** {@link Aead.seal} without associated data into `target` (plaintext + 16 bytes, not overlapping it), so that bulk encryption reuses its buffers. */
+  /** {@link Aead.seal} without associated data into `target` (plaintext + 16 bytes, not overlapping it), so that bulk encryption reuses its buffers. For keys of one stream: the platform may keep a prepared copy until the key is collected. */
   sealInto(key: Secret, nonce: Uint8Array, plaintext: Uint8Array, target: Uint8Array): void
   /** {@link Aead.open} without associated data into `target` (ciphertext − 16 bytes, not overlapping it), which holds zeros after a refusal. */
   openInto(key: Secret, nonce: Uint8Array, ciphertext: Uint8Array, target: Uint8Array): Result<true, "AEAD_FAILED">
