@@ -2,6 +2,7 @@ export { watchLog, type WatchedLog } from "./ledger/engine-log.ts"
 export { LedgerReplica, type ReplicaOptions, type ReplicaRefusal, type StatementSigner } from "./ledger/replica.ts"
 export { Wakeup } from "./ledger/wakeup.ts"
 export type { CallOptions } from "./ports/call-options.ts"
+export { assertSleep, MAX_SLEEP_MS } from "./ports/clock-limits.ts"
 export type { Clock } from "./ports/clock.ts"
 export type {
   FragmentAcceptance,
