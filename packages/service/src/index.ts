@@ -1,3 +1,6 @@
+export { FollowerLedgerEngine, type FollowerOptions } from "./ledger/follower.ts"
+export { DEFAULT_PEER_LIMITS, type PeerLimits } from "./ledger/peer-limits.ts"
+export { serveLedger, type LedgerHostOptions } from "./ledger/serve.ts"
 export { watchLog, type WatchedLog } from "./ledger/engine-log.ts"
 export { LedgerReplica, type ReplicaOptions, type ReplicaRefusal, type StatementSigner } from "./ledger/replica.ts"
 export { Wakeup } from "./ledger/wakeup.ts"

@@ -1,0 +1,84 @@
+import { ok, refuse, type Result } from "@keygrove/base"
+import type { LedgerHead, LedgerIndex } from "@keygrove/ledger"
+import { decodeLedgerAnswer, encodeLedgerRequest, MAX_LEDGER_WAIT_MS, type LedgerAnswer, type LedgerHostRefusal, type LedgerRequest } from "@keygrove/peering"
+import type { CallOptions } from "../ports/call-options.ts"
+import type { Clock } from "../ports/clock.ts"
+import type { LedgerSlice } from "../ports/ledger-engine.ts"
+import type { PeerAddress, Transport } from "../ports/transport.ts"
+
+/** How long a host may take to answer, on top of what it was asked to wait. */
+export const LEDGER_REQUEST_TIMEOUT_MS = 10_000
+
+export type HostRefusal = LedgerHostRefusal | "LEDGER_UNREACHABLE"
+
+/** Speaks protocol `ledger` with one host. Answers that do not fit their request count as no answer: `LEDGER_UNREACHABLE`. */
+export class LedgerHostClient {
+  readonly #transport: Transport
+  readonly #host: PeerAddress
+  readonly #clock: Clock
+
+  constructor(transport: Transport, host: PeerAddress, clock: Clock) {
+    this.#transport = transport
+    this.#host = host
+    this.#clock = clock
+  }
+
+  async head(options: CallOptions): Promise<Result<LedgerHead, HostRefusal>> {
+    return this.#expectHead({ op: "head" }, options, 0)
+  }
+
+  /** The head once the host has more than `length` entries, or its head after 25 s. */
+  async wait(length: LedgerIndex, options: CallOptions): Promise<Result<LedgerHead, HostRefusal>> {
+    return this.#expectHead({ op: "wait", length, timeoutMs: MAX_LEDGER_WAIT_MS }, options, MAX_LEDGER_WAIT_MS)
+  }
+
+  async append(entries: readonly Uint8Array[], expected: LedgerHead, options: CallOptions): Promise<Result<LedgerHead, HostRefusal>> {
+    return this.#expectHead({ op: "append", expected, entries }, options, 0)
+  }
+
+  async read(from: LedgerIndex, limit: number, options: CallOptions): Promise<Result<LedgerSlice, HostRefusal>> {
+    const answer = await this.#ask({ op: "read", from, limit }, options, 0)
+    if (!answer.ok) return answer
+    const { value } = answer
+    if (value.kind === "slice" && value.from === from && value.entries.length <= limit) return ok({ from, before: value.before, entries: value.entries })
+    return value.kind === "refused" ? refuse(value.code, value.message) : misfit()
+  }
+
+  async #expectHead(request: LedgerRequest, options: CallOptions, waitMs: number): Promise<Result<LedgerHead, HostRefusal>> {
+    const answer = await this.#ask(request, options, waitMs)
+    if (!answer.ok) return answer
+    if (answer.value.kind === "head") return ok(answer.value.head)
+    return answer.value.kind === "refused" ? refuse(answer.value.code, answer.value.message) : misfit()
+  }
+
+  async #ask(request: LedgerRequest, { signal }: CallOptions, waitMs: number): Promise<Result<LedgerAnswer, "LEDGER_UNREACHABLE">> {
+    signal.throwIfAborted()
+    const done = new AbortController()
+    const late = new AbortController()
+    const deadlineMs = LEDGER_REQUEST_TIMEOUT_MS + waitMs
+    const timer = this.#clock.sleep(deadlineMs, { signal: done.signal }).then(
+      () => late.abort(),
+      () => undefined,
+    )
+    try {
+      const body = encodeLedgerRequest(request)
+      const answer = await this.#transport.request(this.#host, "ledger", body, { signal: AbortSignal.any([signal, late.signal]) })
+      signal.throwIfAborted()
+      if (!answer.ok) return refuse("LEDGER_UNREACHABLE", `the ledger's host did not answer (${answer.code}: ${answer.message})`)
+      const decoded = decodeLedgerAnswer(answer.value)
+      return decoded.ok ? decoded : refuse("LEDGER_UNREACHABLE", `the ledger's host gave an answer that cannot be read (${decoded.message})`)
+    } catch (error) {
+      // Whoever called gets its own reason; the deadline is an expected refusal; anything else is a fault.
+      signal.throwIfAborted()
+      if (!late.signal.aborted) throw error
+      return refuse("LEDGER_UNREACHABLE", `the ledger's host did not answer within ${deadlineMs} ms`)
+    } finally {
+      done.abort()
+      await timer
+    }
+  }
+}
+
+function misfit(): Result<never, "LEDGER_UNREACHABLE"> {
+  return refuse("LEDGER_UNREACHABLE", "the ledger's host answered something else than it was asked")
+}

@@ -1,0 +1,96 @@
+import { KeygroveError, unreachable, type Result } from "@keygrove/base"
+import type { LedgerIndex } from "@keygrove/ledger"
+import { decodeLedgerRequest, encodeLedgerAnswer, type LedgerAnswer, type LedgerHostRefusal, type LedgerRequest } from "@keygrove/peering"
+import type { CallOptions } from "../ports/call-options.ts"
+import type { Clock } from "../ports/clock.ts"
+import type { LedgerEngine } from "../ports/ledger-engine.ts"
+import type { InboundRequest, Transport } from "../ports/transport.ts"
+import { DEFAULT_PEER_LIMITS, PeerMeter, type PeerLimits } from "./peer-limits.ts"
+
+export interface LedgerHostOptions {
+  readonly transport: Transport
+  /** Not owned: dispose of the service first. */
+  readonly engine: LedgerEngine
+  readonly clock: Clock
+  /**
+   * Whether a batch would have its effect now (`LedgerReplica.judge`). Void entries harm nobody but fill the log, so a host
+   * with a replica refuses them; without, whatever is well signed is appended.
+   */
+  readonly judge?: (entries: readonly Uint8Array[]) => Result<true>
+  readonly limits?: PeerLimits
+}
+
+/** Serves a ledger to followers over protocol `ledger`, with limits for each peer, until disposed of. */
+export function serveLedger(options: LedgerHostOptions): Disposable {
+  const meter = new PeerMeter(options.limits ?? DEFAULT_PEER_LIMITS, options.clock)
+  return options.transport.serve("ledger", async (request, call) => encodeLedgerAnswer(await answerRequest(options, meter, request, call)))
+}
+
+async function answerRequest(options: LedgerHostOptions, meter: PeerMeter, inbound: InboundRequest, call: CallOptions): Promise<LedgerAnswer> {
+  const request = decodeLedgerRequest(inbound.body)
+  if (!request.ok) return refused(request)
+  const admitted = meter.admit(inbound.from, request.value.op)
+  if (!admitted.ok) return refused(admitted)
+  using _admission = admitted.value
+  try {
+    return await perform(options, request.value, call)
+  } catch (error) {
+    call.signal.throwIfAborted()
+    if (!(error instanceof KeygroveError)) throw error
+    return { kind: "refused", code: error.code === "LEDGER_CORRUPT" ? "LEDGER_CORRUPT" : "LEDGER_UNREACHABLE", message: error.message }
+  }
+}
+
+async function perform(options: LedgerHostOptions, request: LedgerRequest, call: CallOptions): Promise<LedgerAnswer> {
+  const { engine } = options
+  switch (request.op) {
+    case "head":
+      return { kind: "head", head: await engine.head(call) }
+    case "read": {
+      const slice = await engine.read(request.from, request.limit, call)
+      return slice.ok ? { kind: "slice", ...slice.value } : refused(slice)
+    }
+    case "append": {
+      const judged = options.judge?.(request.entries)
+      // A batch that is void only because this replica is behind, or at a head that moved, is for the engine to refuse.
+      const isCurrent = (await engine.head(call)).length === request.expected.length
+      if (judged !== undefined && !judged.ok && isCurrent) return { kind: "refused", code: "LEDGER_ENTRY_INVALID", message: judged.message }
+      const appended = await engine.append(request.entries, request.expected, call)
+      return appended.ok ? { kind: "head", head: appended.value } : refused(appended)
+    }
+    case "wait":
+      await waitForNews(options, request, call)
+      return { kind: "head", head: await engine.head(call) }
+    default:
+      return unreachable(request)
+  }
+}
+
+/** Returns when the ledger has another length than `length`, or the time is over. */
+async function waitForNews({ engine, clock }: LedgerHostOptions, request: { readonly length: LedgerIndex; readonly timeoutMs: number }, call: CallOptions): Promise<void> {
+  const head = await engine.head(call)
+  if (head.length !== request.length) return
+  using over = abortOnDispose()
+  const signal = AbortSignal.any([call.signal, over.signal])
+  const time = clock.sleep(request.timeoutMs, { signal }).catch(rethrowUnless(signal))
+  await Promise.race([time, firstSlice(engine, request.length, { signal })])
+}
+
+async function firstSlice(engine: LedgerEngine, from: LedgerIndex, call: CallOptions): Promise<void> {
+  for await (const _slice of engine.watch(from, call)) return
+}
+
+function abortOnDispose(): Disposable & { readonly signal: AbortSignal } {
+  const controller = new AbortController()
+  return { signal: controller.signal, [Symbol.dispose]: () => controller.abort() }
+}
+
+function rethrowUnless(signal: AbortSignal): (error: unknown) => void {
+  return (error) => {
+    if (!signal.aborted) throw error
+  }
+}
+
+function refused(refusal: { readonly code: LedgerHostRefusal; readonly message: string }): LedgerAnswer {
+  return { kind: "refused", code: refusal.code, message: refusal.message }
+}
