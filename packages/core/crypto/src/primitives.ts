@@ -21,7 +21,7 @@ export interface Aead {
   openInto(key: Secret, nonce: Uint8Array, ciphertext: Uint8Array, target: Uint8Array): Result<true, "AEAD_FAILED">
 }
 
-/** Ed25519 (RFC 8032), strict: verification refuses non-canonical s and small-order keys. */
+/** Ed25519 (RFC 8032), strict: verification refuses non-canonical s, A and R, A and R of small order, and uses the cofactorless equation. */
 export interface Ed25519 {
   /** 32-byte public key of a 32-byte seed. */
   publicKey(seed: Secret): Uint8Array
