@@ -1,2 +1,3 @@
+export { nativeCurve } from "./curve.ts"
 export { nativePrimitives } from "./primitives.ts"
 export { lockedSecretMemory, type LockedSecretMemoryOptions, type SecretMemoryWarning } from "./secret-memory.ts"
