@@ -70,7 +70,10 @@ interface DeliveryOptions {
 }
 
 async function deliver(blocks: AsyncGenerator<Uint8Array>, ends: FileEnds, { signal, input }: DeliveryOptions): Promise<void> {
-  if (typeof ends.output !== "string") return await writeAll(blocks, writableSink(ends.output, signal))
+  if (typeof ends.output !== "string") {
+    using sink = writableSink(ends.output, signal)
+    return await writeAll(blocks, sink)
+  }
   await using file = await createAtomicFile(ends.output, {
     overwrite: ends.overwrite === true,
     ...(input === undefined ? {} : { input }),
@@ -81,21 +84,22 @@ async function deliver(blocks: AsyncGenerator<Uint8Array>, ends: FileEnds, { sig
 }
 
 /** Writes to a stream at its reader's pace; a block is free again once the stream has passed it on. */
-function writableSink(stream: Writable, signal: AbortSignal): ByteSink {
+function writableSink(stream: Writable, signal: AbortSignal): ByteSink & Disposable {
+  // A failed stream calls the write back first and emits its error later; without a listener that would end the process.
+  const ignore = (): void => undefined
+  stream.on("error", ignore)
   return {
     write: (bytes) => {
       const { promise, resolve, reject } = Promise.withResolvers<void>()
       const abort = (): void => reject(signal.reason)
       if (signal.aborted) abort()
       signal.addEventListener("abort", abort, { once: true })
-      // A write to a stream that failed both calls back and emits; without a listener the latter would end the process.
-      const fail = (cause: Error): void => reject(closed(cause))
-      stream.once("error", fail)
-      stream.write(bytes, (error) => (error === null || error === undefined ? resolve() : fail(error)))
-      return promise.finally(() => {
-        signal.removeEventListener("abort", abort)
-        stream.off("error", fail)
-      })
+      stream.write(bytes, (error) => (error === null || error === undefined ? resolve() : reject(closed(error))))
+      return promise.finally(() => signal.removeEventListener("abort", abort))
+    },
+    [Symbol.dispose]: () => {
+      // A failed stream has no further use and keeps the listener for the error it may still emit.
+      if (stream.writable) stream.off("error", ignore)
     },
   }
 }
