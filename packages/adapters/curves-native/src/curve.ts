@@ -13,6 +13,7 @@ export const nativeCurve: Curve = {
   decodeScalar,
   isScalar: (secret) => secret.length === SCALAR_BYTES && secret.expose((bytes) => secp256k1.privateKeyVerify(bytes)),
   basePointTimesSecret: (scalar) => scalar.expose((bytes) => point(secp256k1.publicKeyCreate(bytes, false))),
+  basePointTimesPublic: (scalar) => point(secp256k1.publicKeyCreate(scalar, false)),
   multiplySecret,
   multiplyPublic: (base, scalar) => point(secp256k1.publicKeyTweakMul(base, scalar, false)),
   combinePublic,

@@ -1,1 +1,2 @@
+export { wasmCurve } from "./curve.ts"
 export { portablePrimitives } from "./primitives.ts"

@@ -32,6 +32,8 @@ export interface Curve {
 
   /** scalar·G in constant time. */
   basePointTimesSecret(scalar: Secret): Point
+  /** scalar·G; variable time allowed, for public scalars only. */
+  basePointTimesPublic(scalar: Scalar): Point
   /** scalar·P in constant time. */
   multiplySecret(point: Point, scalar: Secret): Point
   /** scalar·P; variable time, for public scalars only. */

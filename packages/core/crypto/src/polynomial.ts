@@ -1,0 +1,69 @@
+import { refuse, ok, Secret, type Result } from "@keygrove/base"
+import { bytesToNumberBE, numberToBytesBE } from "@noble/curves/utils.js"
+import { Field, FpInvertBatch } from "@noble/curves/abstract/modular.js"
+import { SCALAR_BYTES, type Curve, type Scalar } from "./curve.ts"
+
+/** Order n of the secp256k1 group (SEC 2 §2.4.1). */
+const GROUP_ORDER = 0xfffffffffffffffffffffffffffffffebaaedce6af48a03bbfd25e8cd0364141n
+const field = Field(GROUP_ORDER)
+
+/**
+ * A polynomial over the scalar field of secp256k1 with secret coefficients, lowest degree first. Owns them: disposal wipes all.
+ * It serves fragments of a policy as well as key pieces; the secret that it shares is its value at zero.
+ */
+export class SecretPolynomial implements Disposable {
+  readonly #curve: Curve
+  readonly #coefficients: readonly Secret[]
+
+  /** @param coefficients 1 or more scalars in [1, n-1], 32 bytes each, taken over; the last must not be zero, else the threshold is lower than it seems. */
+  constructor(curve: Curve, coefficients: readonly Secret[]) {
+    if (coefficients.length === 0) throw new RangeError("a polynomial needs at least one coefficient")
+    if (!coefficients.every((each) => curve.isScalar(each))) throw new RangeError("every coefficient must be a scalar in [1, n-1]")
+    this.#curve = curve
+    this.#coefficients = coefficients
+  }
+
+  /** Number of values that determine the polynomial. */
+  get threshold(): number {
+    return this.#coefficients.length
+  }
+
+  /**
+   * f(argument) by Horner's rule, in time that depends only on the degree. The result belongs to the caller; `undefined` where f is
+   * zero, which happens with probability 2⁻²⁵⁶ for random coefficients.
+   */
+  evaluate(argument: Secret): Secret | undefined {
+    let value: Secret | undefined
+    for (const coefficient of this.#coefficients.toReversed()) {
+      const next = value === undefined ? coefficient.copy() : this.#stepFrom(value, argument, coefficient)
+      value?.[Symbol.dispose]()
+      value = next
+    }
+    return value
+  }
+
+  /** value·argument + coefficient. A sum of zero inside restarts Horner's rule from zero, which {@link SecretPolynomial.evaluate} does by itself. */
+  #stepFrom(value: Secret, argument: Secret, coefficient: Secret): Secret | undefined {
+    using product = this.#curve.multiplySecrets(value, argument)
+    return this.#curve.addSecrets(product, coefficient)
+  }
+
+  [Symbol.dispose](): void {
+    for (const coefficient of this.#coefficients) coefficient[Symbol.dispose]()
+  }
+}
+
+/**
+ * Lagrange coefficients at zero for public, distinct, non-zero arguments: λₖ = Π_{j≠k} xⱼ / (xⱼ − xₖ). Big integers are fine here, everything
+ * is public. Repeated arguments are refused after reduction, because they would divide by zero.
+ */
+export function lagrangeAtZero(args: readonly Scalar[]): Result<readonly Scalar[], "ARGUMENTS_REPEATED"> {
+  const xs = args.map((bytes) => field.create(bytesToNumberBE(bytes)))
+  const refusal = refuse("ARGUMENTS_REPEATED", `the ${args.length} arguments of the shares must be distinct and not zero`)
+  if (new Set(xs).size !== xs.length || xs.includes(0n)) return refusal
+  const denominators = xs.map((x, k) => xs.reduce((product, other, j) => (j === k ? product : field.mul(product, field.sub(other, x))), 1n))
+  // Π_{j≠k} xⱼ = (Π xⱼ) / xₖ, so one division for each coefficient serves both parts.
+  const all = xs.reduce((product, x) => field.mul(product, x), 1n)
+  const inverses = FpInvertBatch(field, denominators.map((denominator, k) => field.mul(denominator, xs[k] ?? 0n)))
+  return ok(inverses.map((inverse) => numberToBytesBE(field.mul(all, inverse ?? 0n), SCALAR_BYTES) as Scalar))
+}
