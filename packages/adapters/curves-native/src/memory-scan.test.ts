@@ -11,7 +11,7 @@ test.runIf(isRootOnLinux).each(scenarios)("no copy of a secret is left after %s"
   const child = spawn(process.execPath, ["--no-warnings", "--expose-gc", script, scenario], { stdio: ["pipe", "pipe", "inherit"] })
   const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]()
   const masked = Buffer.from((await lines.next()).value ?? "", "hex")
-  const needle = masked.map((byte) => byte ^ 0x5a)
+  const needle = Buffer.from(masked.map((byte) => byte ^ 0x5a))
   // The scan must find what is there before its finding nothing means anything.
   const planted = await occurrences(child.pid ?? 0, needle)
   child.stdin.write("use\n")
@@ -24,7 +24,7 @@ test.runIf(isRootOnLinux).each(scenarios)("no copy of a secret is left after %s"
 })
 
 /** How often either half of a secret occurs in the writable memory of a process. */
-async function occurrences(pid: number, secret: Uint8Array): Promise<number> {
+async function occurrences(pid: number, secret: Buffer): Promise<number> {
   const halves = [secret.subarray(0, 16), secret.subarray(16)]
   await using memory = await open(`/proc/${pid}/mem`, "r")
   const block = Buffer.allocUnsafeSlow(4 << 20)

@@ -26,7 +26,7 @@ test.each([
   ["a\ud800", "lone surrogate"],
   ["\ue000", "private use"],
   [7, "a number"],
-])("refuses %j: %s", (label) => {
+])("refuses %j: %s", (label, _reason) => {
   expect(decodeLabel(label)).toMatchObject({ ok: false, code: "LABEL_INVALID" })
 })
 
