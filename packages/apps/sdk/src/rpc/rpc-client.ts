@@ -1,6 +1,6 @@
-import type { Refusal, RefusalData, Result } from "@keygrove/base"
 import { readFileSync } from "node:fs"
 import type { IncomingMessage } from "node:http"
+import { ok, refuse, type Refusal, type RefusalData, type Result } from "@keygrove/base"
 
 // By name instead of by import: an ES import of node:http reads every export, also those that load Undici, which costs 40 ms.
 const http = process.getBuiltinModule("node:http")
@@ -40,7 +40,7 @@ export async function callRpc(endpoint: RpcEndpoint, method: string, params: obj
 
 function readCookie(path: string): Result<string, RpcFailureCode> {
   try {
-    return { ok: true, value: readFileSync(path, "utf8").trim() }
+    return ok(readFileSync(path, "utf8").trim())
   } catch (error) {
     if (isErrno(error) && (error.code === "ENOENT" || error.code === "ENOTDIR")) return refuse("NODE_NOT_RUNNING", "no node runs on this home directory; start it with `keygrove up`")
     return refuse("NODE_UNREACHABLE", `the cookie file ${path} cannot be read (${isErrno(error) ? error.code : "unknown"}); it belongs to whoever started the node`)
@@ -82,7 +82,7 @@ async function readAnswer(response: IncomingMessage): Promise<Result<string, Rpc
   }
   if (response.statusCode === 401) return refuse("NODE_UNREACHABLE", "the node did not accept the cookie of this home directory; it was restarted meanwhile, try again")
   const text = Buffer.concat(chunks).toString("utf8")
-  return text === "" ? refuse("RPC_ANSWER_INVALID", `the node answered HTTP ${response.statusCode ?? 0} without a body; see its log`) : { ok: true, value: text }
+  return text === "" ? refuse("RPC_ANSWER_INVALID", `the node answered HTTP ${response.statusCode ?? 0} without a body; see its log`) : ok(text)
 }
 
 function connectionFailure(error: unknown, endpoint: RpcEndpoint, timeout: AbortSignal): Refusal<RpcFailureCode> {
@@ -94,7 +94,7 @@ function connectionFailure(error: unknown, endpoint: RpcEndpoint, timeout: Abort
 
 function decodeAnswer(text: string): Result<unknown> {
   const answer = parseObject(text)
-  if (answer !== undefined && "result" in answer) return { ok: true, value: answer["result"] }
+  if (answer !== undefined && "result" in answer) return ok(answer["result"])
   const error = answer?.["error"]
   if (!isRecord(error) || typeof error["message"] !== "string") return refuse("RPC_ANSWER_INVALID", "the node's answer is not JSON-RPC 2.0; is it another version of keygrove?")
   const { code, ...data } = isRecord(error["data"]) ? error["data"] : {}
@@ -125,8 +125,4 @@ function isRecord(value: unknown): value is Record<string, unknown> {
 
 function isErrno(error: unknown): error is NodeJS.ErrnoException {
   return error instanceof Error && "code" in error
-}
-
-function refuse<Code extends string>(code: Code, message: string, data?: RefusalData): Refusal<Code> {
-  return data === undefined ? { ok: false, code, message } : { ok: false, code, message, data }
 }

@@ -1,0 +1,173 @@
+import { Readable } from "node:stream"
+import { type Secret, toHex, unwrap, utf8 } from "@keygrove/base"
+import { decodeSuite } from "@keygrove/crypto"
+import { decodeClusterId, decodeEpoch, decodeNodePath } from "@keygrove/hierarchy"
+import { encodeFileHeader, decodeLabel, type FileHeader } from "@keygrove/reencryption"
+import { hpkeSealing } from "@keygrove/hpke"
+import type { FileProgress } from "./files/batches.ts"
+import type { ByteIterable } from "./files/byte-source.ts"
+import { decryptFile, encryptFile, type FileEnds } from "./files/crypt-file.ts"
+import { decryptStream } from "./files/decrypt-stream.ts"
+import { encryptStream, type EncryptOptions } from "./files/encrypt-stream.ts"
+import { resolveHome } from "./home.ts"
+import type { FileTools } from "./files/file-tools.ts"
+import { decodePolicy, type Policy } from "./policy.ts"
+import { AnswerFields } from "./rpc/fields.ts"
+import { callRpc, type RpcEndpoint } from "./rpc/rpc-client.ts"
+
+/** Bound into the sealed file key that the node hands out. */
+const RELEASE_INFO = utf8("keygrove/v1/file-key-release")
+
+/** Sealed file key: encapsulated key 32, key 32, tag 16. */
+const SEALED_FILE_KEY_BYTES = 80
+
+export interface CallOptions {
+  /** Ends the call; what was under way on the node may still complete there. */
+  readonly signal?: AbortSignal
+}
+
+export interface ConnectOptions extends CallOptions {
+  /** Home directory of the node; else `$KEYGROVE_HOME`, else `keygrove` in the XDG data home. */
+  readonly home?: string
+}
+
+export interface EncryptionOptions extends CallOptions {
+  /** Name under which the data can be granted, e.g. `photos/2026`. */
+  readonly label: string
+  /** Cipher suite, `aes-256-gcm` by default. */
+  readonly cipher?: string
+  readonly onProgress?: (progress: FileProgress) => void
+}
+
+export interface DecryptionOptions extends CallOptions {
+  readonly onProgress?: (progress: FileProgress) => void
+  /** Called with the header before the key is asked for. */
+  readonly onHeader?: (header: FileHeader) => void
+}
+
+export interface GrantOrder {
+  readonly label: string
+  /** The reader's identity, `kg1…`. */
+  readonly to: string
+  /** Proxies that must answer. */
+  readonly threshold: number
+  /** Proxies that keep a fragment. */
+  readonly shares: number
+  readonly expires: Date
+}
+
+/**
+ * The local node, for programs: the node keeps the keys and asks the proxies, this class encrypts and decrypts the data itself. Files and streams
+ * are processed in constant memory. Every method throws `KeygroveError` with a code of docs/errors.md.
+ */
+export class Keygrove implements AsyncDisposable {
+  readonly #endpoint: RpcEndpoint
+  readonly #lifetime: AbortController = new AbortController()
+
+  private constructor(endpoint: RpcEndpoint) {
+    this.#endpoint = endpoint
+  }
+
+  /** Connects to the node of a home directory; refuses with `NODE_NOT_RUNNING` when there is none. */
+  static async connect(options: ConnectOptions = {}): Promise<Keygrove> {
+    const directory = resolveHome(options.home, process.env)
+    const grove = new Keygrove({ socketPath: `${directory}/rpc.sock`, cookiePath: `${directory}/.cookie` })
+    await grove.status(options)
+    return grove
+  }
+
+  /** What `node.status` answers (docs/protocol/json-rpc.md). */
+  async status(options: CallOptions = {}): Promise<unknown> {
+    return await this.#call("node.status", {}, options)
+  }
+
+  /** Encrypts a stream under a label; errors surface on the returned stream. */
+  async encrypt(source: ByteIterable, options: EncryptionOptions): Promise<Readable> {
+    const settings = await this.#encryptionSettings(options)
+    return Readable.from(encryptStream(await fileTools(), source, settings), { objectMode: false })
+  }
+
+  /** Encrypts a file or stream into a file or stream; an output file appears only when it is complete. */
+  async encryptFile(ends: FileEnds, options: EncryptionOptions): Promise<void> {
+    await encryptFile(await fileTools(), ends, await this.#encryptionSettings(options))
+  }
+
+  /**
+   * Decrypts a stream: data of this node, or of a label granted to it, through the proxies. Every byte was authenticated, but only the normal end
+   * says that nothing is missing.
+   */
+  async decrypt(source: ByteIterable, options: DecryptionOptions = {}): Promise<Readable> {
+    return Readable.from(decryptStream((await fileTools()).primitives, source, this.#decryptionSettings(options)), { objectMode: false })
+  }
+
+  /** Decrypts a file or stream into a file or stream; an output file appears only when the last chunk held. */
+  async decryptFile(ends: FileEnds, options: DecryptionOptions = {}): Promise<void> {
+    await decryptFile((await fileTools()).primitives, ends, this.#decryptionSettings(options))
+  }
+
+  /** The key of one file, for its header; asks the network when the label is another node's. The secret is the caller's. */
+  async decryptKey(header: FileHeader, options: CallOptions = {}): Promise<Secret> {
+    const pair = await hpkeSealing.generateKeyPair()
+    using secretKey = pair.secretKey
+    const params = { header: toHex(encodeFileHeader(header)), recipientKey: toHex(pair.publicKey) }
+    const answer = new AnswerFields("data.decryptKey", await this.#call("data.decryptKey", params, options))
+    return unwrap(await hpkeSealing.open(secretKey, answer.bytes("sealedKey", SEALED_FILE_KEY_BYTES), { info: RELEASE_INFO }))
+  }
+
+  /** Lets a reader open a label through `threshold` of `shares` proxies until a date. */
+  async grant(order: GrantOrder, options: CallOptions = {}): Promise<Policy> {
+    const { label, to, threshold, shares, expires } = order
+    return decodePolicy(await this.#call("policy.grant", { label, to, threshold, shares, expires: expires.getTime() }, options))
+  }
+
+  /** Ends a policy. */
+  async revoke(policyId: string, options: CallOptions = {}): Promise<void> {
+    await this.#call("policy.revoke", { policy: policyId }, options)
+  }
+
+  /** Ends what is still under way; the node goes on. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#lifetime.abort(new DOMException("the connection was closed", "AbortError"))
+    await Promise.resolve()
+  }
+
+  async #encryptionSettings(options: EncryptionOptions): Promise<EncryptOptions> {
+    const label = unwrap(decodeLabel(options.label))
+    const suite = options.cipher === undefined ? undefined : unwrap(decodeSuite(options.cipher))
+    const signal = this.#signal(options)
+    const answer = new AnswerFields("label.publicKey", await this.#call("label.publicKey", { label }, { signal }))
+    const owner = answer.object("owner")
+    return {
+      owner: { cluster: unwrap(decodeClusterId(owner.text("cluster"))), path: unwrap(decodeNodePath(owner.text("path"))) },
+      label,
+      epoch: unwrap(decodeEpoch(answer.number("epoch"))),
+      labelKey: answer.bytes("labelKey", 33),
+      signal,
+      ...(suite === undefined ? {} : { suite }),
+      ...(options.onProgress === undefined ? {} : { onProgress: options.onProgress }),
+    }
+  }
+
+  #decryptionSettings(options: DecryptionOptions): Parameters<typeof decryptStream>[2] {
+    const { onHeader, onProgress } = options
+    return {
+      fileKey: async (header, _digest, { signal }) => await this.decryptKey(header, { signal }),
+      signal: this.#signal(options),
+      ...(onHeader === undefined ? {} : { onHeader }),
+      ...(onProgress === undefined ? {} : { onProgress }),
+    }
+  }
+
+  async #call(method: string, params: object, options: CallOptions): Promise<unknown> {
+    return unwrap(await callRpc(this.#endpoint, method, params, { signal: this.#signal(options) }))
+  }
+
+  #signal(options: CallOptions): AbortSignal {
+    return options.signal === undefined ? this.#lifetime.signal : AbortSignal.any([this.#lifetime.signal, options.signal])
+  }
+}
+
+/** The native bindings, loaded when data is first encrypted or decrypted: nothing else needs them. */
+async function fileTools(): Promise<FileTools> {
+  return (await import("./native-tools.ts")).nativeFileTools
+}

@@ -1,0 +1,65 @@
+import { fromHex, KeygroveError } from "@keygrove/base"
+
+/** Reads one answer of the node field by field; anything else than the contract says is `RPC_ANSWER_INVALID`. */
+export class AnswerFields {
+  readonly #values: Record<string, unknown>
+  readonly #method: string
+
+  constructor(method: string, answer: unknown) {
+    if (typeof answer !== "object" || answer === null || Array.isArray(answer)) throw invalid(method, "is not an object")
+    this.#values = Object.fromEntries(Object.entries(answer))
+    this.#method = method
+  }
+
+  /** The untouched value of a field. */
+  get(name: string): unknown {
+    return this.#values[name]
+  }
+
+  text(name: string): string {
+    const value = this.#values[name]
+    if (typeof value !== "string") throw invalid(this.#method, `has no text "${name}"`)
+    return value
+  }
+
+  /** A text field, or `undefined` when it is null or absent. */
+  optionalText(name: string): string | undefined {
+    const value = this.#values[name]
+    return value === null || value === undefined ? undefined : this.text(name)
+  }
+
+  /** The objects of an array field, at most 10,000. */
+  objects(name: string): readonly AnswerFields[] {
+    const value = this.#values[name]
+    if (!Array.isArray(value) || value.length > 10_000) throw invalid(this.#method, `has no list "${name}"`)
+    return value.map((item: unknown, index) => new AnswerFields(`${this.#method} ${name}[${index}]`, item))
+  }
+
+  /** The texts of an array field, at most 10,000. */
+  texts(name: string): readonly string[] {
+    const value = this.#values[name]
+    if (!Array.isArray(value) || value.length > 10_000 || !value.every((item) => typeof item === "string")) throw invalid(this.#method, `has no list of texts "${name}"`)
+    return value
+  }
+
+  number(name: string): number {
+    const value = this.#values[name]
+    if (typeof value !== "number" || !Number.isSafeInteger(value)) throw invalid(this.#method, `has no whole number "${name}"`)
+    return value
+  }
+
+  /** Bytes of a hex field of a known length. */
+  bytes(name: string, length: number): Uint8Array {
+    const decoded = fromHex(this.text(name))
+    if (!decoded.ok || decoded.value.length !== length) throw invalid(this.#method, `"${name}" is not ${length} bytes of hex`)
+    return decoded.value
+  }
+
+  object(name: string): AnswerFields {
+    return new AnswerFields(`${this.#method} ${name}`, this.#values[name])
+  }
+}
+
+function invalid(method: string, problem: string): KeygroveError {
+  return new KeygroveError("RPC_ANSWER_INVALID", `the node's answer to ${method} ${problem}; is it another version of keygrove? restart it with this one`)
+}

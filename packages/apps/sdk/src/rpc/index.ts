@@ -1,0 +1,3 @@
+export { sdkErrors } from "../errors.ts"
+export { AnswerFields } from "./fields.ts"
+export { callRpc, type RpcCallOptions, type RpcEndpoint, type RpcFailureCode } from "./rpc-client.ts"
