@@ -13,7 +13,7 @@ export const commands: readonly CommandSpec[] = [
     name: "init",
     summary: "make the root key (24 words), the first node and the ledger",
     details:
-      "Prints the 24 words once; on a terminal it asks three of them back. With --recover the words are read instead, for a\n" +
+      "Prints the 24 words once; on a terminal it asks three of them back. With --recover the words are read instead, for a " +
       "further node of the same cluster or to replace a lost one. The words are the only backup of everything: keep them on paper.",
     options: [
       { flags: "--name <NAME>", description: "name of this node in its cluster (default: the host's name)" },

@@ -1,7 +1,19 @@
 import type { ErrorClass, ErrorTable, RefusalData } from "@keygrove/base"
 
+export type CliErrorCode =
+  | "USAGE_INVALID"
+  | "EXPIRY_PAST"
+  | "THRESHOLD_INVALID"
+  | "PASSPHRASE_SOURCE_MISSING"
+  | "HOME_MISSING"
+  | "HOME_EXISTS"
+  | "START_FAILED"
+  | "STOP_TIMEOUT"
+  | "INTERRUPTED"
+  | "UNEXPECTED"
+
 /** Codes of the command line itself; what the daemon or the SDK refuses keeps their codes. */
-export const cliErrors = {
+export const cliErrors: ErrorTable<CliErrorCode> = {
   USAGE_INVALID: {
     class: "usage",
     meaning: "The command line has an unknown command or option, or an argument is missing or malformed.",
@@ -16,31 +28,6 @@ export const cliErrors = {
     class: "usage",
     meaning: "The threshold is not between 1 and the number of shares, or there are too many shares.",
     remedy: "Choose -m and -n with 1 ≤ m ≤ n ≤ 64.",
-  },
-  LABEL_INVALID: {
-    class: "usage",
-    meaning: "A label is empty, longer than 128 bytes or holds control characters.",
-    remedy: "Choose another label.",
-  },
-  FILE_UNREADABLE: {
-    class: "failed",
-    meaning: "An input file does not exist or cannot be read.",
-    remedy: "Check the path and its permissions.",
-  },
-  OUTPUT_EXISTS: {
-    class: "failed",
-    meaning: "The output file exists already; keygrove never overwrites one.",
-    remedy: "Choose another name with -o, or remove the file.",
-  },
-  OUTPUT_UNWRITABLE: {
-    class: "failed",
-    meaning: "The output file cannot be created or written.",
-    remedy: "Check that the directory exists and may be written to.",
-  },
-  DISK_FULL: {
-    class: "failed",
-    meaning: "The disk has no space left; nothing half-written was kept.",
-    remedy: "Free some space and run the command again.",
   },
   PASSPHRASE_SOURCE_MISSING: {
     class: "usage",
@@ -77,9 +64,8 @@ export const cliErrors = {
     meaning: "Something happened that keygrove has no answer to.",
     remedy: "Report it with the output of the command under KEYGROVE_DEBUG=1.",
   },
-} satisfies ErrorTable
+}
 
-export type CliErrorCode = keyof typeof cliErrors
 
 /** Ends a command with one line on stderr and the exit status of its class. */
 export class CommandError extends Error {

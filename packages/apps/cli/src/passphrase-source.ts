@@ -1,5 +1,5 @@
 import { closeSync, openSync } from "node:fs"
-import { commandError } from "./errors.ts"
+import { commandError, CommandError } from "./errors.ts"
 
 /** What the keystore process reads the passphrase or the words from. The command line opens it and never reads it. */
 export interface InheritedSource extends Disposable {
@@ -28,7 +28,7 @@ function openFile(file: string, what: string): number {
   try {
     return openSync(file, "r")
   } catch (cause) {
-    throw commandError("FILE_UNREADABLE", `the ${what} file ${file} cannot be opened (${errnoOf(cause)}); check the path and its permissions`, { cause })
+    throw new CommandError("FILE_UNREADABLE", `the ${what} file ${file} cannot be opened (${errnoOf(cause)}); check the path and its permissions`, { class: "failed", cause })
   }
 }
 

@@ -30,7 +30,7 @@ function describe(error: unknown, signal: AbortSignal): Failure {
   if (signal.aborted) return commandError("INTERRUPTED", `stopped by ${typeof signal.reason === "string" ? signal.reason : "a signal"}; nothing half-written was kept`)
   if (!(error instanceof Error)) return commandError("UNEXPECTED", `a ${typeof error} was thrown; run again with KEYGROVE_DEBUG=1 and report it`)
   if (isCoded(error)) return { code: error.code, message: error.message, data: error.data, class: undefined }
-  if ("code" in error && error.code === "ENOSPC") return commandError("DISK_FULL", "no space left on the disk; free some and run the command again")
+  if ("code" in error && error.code === "ENOSPC") return new CommandError("DISK_FULL", "no space left on the disk; free some and run the command again", { class: "failed" })
   return commandError("UNEXPECTED", `${error.message}; run again with KEYGROVE_DEBUG=1 and report it`)
 }
 

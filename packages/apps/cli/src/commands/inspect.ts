@@ -1,54 +1,40 @@
-import { toHex, unwrap } from "@keygrove/base"
-import { STREAM_SEALED_CHUNK_BYTES } from "@keygrove/crypto"
-import { decodeFileHeader, decodeFilePrefix, FILE_PREFIX_BYTES, MAX_FILE_HEADER_BYTES } from "@keygrove/reencryption"
+import { createHash } from "node:crypto"
+import { toHex } from "@keygrove/base"
+import { AEAD_TAG_BYTES, STREAM_SEALED_CHUNK_BYTES } from "@keygrove/crypto"
+import { encodeFileHeader, type FileHeader } from "@keygrove/reencryption"
+import { inspectFile } from "keygrove"
 import type { CommandContext, CommandInput, CommandOutcome } from "../command.ts"
-import { openInput } from "../file-streams.ts"
 import { required } from "../options.ts"
+import { sizeOf } from "../progress.ts"
 import { byteCount, fields } from "../text.ts"
 
-const TAG_BYTES = 16
-
-/** `inspect FILE`: what the header says. Only whoever can open the file knows whether it is true. */
+/** `inspect FILE`: what the header says. Only whoever opens the file knows whether it is true. */
 export async function run(input: CommandInput, context: CommandContext): Promise<CommandOutcome> {
   const file = required(input.operands[0], "FILE")
-  const { stream, size } = await openInput(file, context.stdin)
-  const start = await readStart(stream, context.signal)
-  const headerLength = unwrap(decodeFilePrefix(start.subarray(0, FILE_PREFIX_BYTES)))
-  const header = unwrap(decodeFileHeader(start.subarray(0, FILE_PREFIX_BYTES + headerLength)))
-  const bytes = size === undefined ? null : plainLength(size - FILE_PREFIX_BYTES - headerLength)
-  const json = {
-    label: header.label,
-    cipher: header.suite,
-    owner: { cluster: header.owner.cluster, path: header.owner.path },
-    epoch: header.epoch,
-    labelKey: toHex(header.labelKey),
-    bytes,
-  }
-  const rows: [string, string][] = [
-    ["label", header.label],
-    ["cipher", header.suite],
-    ["owner", `${header.owner.path} of cluster ${header.owner.cluster}`],
-    ["epoch", String(header.epoch)],
-    ["label key", json.labelKey],
+  const { header } = await inspectFile({ sha256 }, file === "-" ? context.stdin : file, { signal: context.signal })
+  const size = sizeOf(file)
+  const bytes = size === undefined ? null : contentBytes(size, header)
+  const { label, suite, owner, epoch } = header
+  const labelKey = toHex(header.labelKey)
+  const rows: readonly (readonly [string, string])[] = [
+    ["label", label],
+    ["cipher", suite],
+    ["owner", `${owner.path} of cluster ${owner.cluster}`],
+    ["epoch", String(epoch)],
+    ["label key", labelKey],
     ["content", bytes === null ? "unknown length" : byteCount(bytes)],
   ]
-  return { json, text: fields(rows) }
+  return { json: { label, cipher: suite, owner: { cluster: owner.cluster, path: owner.path }, epoch, labelKey, bytes }, text: fields(rows) }
 }
 
-/** Bytes of content in `sealed` bytes of chunks, each of which carries a tag. */
-function plainLength(sealed: number): number {
-  return Math.max(0, sealed - Math.ceil(sealed / STREAM_SEALED_CHUNK_BYTES) * TAG_BYTES)
+/** Bytes of content in a file of `size` bytes: each chunk carries a tag. */
+function contentBytes(size: number, header: FileHeader): number {
+  const sealed = size - encodeFileHeader(header).length
+  return Math.max(0, sealed - Math.ceil(sealed / STREAM_SEALED_CHUNK_BYTES) * AEAD_TAG_BYTES)
 }
 
-async function readStart(stream: AsyncIterable<unknown>, signal: AbortSignal): Promise<Uint8Array> {
-  const chunks: Uint8Array[] = []
-  const state = { length: 0 }
-  for await (const chunk of stream) {
-    signal.throwIfAborted()
-    if (!(chunk instanceof Uint8Array)) continue
-    chunks.push(chunk)
-    state.length += chunk.length
-    if (state.length >= FILE_PREFIX_BYTES + MAX_FILE_HEADER_BYTES) break
-  }
-  return Buffer.concat(chunks).subarray(0, FILE_PREFIX_BYTES + MAX_FILE_HEADER_BYTES)
+function sha256(...parts: readonly Uint8Array[]): Uint8Array {
+  const hash = createHash("sha256")
+  for (const part of parts) hash.update(part)
+  return hash.digest()
 }

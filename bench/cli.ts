@@ -1,0 +1,51 @@
+import { spawnSync } from "node:child_process"
+import { mkdtempSync, rmSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { fileURLToPath } from "node:url"
+import { startGrove } from "../packages/apps/cli/src/grove/grove.ts"
+
+/** Runs of each command; they take turns, so that a slow moment of the machine slows all of them. */
+const RUNS = 30
+/** How much longer than a bare Node the command line may take. */
+const LIMIT = 2.5
+
+const entry = fileURLToPath(new URL("../packages/apps/cli/src/entry.js", import.meta.url))
+
+/** Prints how long `--help` and `status` take against `node -e 0` of the same Node; exit status 1 when over the limit. */
+async function main(): Promise<number> {
+  const nowhere = mkdtempSync(join(tmpdir(), "keygrove-bench-"))
+  try {
+    await using grove = await startGrove({ nodes: ["laptop"], readers: [], proxies: [] }, new AbortController().signal)
+    const contenders: readonly (readonly [string, readonly string[]])[] = [
+      ["node -e 0", ["-e", "0"]],
+      ["keygrove --help", [entry, "--help"]],
+      ["keygrove status (running)", [entry, "status", "--home", grove.member("laptop").home]],
+      ["keygrove status (not running)", [entry, "status", "--home", nowhere]],
+    ]
+    const times = measure(contenders.map(([, args]) => args))
+    const bare = times[0] ?? Number.NaN
+    contenders.forEach(([name], index) => {
+      const ms = times[index] ?? Number.NaN
+      process.stdout.write(`${name.padEnd(32)} ${ms.toFixed(1).padStart(7)} ms  ${(ms / bare).toFixed(2)} × bare Node (limit ${LIMIT})\n`)
+    })
+    return times.every((ms) => ms <= LIMIT * bare) ? 0 : 1
+  } finally {
+    rmSync(nowhere, { recursive: true })
+  }
+}
+
+/** Median wall time of each command in milliseconds; the first round fills the caches and is not counted. */
+function measure(commands: readonly (readonly string[])[]): readonly number[] {
+  const samples = commands.map((): number[] => [])
+  for (let round = 0; round <= RUNS; round++) {
+    commands.forEach((args, index) => {
+      const started = performance.now()
+      spawnSync(process.execPath, args, { stdio: "ignore" })
+      if (round > 0) samples[index]?.push(performance.now() - started)
+    })
+  }
+  return samples.map((sample) => sample.toSorted((a, b) => a - b)[Math.floor(sample.length / 2)] ?? Number.NaN)
+}
+
+process.exitCode = await main()
