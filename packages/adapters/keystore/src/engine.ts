@@ -1,0 +1,154 @@
+import { ok, refuse, utf8, type RandomBytes, type Result, type Secret } from "@keygrove/base"
+import type { Primitives } from "@keygrove/crypto"
+import { labelSecret } from "@keygrove/hierarchy"
+import { createUmbral, decodeLabel, deriveFileKey, type Umbral } from "@keygrove/reencryption"
+import type {
+  CallOptions,
+  Keystore,
+  KeystoreRefusal,
+  LabelKeyName,
+  NodeIdentity,
+  OriginalOpening,
+  ReencryptedOpening,
+  ReencryptionOrder,
+  Sealing,
+  SigningPurpose,
+} from "@keygrove/service"
+import { FragmentDesk } from "./fragment-desk.ts"
+import type { UnlockedNode } from "./node-secrets.ts"
+import { maySign } from "./signing-domains.ts"
+
+/** What the keystore needs of its platform. */
+export interface KeystoreTools {
+  readonly primitives: Primitives
+  readonly sealing: Sealing
+  readonly random: RandomBytes
+}
+
+/** Bound into every file key that leaves. */
+const RELEASE_INFO = utf8("keygrove/v1/file-key-release")
+
+/**
+ * The keystore itself, over the secrets of one unlocked node, which it owns: locking or disposing wipes them. Runs inside the keystore process;
+ * simulations run it in theirs, with keys that guard nothing.
+ */
+export class KeystoreEngine implements Keystore {
+  readonly #tools: KeystoreTools
+  readonly #umbral: Umbral
+  readonly #node: UnlockedNode
+  readonly #desk: FragmentDesk
+  #unlocked = true
+
+  constructor(tools: KeystoreTools, node: UnlockedNode) {
+    const { curve, sha256 } = tools.primitives
+    this.#tools = tools
+    this.#node = node
+    this.#umbral = createUmbral({ curve, sha256, random: tools.random })
+    this.#desk = new FragmentDesk(tools, this.#umbral, node)
+  }
+
+  state(): "unlocked" | "locked" {
+    return this.#unlocked ? "unlocked" : "locked"
+  }
+
+  identity(): NodeIdentity {
+    return this.#node.identity
+  }
+
+  async sign(purpose: SigningPurpose, message: Uint8Array, options: CallOptions): Promise<Result<Uint8Array, KeystoreRefusal>> {
+    return await this.#perform(options, () => {
+      if (!maySign(purpose, message)) return invalid(`${message.length} bytes are not a ${purpose} that this key signs`)
+      return ok(this.#tools.primitives.ed25519.sign(this.#node.secrets.signing, message))
+    })
+  }
+
+  async labelPublicKey(name: LabelKeyName, options: CallOptions): Promise<Result<Uint8Array, KeystoreRefusal>> {
+    const { curve } = this.#tools.primitives
+    return await this.#perform(options, () => this.#withLabelKey(name, (key) => ok(curve.encodePoint(curve.basePointTimesSecret(key)))))
+  }
+
+  async openOriginal(opening: OriginalOpening, options: CallOptions): Promise<Result<Uint8Array, KeystoreRefusal>> {
+    return await this.#perform(options, async () => {
+      const capsule = this.#umbral.decodeCapsule(opening.capsule)
+      if (!capsule.ok) return refuse("CAPSULE_INVALID", capsule.message)
+      const seed = this.#withLabelKey(opening, (key) => this.#umbral.openOriginal(key, capsule.value))
+      if (!seed.ok) return seed.code === "KEYSTORE_REQUEST_INVALID" ? invalid(seed.message) : refuse("CAPSULE_INVALID", seed.message)
+      return await this.#release(seed.value, opening)
+    })
+  }
+
+  generateFragments: Keystore["generateFragments"] = async (order, options) =>
+    await this.#perform(options, async () => {
+      const key = this.#labelKey(order)
+      if (!key.ok) return key
+      using labelKey = key.value
+      return await this.#desk.generate(order, labelKey)
+    })
+
+  acceptFragment: Keystore["acceptFragment"] = async (acceptance, options) => await this.#perform(options, () => this.#desk.accept(acceptance))
+
+  async reencrypt(order: ReencryptionOrder, options: CallOptions): Promise<Result<Uint8Array, KeystoreRefusal>> {
+    return await this.#perform(options, () => this.#desk.reencrypt(order))
+  }
+
+  async openReencrypted(opening: ReencryptedOpening, options: CallOptions): Promise<Result<Uint8Array, KeystoreRefusal>> {
+    return await this.#perform(options, async () => {
+      const seed = this.#desk.combine(opening)
+      return seed.ok ? await this.#release(seed.value, opening) : seed
+    })
+  }
+
+  async lock(_options: CallOptions): Promise<Result<true>> {
+    await this[Symbol.asyncDispose]()
+    return ok(true)
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#unlocked = false
+    this.#desk[Symbol.dispose]()
+    this.#node[Symbol.dispose]()
+    await Promise.resolve()
+  }
+
+  async #perform<T>(
+    { signal }: CallOptions,
+    work: () => Result<T, KeystoreRefusal> | Promise<Result<T, KeystoreRefusal>>,
+  ): Promise<Result<T, KeystoreRefusal>> {
+    signal.throwIfAborted()
+    if (!this.#unlocked) return refuse("KEYSTORE_LOCKED", "the node's secrets are locked; restart the node with `keygrove up`")
+    return await work()
+  }
+
+  /** The file key of a seed, sealed to the caller; the seed is wiped. */
+  async #release(keySeed: Secret, { headerDigest, recipientKey }: Pick<OriginalOpening, "headerDigest" | "recipientKey">): Promise<Result<Uint8Array, KeystoreRefusal>> {
+    using seed = keySeed
+    if (headerDigest.length !== 32) return invalid(`header digest has ${headerDigest.length} bytes; expected 32`)
+    using fileKey = deriveFileKey(this.#tools.primitives, seed, headerDigest)
+    const bytes = fileKey.expose((key) => Uint8Array.from(key))
+    try {
+      const sealed = await this.#tools.sealing.seal(recipientKey, bytes, { info: RELEASE_INFO })
+      return sealed.ok ? sealed : invalid(sealed.message)
+    } finally {
+      bytes.fill(0)
+    }
+  }
+
+  #withLabelKey<T, Code extends string>(name: LabelKeyName, use: (key: Secret) => Result<T, Code>): Result<T, Code | "KEYSTORE_REQUEST_INVALID"> {
+    const key = this.#labelKey(name)
+    if (!key.ok) return key
+    using labelKey = key.value
+    return use(labelKey)
+  }
+
+  #labelKey({ label, epoch }: LabelKeyName): Result<Secret, "KEYSTORE_REQUEST_INVALID"> {
+    const checked = decodeLabel(label)
+    if (!checked.ok) return invalid(checked.message)
+    const { secrets } = this.#node
+    if (epoch !== secrets.epoch) return invalid(`epoch ${epoch} is not at hand; the node is in epoch ${secrets.epoch}`)
+    return ok(labelSecret(this.#tools.primitives, secrets.labels, checked.value))
+  }
+}
+
+function invalid(message: string): ReturnType<typeof refuse<"KEYSTORE_REQUEST_INVALID">> {
+  return refuse("KEYSTORE_REQUEST_INVALID", message)
+}

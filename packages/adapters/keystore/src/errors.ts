@@ -1,0 +1,59 @@
+import type { ErrorTable } from "@keygrove/base"
+
+export type KeystoreErrorCode =
+  | "KEYSTORE_LOCKED"
+  | "KEYSTORE_GONE"
+  | "KEYSTORE_BUSY"
+  | "KEYSTORE_REQUEST_INVALID"
+  | "KEYSTORE_PASSPHRASE_WRONG"
+  | "KEYSTORE_KEY_FILE_WRONG"
+  | "KEYSTORE_KEY_FILE_INVALID"
+  | "KEYSTORE_RECORD_CORRUPT"
+  | "KEYSTORE_EMPTY"
+  | "KEYSTORE_EXISTS"
+  | "KEYSTORE_START_FAILED"
+  | "PASSPHRASE_MISSING"
+  | "PASSPHRASE_TOO_SHORT"
+  | "PASSPHRASE_TOO_LONG"
+  | "PASSPHRASES_DIFFER"
+  | "PROMPT_INTERRUPTED"
+  | "WORDS_COUNT"
+  | "WORD_UNKNOWN"
+  | "WORDS_CHECKSUM"
+  | "WORDS_NOT_CONFIRMED"
+  | "WORDS_UNREADABLE"
+  | "WORDS_OUT_EXISTS"
+  | "SEALED_MESSAGE_INVALID"
+  | "CAPSULE_INVALID"
+  | "FRAGMENT_INVALID"
+  | "FRAGMENTS_INSUFFICIENT"
+
+/** Codes of the keystore. */
+export const keystoreErrors: ErrorTable<KeystoreErrorCode> = {
+  KEYSTORE_LOCKED: { class: "locked", meaning: "The node's secrets are locked.", remedy: "Restart the node with `keygrove up` and the passphrase." },
+  KEYSTORE_GONE: { class: "locked", meaning: "The keystore process has ended; its secrets are wiped.", remedy: "Restart the node with `keygrove up`." },
+  KEYSTORE_BUSY: { class: "failed", meaning: "Too many requests are waiting for the keystore.", remedy: "Try again in a moment." },
+  KEYSTORE_REQUEST_INVALID: { class: "failed", meaning: "The keystore was asked for something it does not do.", remedy: "Check the request; between programs of one version it is a fault to report." },
+  KEYSTORE_PASSPHRASE_WRONG: { class: "failed", meaning: "The passphrase does not open the keystore.", remedy: "Try again; nothing was changed." },
+  KEYSTORE_KEY_FILE_WRONG: { class: "failed", meaning: "The key file does not open the keystore.", remedy: "Give the key file that the node was made with; nothing was changed." },
+  KEYSTORE_KEY_FILE_INVALID: { class: "failed", meaning: "The key file is not 32 bytes that only its owner can read.", remedy: "Check the path; make it with mode 0600." },
+  KEYSTORE_RECORD_CORRUPT: { class: "failed", meaning: "A sealed record was changed or moved.", remedy: "Restore the home directory from a backup, or recover the node from its words." },
+  KEYSTORE_EMPTY: { class: "failed", meaning: "The keystore holds no node.", remedy: "Make one with `keygrove init`." },
+  KEYSTORE_EXISTS: { class: "usage", meaning: "The keystore holds a node already.", remedy: "Choose another home directory." },
+  KEYSTORE_START_FAILED: { class: "failed", meaning: "The keystore process did not start.", remedy: "Read the node's log." },
+  PASSPHRASE_MISSING: { class: "usage", meaning: "No passphrase was given.", remedy: "Give --passphrase-file FILE, or run it on a terminal." },
+  PASSPHRASE_TOO_SHORT: { class: "usage", meaning: "A new passphrase is too short.", remedy: "Choose one of at least 8 bytes; several random words are best." },
+  PASSPHRASE_TOO_LONG: { class: "usage", meaning: "The passphrase is longer than 1,024 bytes.", remedy: "Check that the right file was given." },
+  PASSPHRASES_DIFFER: { class: "usage", meaning: "The passphrase was typed differently the second time.", remedy: "Run it again." },
+  PROMPT_INTERRUPTED: { class: "failed", meaning: "The prompt was ended before it was answered.", remedy: "Run it again; nothing was changed." },
+  WORDS_COUNT: { class: "usage", meaning: "The recovery phrase does not have 24 words.", remedy: "Enter all 24 words in order." },
+  WORD_UNKNOWN: { class: "usage", meaning: "A word is not in the BIP39 English list.", remedy: "Check the spelling of the word at that position." },
+  WORDS_CHECKSUM: { class: "usage", meaning: "All words are known but do not belong together.", remedy: "Check their order and that none was mistaken for another." },
+  WORDS_NOT_CONFIRMED: { class: "usage", meaning: "The words that were asked back were wrong.", remedy: "Run it again and write the words down; nothing was made." },
+  WORDS_UNREADABLE: { class: "usage", meaning: "The recovery words could not be read.", remedy: "Give --words-file FILE, or run it on a terminal." },
+  WORDS_OUT_EXISTS: { class: "usage", meaning: "The file for the words exists already or cannot be made.", remedy: "Name a new file in a directory you may write to." },
+  SEALED_MESSAGE_INVALID: { class: "failed", meaning: "A sealed message is not from whom, to whom or for what it should be.", remedy: "Ask the sender to send it again." },
+  CAPSULE_INVALID: { class: "failed", meaning: "The capsule in the header was changed.", remedy: "Fetch the file again." },
+  FRAGMENT_INVALID: { class: "failed", meaning: "A fragment does not fit its policy.", remedy: "Ask the owner to grant again." },
+  FRAGMENTS_INSUFFICIENT: { class: "peers", meaning: "The fragments collected do not open the capsule.", remedy: "Try again; other proxies are asked then." },
+}

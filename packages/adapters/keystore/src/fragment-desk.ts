@@ -1,0 +1,146 @@
+import { ok, refuse, type Refusal, type Result, type Secret } from "@keygrove/base"
+import { decodeSealedMessage, encodeSealedMessage, sealedMessageInfo, sealedMessageSigningInput, type Point, type SealedMessageContext } from "@keygrove/crypto"
+import type { KeyFragment, Umbral, VerifiedCapsuleFragment, VerifiedKeyFragment } from "@keygrove/reencryption"
+import type { FragmentAcceptance, FragmentOrder, FragmentRecipient, Keystore, KeystoreRefusal, ReencryptedOpening, ReencryptionOrder, SealedFragment } from "@keygrove/service"
+import type { KeystoreTools } from "./engine.ts"
+import type { UnlockedNode } from "./node-secrets.ts"
+import { FragmentVault } from "./stored-fragment.ts"
+
+/** Shares of one policy, as the ledger limits them too. */
+const MAX_RECIPIENTS = 30
+const POLICY_ID_BYTES = 32
+
+type Acceptance = Awaited<ReturnType<Keystore["acceptFragment"]>>
+
+/** What the keystore does with fragments of policies: as owner, as proxy and as reader. Borrows the node's secrets. */
+export class FragmentDesk implements Disposable {
+  readonly #tools: KeystoreTools
+  readonly #umbral: Umbral
+  readonly #node: UnlockedNode
+  readonly #vault: FragmentVault
+
+  constructor(tools: KeystoreTools, umbral: Umbral, node: UnlockedNode) {
+    this.#tools = tools
+    this.#umbral = umbral
+    this.#node = node
+    this.#vault = new FragmentVault(tools.primitives, tools.random, node.secrets.storage)
+  }
+
+  /** As owner: one fragment for each recipient, sealed and signed. Borrows `labelKey`. */
+  async generate(order: FragmentOrder, labelKey: Secret): Promise<Result<readonly SealedFragment[], KeystoreRefusal>> {
+    const { policyId, readerKey, recipients, threshold } = order
+    if (policyId.length !== POLICY_ID_BYTES) return invalid(`policy id has ${policyId.length} bytes; expected ${POLICY_ID_BYTES}`)
+    if (recipients.length > MAX_RECIPIENTS) return invalid(`${recipients.length} recipients; at most ${MAX_RECIPIENTS} are possible`)
+    const receivingKey = this.#tools.primitives.curve.decodePoint(readerKey)
+    if (!receivingKey.ok) return invalid(`the reader's key: ${receivingKey.message}`)
+    const fragments = this.#umbral.generateFragments({
+      delegatingKey: labelKey,
+      receivingKey: receivingKey.value,
+      signingKey: this.#node.secrets.delegation,
+      threshold,
+      shares: recipients.length,
+    })
+    if (!fragments.ok) return invalid(fragments.message)
+    using owned = new DisposableStack()
+    for (const fragment of fragments.value) owned.use(fragment)
+    const sealed: SealedFragment[] = []
+    for (const [index, fragment] of fragments.value.entries()) {
+      const recipient = recipients[index]
+      if (recipient === undefined) continue
+      const each = await this.#sealTo(recipient, policyId, fragment)
+      if (!each.ok) return each
+      sealed.push(each.value)
+    }
+    return ok(sealed)
+  }
+
+  /** As proxy: opens a fragment, checks it against its policy and seals it again under the storage key. */
+  async accept(acceptance: FragmentAcceptance): Promise<Acceptance> {
+    const { primitives, sealing } = this.#tools
+    const parties = this.#parties(acceptance.policyId, acceptance.ownerSigningKey, this.#node.identity.keys.sealingKey)
+    const body = decodeSealedMessage(primitives.ed25519, acceptance.sealed, parties)
+    if (!body.ok) return body
+    const opened = await sealing.open(this.#node.secrets.sealing, body.value, { info: sealedMessageInfo(parties) })
+    if (!opened.ok) return refuse("SEALED_MESSAGE_INVALID", opened.message)
+    using bytes = opened.value
+    const decoded = bytes.expose((fragment) => this.#umbral.decodeFragment(fragment))
+    if (!decoded.ok) return refuse("FRAGMENT_INVALID", decoded.message)
+    using fragment = decoded.value
+    const refusal = this.#refusalOf(fragment, acceptance)
+    if (refusal !== undefined) return refusal
+    const digest = bytes.expose((all) => primitives.sha256(all))
+    return ok({ stored: this.#vault.seal(acceptance.policyId, bytes), digest })
+  }
+
+  /** As proxy: one capsule fragment, 381 bytes. */
+  reencrypt({ policyId, stored, capsule }: ReencryptionOrder): Result<Uint8Array, KeystoreRefusal> {
+    const checked = this.#umbral.decodeCapsule(capsule)
+    if (!checked.ok) return refuse("CAPSULE_INVALID", checked.message)
+    const opened = this.#vault.open(policyId, stored)
+    if (!opened.ok) return opened
+    using bytes = opened.value
+    const decoded = bytes.expose((fragment) => this.#umbral.decodeFragment(fragment))
+    if (!decoded.ok) return refuse("FRAGMENT_INVALID", decoded.message)
+    using fragment = decoded.value
+    // It was verified before it was sealed under the storage key, and nobody else can seal under it.
+    return ok(this.#umbral.encodeCapsuleFragment(this.#umbral.reencrypt(checked.value, fragment as VerifiedKeyFragment)))
+  }
+
+  /** As reader: verifies and combines; the key seed belongs to the caller. */
+  combine(opening: ReencryptedOpening): Result<Secret, KeystoreRefusal> {
+    const { curve } = this.#tools.primitives
+    const capsule = this.#umbral.decodeCapsule(opening.capsule)
+    if (!capsule.ok) return refuse("CAPSULE_INVALID", capsule.message)
+    const delegatingKey = curve.decodePoint(opening.labelKey)
+    const verifyingKey = curve.decodePoint(opening.delegationKey)
+    if (!delegatingKey.ok || !verifyingKey.ok) return invalid("the owner's keys are not points")
+    const receivingKey = curve.basePointTimesSecret(this.#node.secrets.encryption)
+    const keys = { delegatingKey: delegatingKey.value, verifyingKey: verifyingKey.value, receivingKey }
+    const fragments: VerifiedCapsuleFragment[] = []
+    for (const [index, bytes] of opening.capsuleFragments.entries()) {
+      const decoded = this.#umbral.decodeCapsuleFragment(bytes)
+      const verified = decoded.ok ? this.#umbral.verifyCapsuleFragment(capsule.value, decoded.value, keys) : decoded
+      if (!verified.ok) return refuse("FRAGMENT_INVALID", `capsule fragment ${index}: ${verified.message}`, { index })
+      fragments.push(verified.value)
+    }
+    const seed = this.#umbral.openReencrypted({ receivingKey: this.#node.secrets.encryption, delegatingKey: delegatingKey.value, capsule: capsule.value, fragments })
+    return seed.ok ? seed : refuse("FRAGMENTS_INSUFFICIENT", seed.message)
+  }
+
+  [Symbol.dispose](): void {
+    this.#vault[Symbol.dispose]()
+  }
+
+  async #sealTo(recipient: FragmentRecipient, policyId: Uint8Array, fragment: KeyFragment): Promise<Result<SealedFragment, KeystoreRefusal>> {
+    const { primitives, sealing } = this.#tools
+    const parties = this.#parties(policyId, this.#node.identity.keys.signingKey, recipient.sealingKey)
+    using encoded = this.#umbral.encodeFragment(fragment)
+    const digest = encoded.expose((bytes) => primitives.sha256(bytes))
+    const plaintext = encoded.expose((bytes) => Uint8Array.from(bytes))
+    try {
+      const body = await sealing.seal(recipient.sealingKey, plaintext, { info: sealedMessageInfo(parties) })
+      if (!body.ok) return invalid(body.message)
+      const signature = primitives.ed25519.sign(this.#node.secrets.signing, sealedMessageSigningInput(parties, body.value))
+      return ok({ sealed: encodeSealedMessage(parties, body.value, signature), digest })
+    } finally {
+      plaintext.fill(0)
+    }
+  }
+
+  #refusalOf(fragment: KeyFragment, acceptance: FragmentAcceptance): Refusal<KeystoreRefusal> | undefined {
+    const points = [acceptance.delegationKey, acceptance.labelKey, acceptance.readerKey].map((key) => this.#tools.primitives.curve.decodePoint(key))
+    const [verifyingKey, delegatingKey, receivingKey] = points.map((point): Point | undefined => (point.ok ? point.value : undefined))
+    if (verifyingKey === undefined || delegatingKey === undefined || receivingKey === undefined) return refuse("FRAGMENT_INVALID", "the keys of the policy are not points")
+    if (!fragment.proof.delegatingKeySigned || !fragment.proof.receivingKeySigned) return refuse("FRAGMENT_INVALID", "the fragment's signature does not cover both keys")
+    const verified = this.#umbral.verifyFragment(fragment, { verifyingKey, delegatingKey, receivingKey })
+    return verified.ok ? undefined : refuse("FRAGMENT_INVALID", verified.message)
+  }
+
+  #parties(policyId: Uint8Array, sender: Uint8Array, recipient: Uint8Array): SealedMessageContext {
+    return { context: ["keygrove/v1/fragment", policyId], sender, recipient }
+  }
+}
+
+function invalid(message: string): Refusal<"KEYSTORE_REQUEST_INVALID"> {
+  return refuse("KEYSTORE_REQUEST_INVALID", message)
+}

@@ -1,0 +1,5 @@
+export { KeystoreEngine, type KeystoreTools } from "./engine.ts"
+export { keystoreErrors, type KeystoreErrorCode } from "./errors.ts"
+export { KEY_FILE_BYTES, type UnlockSecret } from "./key-encryption.ts"
+export { unlockNode, type NodePlace, type UnlockedNode } from "./node-secrets.ts"
+export { KEYSTORE_APPLICATION_ID, KEYSTORE_MIGRATIONS, SealedRecords, type RecordTools, type SealedRecord } from "./sealed-records.ts"
