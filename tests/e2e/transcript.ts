@@ -2,13 +2,14 @@ import { spawn } from "node:child_process"
 import { readFileSync } from "node:fs"
 import { dirname, join } from "node:path"
 import { fileURLToPath } from "node:url"
+import { expect } from "vitest"
 
 const root = dirname(dirname(dirname(fileURLToPath(import.meta.url))))
 /** Longest a single command of a transcript may take. */
 const COMMAND_TIMEOUT_MS = 60_000
 
 /** One command of a transcript and what it must print. */
-export interface Exchange {
+interface Exchange {
   readonly command: string
   /** Standard output and error together, as a terminal shows them. */
   readonly output: string
@@ -16,7 +17,7 @@ export interface Exchange {
   readonly line: number
 }
 
-export interface Played {
+interface Played {
   readonly exchange: Exchange
   readonly output: string
   readonly exitStatus: number
@@ -35,7 +36,7 @@ export interface Stage {
  * Reads the `console` blocks of a Markdown file: `$ command`, then the expected output, then `[exit N]` when N is not 0.
  * In expected output `<name>` stands for one word, the same one wherever the name comes again, also in later commands; `…` for the rest of a word or line.
  */
-export function readTranscript(file: string): readonly Exchange[] {
+function readTranscript(file: string): readonly Exchange[] {
   const exchanges: Exchange[] = []
   const state: { inside: boolean; open: { command: string; lines: string[]; line: number } | undefined } = { inside: false, open: undefined }
   const close = (): void => {
@@ -60,7 +61,7 @@ export function readTranscript(file: string): readonly Exchange[] {
 }
 
 /** Runs the commands one after the other, each with a shell, until one does not do what is written. */
-export async function playTranscript(exchanges: readonly Exchange[], stage: Stage): Promise<readonly Played[]> {
+async function playTranscript(exchanges: readonly Exchange[], stage: Stage): Promise<readonly Played[]> {
   const names = new Map<string, string>()
   const played: Played[] = []
   for (const exchange of exchanges) {
@@ -114,7 +115,13 @@ function escaped(text: string): string {
   return text.replaceAll(/[\\^$.*+?()[\]{}|/]/g, "\\$&")
 }
 
-/** Path of a transcript by its name. */
-export function transcriptPath(name: string): string {
-  return join(root, "tests", "e2e", "transcripts", `${name}.md`)
+/** Plays a transcript by its name and fails at the first command that does not do what is written. */
+export async function expectTranscript(name: string, stage: Stage): Promise<void> {
+  const exchanges = readTranscript(join(root, "tests", "e2e", "transcripts", `${name}.md`))
+  expect(exchanges.length).toBeGreaterThan(0)
+  for (const played of await playTranscript(exchanges, stage)) {
+    if (played.matches) continue
+    const { command, output, exitStatus, line } = played.exchange
+    expect({ command, line, exitStatus: played.exitStatus, output: played.output }).toEqual({ command, line, exitStatus, output })
+  }
 }
