@@ -1,0 +1,135 @@
+import type { Duplex } from "node:stream"
+import { ok, refuse, type CborValue, type Result } from "@keygrove/base"
+import type { CallOptions, Keystore, KeystoreRefusal, NodeIdentity } from "@keygrove/service"
+import { encodeFrame, FrameDecoder } from "./frames.ts"
+import { decodeAnswer, decodeIdentityValue, decodeValue, encodeRequest, type KeystoreAnswers, type KeystoreMethod } from "./messages.ts"
+
+/** Requests under way at once; more are refused here already. */
+const MAX_PENDING = 256
+
+/** The keystore as the daemon sees it: public values in, public or sealed values out, over the socket to the keystore process. */
+export class KeystoreClient implements Keystore {
+  readonly #socket: Duplex
+  readonly #identity: NodeIdentity
+  readonly #pending: Map<number, (answer: Result<CborValue>) => void> = new Map()
+  readonly #ended: Promise<void>
+  #state: "unlocked" | "locked" | "gone" = "unlocked"
+  #lastId = 0
+
+  private constructor(socket: Duplex, identity: NodeIdentity, frames: AsyncIterator<Uint8Array>) {
+    this.#socket = socket
+    this.#identity = identity
+    this.#ended = this.#receive(frames)
+  }
+
+  /** Waits for the greeting of a keystore process: its identity once it is unlocked, or why it cannot be. */
+  static async greet(socket: Duplex): Promise<Result<KeystoreClient>> {
+    const frames = framesOf(socket)
+    const first = await frames.next()
+    if (first.done === true) return refuse("KEYSTORE_START_FAILED", "the keystore process ended before it was unlocked; see the node's log")
+    const greeting = decodeAnswer(first.value)
+    if (!greeting.ok) return refuse("KEYSTORE_START_FAILED", greeting.message)
+    if (!greeting.value.answer.ok) return greeting.value.answer
+    const identity = decodeIdentityValue(greeting.value.answer.value)
+    return identity.ok ? ok(new KeystoreClient(socket, identity.value, frames)) : identity
+  }
+
+  /** Resolves when the keystore process has ended or closed its socket. */
+  get ended(): Promise<void> {
+    return this.#ended
+  }
+
+  state(): "unlocked" | "locked" | "gone" {
+    return this.#state
+  }
+
+  identity(): NodeIdentity {
+    return this.#identity
+  }
+
+  sign: Keystore["sign"] = async (purpose, message, options) => await this.#call("sign", { purpose, message }, options)
+
+  labelPublicKey: Keystore["labelPublicKey"] = async ({ label, epoch }, options) => await this.#call("labelPublicKey", { label, epoch }, options)
+
+  openOriginal: Keystore["openOriginal"] = async ({ label, epoch, capsule, headerDigest, recipientKey }, options) =>
+    await this.#call("openOriginal", { label, epoch, capsule, headerDigest, recipientKey }, options)
+
+  generateFragments: Keystore["generateFragments"] = async ({ label, epoch, policyId, readerKey, threshold, recipients }, options) => {
+    const keys = recipients.map(({ signingKey, sealingKey }) => ({ signingKey, sealingKey }))
+    return await this.#call("generateFragments", { label, epoch, policyId, readerKey, threshold, recipients: keys }, options)
+  }
+
+  acceptFragment: Keystore["acceptFragment"] = async ({ policyId, sealed, ownerSigningKey, delegationKey, labelKey, readerKey }, options) =>
+    await this.#call("acceptFragment", { policyId, sealed, ownerSigningKey, delegationKey, labelKey, readerKey }, options)
+
+  reencrypt: Keystore["reencrypt"] = async ({ policyId, stored, capsule }, options) => await this.#call("reencrypt", { policyId, stored, capsule }, options)
+
+  openReencrypted: Keystore["openReencrypted"] = async ({ capsule, capsuleFragments, labelKey, delegationKey, headerDigest, recipientKey }, options) =>
+    await this.#call("openReencrypted", { capsule, capsuleFragments, labelKey, delegationKey, headerDigest, recipientKey }, options)
+
+  async lock(options: CallOptions): Promise<Result<true>> {
+    if (this.#state === "locked") return ok(true)
+    const answer = await this.#call("lock", {}, options)
+    if (!answer.ok) return answer
+    this.#state = "locked"
+    await this.#ended
+    return ok(true)
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#socket.destroy()
+    await this.#ended
+  }
+
+  async #call<M extends KeystoreMethod>(method: M, params: CborValue, { signal }: CallOptions): Promise<Result<KeystoreAnswers[M], KeystoreRefusal>> {
+    signal.throwIfAborted()
+    if (this.#state === "locked") return refuse("KEYSTORE_LOCKED", "the node's secrets are locked; restart the node with `keygrove up`")
+    if (this.#state === "gone") return gone()
+    if (this.#pending.size >= MAX_PENDING) return refuse("KEYSTORE_BUSY", `${MAX_PENDING} requests are under way; try again in a moment`)
+    const id = ++this.#lastId
+    const answer = await this.#exchange(id, encodeFrame(encodeRequest(id, method, params)), signal)
+    if (!answer.ok) return answer as Result<never, KeystoreRefusal>
+    return decodeValue(method, answer.value)
+  }
+
+  /** Sends one frame and waits for the answer with its id; rejects with the signal's reason when it fires first. */
+  async #exchange(id: number, frame: Uint8Array, signal: AbortSignal): Promise<Result<CborValue>> {
+    const { promise, resolve, reject } = Promise.withResolvers<Result<CborValue>>()
+    const onAbort = (): void => reject(signal.reason)
+    this.#pending.set(id, resolve)
+    signal.addEventListener("abort", onAbort, { once: true })
+    this.#socket.write(frame)
+    try {
+      return await promise
+    } finally {
+      signal.removeEventListener("abort", onAbort)
+      this.#pending.delete(id)
+    }
+  }
+
+  async #receive(frames: AsyncIterator<Uint8Array>): Promise<void> {
+    try {
+      for (let next = await frames.next(); next.done !== true; next = await frames.next()) {
+        const message = decodeAnswer(next.value)
+        if (!message.ok) break
+        this.#pending.get(message.value.id)?.(message.value.answer)
+      }
+    } catch {
+      // The socket broke: the same as its end.
+    }
+    if (this.#state === "unlocked") this.#state = "gone"
+    this.#socket.destroy()
+    for (const settle of this.#pending.values()) settle(gone())
+  }
+}
+
+function gone(): ReturnType<typeof refuse<"KEYSTORE_GONE">> {
+  return refuse("KEYSTORE_GONE", "the keystore process has ended and its secrets are wiped; restart the node with `keygrove up`")
+}
+
+async function* framesOf(socket: Duplex): AsyncGenerator<Uint8Array, void, undefined> {
+  const decoder = new FrameDecoder()
+  for await (const chunk of socket) {
+    if (chunk instanceof Uint8Array) yield* decoder.push(chunk)
+  }
+}

@@ -1,0 +1,154 @@
+import { brandShape, bytesShape, bytesWithinShape, checkShape, decodeCanonical, encodeCanonical, integerShape, ok, refuse, type CborValue, type RefusalData, type Result, type Shape } from "@keygrove/base"
+import { compressedPointShape, decodeClusterBytes, decodeEpoch, decodeGeneration, decodeNodePath, clusterBytes } from "@keygrove/hierarchy"
+import type { FragmentAcceptance, FragmentOrder, LabelKeyName, NodeIdentity, OriginalOpening, ReencryptedOpening, ReencryptionOrder, SealedFragment, SigningPurpose } from "@keygrove/service"
+import * as v from "valibot"
+import { MAX_FRAME_BYTES } from "./frames.ts"
+
+/** What the daemon may ask, by method. */
+export interface KeystoreRequests {
+  readonly sign: { readonly purpose: SigningPurpose; readonly message: Uint8Array }
+  readonly labelPublicKey: LabelKeyName
+  readonly openOriginal: OriginalOpening
+  readonly generateFragments: FragmentOrder
+  readonly acceptFragment: FragmentAcceptance
+  readonly reencrypt: ReencryptionOrder
+  readonly openReencrypted: ReencryptedOpening
+  readonly lock: Readonly<Record<never, never>>
+}
+
+/** What comes back. */
+export interface KeystoreAnswers {
+  readonly sign: Uint8Array
+  readonly labelPublicKey: Uint8Array
+  readonly openOriginal: Uint8Array
+  readonly generateFragments: readonly SealedFragment[]
+  readonly acceptFragment: { readonly stored: Uint8Array; readonly digest: Uint8Array }
+  readonly reencrypt: Uint8Array
+  readonly openReencrypted: Uint8Array
+  readonly lock: true
+}
+
+export type KeystoreMethod = keyof KeystoreRequests
+
+const bytes = bytesWithinShape(0, 262_144)
+const label = v.pipe(v.string(), v.maxLength(512))
+const epoch = brandShape(decodeEpoch)
+const recipient = v.strictObject({ signingKey: bytesShape(32), sealingKey: bytesShape(32) })
+
+const requestShapes: { readonly [M in KeystoreMethod]: Shape<KeystoreRequests[M]> } = {
+  sign: v.strictObject({ purpose: v.picklist(["handshake", "statement", "message"]), message: bytes }),
+  labelPublicKey: v.strictObject({ label, epoch }),
+  openOriginal: v.strictObject({ label, epoch, capsule: bytes, headerDigest: bytesShape(32), recipientKey: bytesShape(32) }),
+  generateFragments: v.strictObject({
+    label,
+    epoch,
+    policyId: bytesShape(32),
+    readerKey: bytesShape(33),
+    threshold: integerShape(0, 255),
+    recipients: v.pipe(v.array(recipient), v.maxLength(255)),
+  }),
+  acceptFragment: v.strictObject({
+    policyId: bytesShape(32),
+    sealed: bytes,
+    ownerSigningKey: bytesShape(32),
+    delegationKey: bytesShape(33),
+    labelKey: bytesShape(33),
+    readerKey: bytesShape(33),
+  }),
+  reencrypt: v.strictObject({ policyId: bytesShape(32), stored: bytes, capsule: bytes }),
+  openReencrypted: v.strictObject({
+    capsule: bytes,
+    capsuleFragments: v.pipe(v.array(bytes), v.maxLength(255)),
+    labelKey: bytesShape(33),
+    delegationKey: bytesShape(33),
+    headerDigest: bytesShape(32),
+    recipientKey: bytesShape(32),
+  }),
+  lock: v.strictObject({}),
+}
+
+const sealedFragment = v.strictObject({ sealed: bytes, digest: bytesShape(32) })
+
+const answerShapes: { readonly [M in KeystoreMethod]: Shape<KeystoreAnswers[M]> } = {
+  sign: bytesShape(64),
+  labelPublicKey: compressedPointShape(),
+  openOriginal: bytesShape(80),
+  generateFragments: v.pipe(v.array(sealedFragment), v.maxLength(255)),
+  acceptFragment: v.strictObject({ stored: bytes, digest: bytesShape(32) }),
+  reencrypt: bytesShape(381),
+  openReencrypted: bytesShape(80),
+  lock: v.literal(true),
+}
+
+/** One request, still untyped inside. */
+export interface RequestFrame {
+  readonly id: number
+  readonly method: KeystoreMethod
+  readonly params: CborValue
+}
+
+const methodNames = Object.keys(requestShapes).filter((name): name is KeystoreMethod => Object.hasOwn(requestShapes, name))
+const requestShape = v.strictObject({ id: integerShape(1, Number.MAX_SAFE_INTEGER), method: v.picklist(methodNames), params: v.custom<CborValue>(() => true) })
+const failureShape = v.strictObject({ code: v.pipe(v.string(), v.maxLength(64)), message: v.pipe(v.string(), v.maxLength(1_024)), data: v.record(v.string(), v.union([v.string(), v.number(), v.boolean()])) })
+const answerShape = v.union([
+  v.strictObject({ id: integerShape(0, Number.MAX_SAFE_INTEGER), value: v.custom<CborValue>(() => true) }),
+  v.strictObject({ id: integerShape(0, Number.MAX_SAFE_INTEGER), failure: failureShape }),
+])
+const identityShape = v.strictObject({
+  cluster: brandShape(decodeClusterBytes),
+  path: brandShape(decodeNodePath),
+  generation: brandShape(decodeGeneration),
+  anchorKey: bytesShape(32),
+  keys: v.strictObject({ epoch, signingKey: bytesShape(32), encryptionKey: bytesShape(33), sealingKey: bytesShape(32), delegationKey: bytesShape(33) }),
+})
+
+/** Encodes a request. */
+export function encodeRequest(id: number, method: KeystoreMethod, params: CborValue): Uint8Array {
+  return encodeCanonical({ id, method, params })
+}
+
+/** Decodes the frame of a request; its parameters are decoded by {@link decodeParams}. */
+export function decodeRequest(frame: Uint8Array): Result<RequestFrame, "KEYSTORE_REQUEST_INVALID"> {
+  const decoded = decodeCanonical(frame, MAX_FRAME_BYTES)
+  if (!decoded.ok) return refuse("KEYSTORE_REQUEST_INVALID", decoded.message)
+  return checkShape(decoded.value, { shape: requestShape, code: "KEYSTORE_REQUEST_INVALID", noun: "keystore request" })
+}
+
+/** Decodes the parameters of a method. */
+export function decodeParams<M extends KeystoreMethod>(method: M, params: CborValue): Result<KeystoreRequests[M], "KEYSTORE_REQUEST_INVALID"> {
+  return checkShape<KeystoreRequests[M], "KEYSTORE_REQUEST_INVALID">(params, { shape: requestShapes[method], code: "KEYSTORE_REQUEST_INVALID", noun: `keystore request ${method}` })
+}
+
+/** Encodes an answer; id 0 is the greeting that follows unlocking. */
+export function encodeAnswer(id: number, answer: Result<CborValue>): Uint8Array {
+  if (answer.ok) return encodeCanonical({ id, value: answer.value })
+  return encodeCanonical({ id, failure: { code: answer.code, message: answer.message.slice(0, 1_024), data: answer.data ?? {} } })
+}
+
+/** Decodes an answer. */
+export function decodeAnswer(frame: Uint8Array): Result<{ readonly id: number; readonly answer: Result<CborValue> }, "KEYSTORE_REQUEST_INVALID"> {
+  const decoded = decodeCanonical(frame, MAX_FRAME_BYTES)
+  if (!decoded.ok) return refuse("KEYSTORE_REQUEST_INVALID", decoded.message)
+  const checked = checkShape(decoded.value, { shape: answerShape, code: "KEYSTORE_REQUEST_INVALID", noun: "keystore answer" })
+  if (!checked.ok) return checked
+  const { id } = checked.value
+  if ("value" in checked.value) return ok({ id, answer: ok(checked.value.value) })
+  const { code, message, data } = checked.value.failure
+  return ok({ id, answer: refuse(code, message, data satisfies RefusalData) })
+}
+
+/** Decodes the value of a method's answer. */
+export function decodeValue<M extends KeystoreMethod>(method: M, value: CborValue): Result<KeystoreAnswers[M], "KEYSTORE_REQUEST_INVALID"> {
+  return checkShape<KeystoreAnswers[M], "KEYSTORE_REQUEST_INVALID">(value, { shape: answerShapes[method], code: "KEYSTORE_REQUEST_INVALID", noun: `keystore answer to ${method}` })
+}
+
+/** The identity as it travels. */
+export function identityValue(identity: NodeIdentity): CborValue {
+  const { cluster, path, generation, anchorKey, keys } = identity
+  return { cluster: clusterBytes(cluster), path, generation, anchorKey, keys: { ...keys } }
+}
+
+/** Strict inverse of {@link identityValue}. */
+export function decodeIdentityValue(value: CborValue): Result<NodeIdentity, "KEYSTORE_REQUEST_INVALID"> {
+  return checkShape(value, { shape: identityShape, code: "KEYSTORE_REQUEST_INVALID", noun: "node identity" })
+}

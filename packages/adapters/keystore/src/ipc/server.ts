@@ -1,0 +1,77 @@
+import type { Duplex } from "node:stream"
+import { KeygroveError, refuse, type CborValue, type Result } from "@keygrove/base"
+import type { Keystore } from "@keygrove/service"
+import { encodeFrame, FrameDecoder, FrameTooLarge } from "./frames.ts"
+import { decodeParams, decodeRequest, encodeAnswer, identityValue, type KeystoreMethod, type KeystoreRequests, type RequestFrame } from "./messages.ts"
+
+/** Requests under way at once; the next one is refused with `KEYSTORE_BUSY`. */
+const MAX_UNDER_WAY = 256
+
+/** Answers requests of the daemon on one socket until it closes, sends garbage, or the keystore locks. Greets with the identity. */
+export async function serveKeystore(socket: Duplex, keystore: Keystore, signal: AbortSignal): Promise<void> {
+  const decoder = new FrameDecoder()
+  const underWay = new Set<Promise<void>>()
+  const send = (id: number, answer: Result<CborValue>): void => void (socket.writable && socket.write(encodeFrame(encodeAnswer(id, answer))))
+  send(0, { ok: true, value: identityValue(keystore.identity()) })
+  try {
+    for await (const chunk of socket) {
+      if (signal.aborted || !(chunk instanceof Uint8Array)) break
+      for (const frame of decoder.push(chunk)) {
+        const request = decodeRequest(frame)
+        // Without an id there is no one to answer: the daemon is not who it should be.
+        if (!request.ok) return
+        if (underWay.size >= MAX_UNDER_WAY) {
+          send(request.value.id, refuse("KEYSTORE_BUSY", `${MAX_UNDER_WAY} requests are under way; try again in a moment`))
+          continue
+        }
+        const work = answer(keystore, request.value, signal).then((value) => send(request.value.id, value))
+        underWay.add(work)
+        void work.finally(() => underWay.delete(work))
+        if (request.value.method === "lock") {
+          await work
+          return
+        }
+      }
+    }
+  } catch (error) {
+    if (!(error instanceof FrameTooLarge) && !isAbruptEnd(error)) throw error
+  }
+}
+
+async function answer(keystore: Keystore, { method, params }: RequestFrame, signal: AbortSignal): Promise<Result<CborValue>> {
+  try {
+    return await call(keystore, { method, params }, signal)
+  } catch (error) {
+    // A fault in one request must not end the process for all; its words may quote what it worked on, so they stay here.
+    return refuse("KEYSTORE_REQUEST_INVALID", `the keystore failed at ${method} (${error instanceof KeygroveError ? error.code : error instanceof Error ? error.name : "unknown"})`)
+  }
+}
+
+type Handlers = { readonly [M in KeystoreMethod]: (keystore: Keystore, params: KeystoreRequests[M], signal: AbortSignal) => Promise<Result<CborValue>> }
+
+const handlers: Handlers = {
+  sign: async (keystore, { purpose, message }, signal) => await keystore.sign(purpose, message, { signal }),
+  labelPublicKey: async (keystore, params, signal) => await keystore.labelPublicKey(params, { signal }),
+  openOriginal: async (keystore, params, signal) => await keystore.openOriginal(params, { signal }),
+  generateFragments: async (keystore, params, signal) => {
+    const fragments = await keystore.generateFragments(params, { signal })
+    return fragments.ok ? { ok: true, value: fragments.value.map(({ sealed, digest }) => ({ sealed, digest })) } : fragments
+  },
+  acceptFragment: async (keystore, params, signal) => {
+    const accepted = await keystore.acceptFragment(params, { signal })
+    return accepted.ok ? { ok: true, value: { stored: accepted.value.stored, digest: accepted.value.digest } } : accepted
+  },
+  reencrypt: async (keystore, params, signal) => await keystore.reencrypt(params, { signal }),
+  openReencrypted: async (keystore, params, signal) => await keystore.openReencrypted(params, { signal }),
+  lock: async (keystore, _params, signal) => await keystore.lock({ signal }),
+}
+
+async function call<M extends KeystoreMethod>(keystore: Keystore, request: { readonly method: M; readonly params: CborValue }, signal: AbortSignal): Promise<Result<CborValue>> {
+  const params = decodeParams(request.method, request.params)
+  return params.ok ? await handlers[request.method](keystore, params.value, signal) : params
+}
+
+/** The daemon was killed in the middle of a frame. */
+function isAbruptEnd(error: unknown): boolean {
+  return error instanceof Error && "code" in error && (error.code === "ECONNRESET" || error.code === "EPIPE" || error.code === "ERR_STREAM_PREMATURE_CLOSE")
+}
