@@ -1,0 +1,72 @@
+import { encodeCanonical, ok, type CborValue, type Result, type Secret } from "@keygrove/base"
+import type { Primitives } from "@keygrove/crypto"
+import {
+  childPath,
+  clusterBytes,
+  clusterIdOf,
+  decodeEpoch,
+  decodeGeneration,
+  decodeNodeName,
+  deriveAnchor,
+  deriveChild,
+  deriveEpoch,
+  deriveRoot,
+  makeRekey,
+  noPreviousRekey,
+  ROOT_PATH,
+  type Anchor,
+} from "@keygrove/hierarchy"
+import { draftEntry, encodeEntry, entrySignBytes, type Author, type Statement } from "@keygrove/ledger"
+import type { NodeIdentity } from "@keygrove/service"
+import { unlockNode, type NodePlace } from "../node-secrets.ts"
+
+/** A node just founded: its secret (the caller's), where it stands, and the signed ledger entries that make it known. */
+export interface FoundedNode {
+  readonly nodeSecret: Secret
+  readonly place: NodePlace
+  readonly identity: NodeIdentity
+  /** Encoded entries, in order: cluster, node certificate, rekey to epoch 1. Public. */
+  readonly genesis: readonly Uint8Array[]
+}
+
+/** Derives the first generation of a child of the root and certifies it. `seed` is borrowed; the root's secrets are wiped before this returns. */
+export function foundNode(primitives: Primitives, seed: Secret, name: string): Result<FoundedNode, "PATH_INVALID"> {
+  const nodeName = decodeNodeName(name)
+  if (!nodeName.ok) return nodeName
+  const path = childPath(ROOT_PATH, name)
+  if (!path.ok) return path
+  const generation = decodeGeneration(1)
+  const epoch = decodeEpoch(1)
+  if (!generation.ok || !epoch.ok) throw new TypeError("the first generation and epoch are 1")
+  using root = deriveRoot(primitives, seed)
+  using rootAnchor = deriveAnchor(primitives, root)
+  const cluster = clusterIdOf(primitives, rootAnchor.publicKey)
+  const nodeSecret = deriveChild(primitives, root, { name: nodeName.value, generation: generation.value })
+  const place = { cluster, path: path.value, generation: generation.value, epoch: epoch.value }
+  using nodeAnchor = deriveAnchor(primitives, nodeSecret)
+  using secrets = deriveEpoch(primitives, nodeSecret, place.epoch)
+  using node = unlockNode(primitives, nodeSecret, place)
+  const rekey = makeRekey(primitives, secrets, { ...place, previous: noPreviousRekey() })
+  const byRoot = (statement: Statement): Uint8Array => signed(primitives, statement, { cluster, path: ROOT_PATH, key: rootAnchor.publicKey }, rootAnchor)
+  const genesis = [
+    byRoot({ kind: "cluster", body: { anchorKey: rootAnchor.publicKey } }),
+    byRoot({ kind: "node", body: { path: path.value, generation: generation.value, anchorKey: nodeAnchor.publicKey } }),
+    signed(primitives, { kind: "rekey", body: rekey }, { cluster, path: path.value, key: nodeAnchor.publicKey }, nodeAnchor),
+  ]
+  return ok({ nodeSecret, place, identity: node.identity, genesis })
+}
+
+/** The public part of a node's sealed record. */
+export function placeValue(place: NodePlace): CborValue {
+  return { cluster: clusterBytes(place.cluster), path: place.path, generation: place.generation, epoch: place.epoch }
+}
+
+/** The file `genesis` of a home: canonical CBOR of the entries. */
+export function encodeGenesis(entries: readonly Uint8Array[]): Uint8Array {
+  return encodeCanonical([...entries])
+}
+
+function signed(primitives: Primitives, statement: Statement, author: Author, anchor: Anchor): Uint8Array {
+  const draft = draftEntry(statement, author)
+  return encodeEntry({ ...draft, signature: primitives.ed25519.sign(anchor.seed, entrySignBytes(draft)) })
+}

@@ -1,0 +1,64 @@
+import { spawn, type ChildProcess } from "node:child_process"
+import { Socket } from "node:net"
+import { refuse, type Result } from "@keygrove/base"
+import type { CallOptions } from "@keygrove/service"
+import { KeystoreClient } from "./ipc/client.ts"
+
+/** How to start the keystore process. */
+export interface KeystoreProgram {
+  /** Executable and its arguments; nothing secret is among them. */
+  readonly command: string
+  readonly args: readonly string[]
+  /** Descriptor of this process that the child inherits as 3: a file or terminal with the passphrase. Never read here. */
+  readonly passphraseSource?: number
+  /** Descriptor for the child's own messages; this process's standard error by default. */
+  readonly log?: number
+}
+
+/** A running keystore process and the port to it. Disposal ends the process, which wipes its secrets. */
+export interface KeystoreProcess extends AsyncDisposable {
+  readonly keystore: KeystoreClient
+  readonly pid: number
+}
+
+/** How long a keystore may take to end by itself before it is killed. */
+const END_TIMEOUT_MS = 3_000
+
+/** Starts the keystore process and waits until it is unlocked, or says why it cannot be. May take long when a person types the passphrase. */
+export async function spawnKeystore(program: KeystoreProgram, { signal }: CallOptions): Promise<Result<KeystoreProcess>> {
+  signal.throwIfAborted()
+  const { command, args, log = 2, passphraseSource } = program
+  const child = spawn(command, args, { stdio: ["ignore", "ignore", log, passphraseSource ?? "ignore", "pipe"] })
+  const ended = endOf(child)
+  const socket = child.stdio[4]
+  if (!(socket instanceof Socket) || child.pid === undefined) {
+    const cause = await ended
+    return refuse("KEYSTORE_START_FAILED", `the keystore process could not be started (${cause}); see the node's log`)
+  }
+  const stop = (): void => void child.kill("SIGTERM")
+  signal.addEventListener("abort", stop, { once: true })
+  const greeted = await KeystoreClient.greet(socket).finally(() => signal.removeEventListener("abort", stop))
+  if (!greeted.ok) {
+    child.kill("SIGTERM")
+    await ended
+    return greeted
+  }
+  const { pid } = child
+  const keystore = greeted.value
+  return { ok: true, value: { keystore, pid, [Symbol.asyncDispose]: async () => await end(child, keystore, ended) } }
+}
+
+async function end(child: ChildProcess, keystore: KeystoreClient, ended: Promise<string>): Promise<void> {
+  await keystore[Symbol.asyncDispose]()
+  const timer = setTimeout(() => child.kill("SIGKILL"), END_TIMEOUT_MS)
+  await ended
+  clearTimeout(timer)
+}
+
+/** How the child ended, for a message. */
+async function endOf(child: ChildProcess): Promise<string> {
+  return await new Promise((resolve) => {
+    child.once("error", (error) => resolve(error.message))
+    child.once("exit", (code, signalName) => resolve(signalName === null ? `status ${code ?? 0}` : signalName))
+  })
+}

@@ -1,0 +1,129 @@
+import { Socket } from "node:net"
+import { parseArgs } from "node:util"
+import { installSecretMemory, KeygroveError, refuse, type CborValue, type Result } from "@keygrove/base"
+import { lockedSecretMemory, nativePrimitives } from "@keygrove/curves-native"
+import { hpkeSealing } from "@keygrove/hpke"
+import {
+  encodeAnswer,
+  encodeFrame,
+  identityValue,
+  KEYSTORE_APPLICATION_ID,
+  KEYSTORE_MIGRATIONS,
+  readUnlockSecret,
+  serveKeystore,
+  unlockKeystore,
+  type KeystoreTools,
+  type SecretSource,
+} from "@keygrove/keystore"
+import { openDatabase } from "@keygrove/sqlite"
+import { systemRandom } from "@keygrove/system"
+
+/**
+ * The keystore process: the only one with secrets. Inherits descriptor 3 (where the passphrase is), 4 (socket to whoever started it) and, for a
+ * ceremony, 5 (where existing words are). Ends, wiping, when that socket closes, on a signal, and on lock.
+ */
+const PASSPHRASE_DESCRIPTOR = 3
+const SOCKET_DESCRIPTOR = 4
+const WORDS_DESCRIPTOR = 5
+
+interface ProgramOptions {
+  readonly mode: string
+  readonly store: string
+  readonly keyFile: string | undefined
+  readonly name: string | undefined
+  readonly wordsOut: string | undefined
+  readonly recover: string | undefined
+}
+
+async function main(): Promise<void> {
+  process.umask(0o077)
+  const ending = new AbortController()
+  for (const name of ["SIGTERM", "SIGINT", "SIGHUP"] as const) process.on(name, () => ending.abort())
+  installSecretMemory(lockedSecretMemory({ warn: (code, message) => void process.stderr.write(`${code}: ${message}\n`) }))
+  const options = readOptions()
+  const socket = new Socket({ fd: SOCKET_DESCRIPTOR, readable: true, writable: true })
+  socket.on("error", () => ending.abort())
+  ending.signal.addEventListener("abort", () => socket.destroy())
+  const tools: KeystoreTools = { primitives: nativePrimitives, sealing: hpkeSealing, random: systemRandom }
+  try {
+    await (options.mode === "ceremony" ? ceremony(socket, tools, options) : serve(socket, tools, options, ending.signal))
+  } catch (error) {
+    await greetWithFailure(socket, asRefusal(error))
+  }
+  socket.destroy()
+}
+
+async function serve(socket: Socket, tools: KeystoreTools, options: ProgramOptions, signal: AbortSignal): Promise<void> {
+  const opened = await unlock(tools, options)
+  if (!opened.ok) return await greetWithFailure(socket, opened)
+  await using engine = opened.value
+  await serveKeystore(socket, engine, signal)
+}
+
+async function unlock(tools: KeystoreTools, options: ProgramOptions): Promise<ReturnType<typeof unlockKeystore>> {
+  const database = openDatabase(keystoreFile(options.store))
+  if (!database.ok) return database
+  using stack = new DisposableStack()
+  stack.adopt(database.value, (open) => open.close())
+  const secret = await readUnlockSecret(sourceOf(options))
+  if (!secret.ok) return secret
+  using unlockSecret = secret.value.secret
+  return unlockKeystore(database.value, tools, { method: secret.value.method, secret: unlockSecret })
+}
+
+async function ceremony(socket: Socket, tools: KeystoreTools, options: ProgramOptions): Promise<void> {
+  // Only a ceremony needs the word list.
+  const { holdCeremony } = await import("@keygrove/keystore/ceremony")
+  const database = openDatabase(keystoreFile(options.store))
+  if (!database.ok) return await greetWithFailure(socket, database)
+  using stack = new DisposableStack()
+  stack.adopt(database.value, (open) => open.close())
+  const outcome = await holdCeremony(database.value, tools, {
+    name: options.name ?? "",
+    unlock: sourceOf(options),
+    ...(options.wordsOut === undefined ? {} : { wordsOut: options.wordsOut }),
+    ...recoverOf(options.recover),
+  })
+  if (!outcome.ok) return await greetWithFailure(socket, outcome)
+  const { genesis, identity } = outcome.value
+  await send(socket, { ok: true, value: { identity: identityValue(identity), genesis } })
+}
+
+function recoverOf(recover: string | undefined): { readonly recover?: { readonly descriptor?: number } } {
+  if (recover === undefined) return {}
+  return { recover: recover === "descriptor" ? { descriptor: WORDS_DESCRIPTOR } : {} }
+}
+
+function sourceOf({ keyFile }: ProgramOptions): SecretSource {
+  return keyFile === undefined ? { kind: "descriptor", descriptor: PASSPHRASE_DESCRIPTOR } : { kind: "key-file", path: keyFile }
+}
+
+function keystoreFile(path: string): Parameters<typeof openDatabase>[0] {
+  return { path, applicationId: KEYSTORE_APPLICATION_ID, migrations: KEYSTORE_MIGRATIONS }
+}
+
+function readOptions(): ProgramOptions {
+  const { values, positionals } = parseArgs({
+    allowPositionals: true,
+    options: { store: { type: "string" }, "key-file": { type: "string" }, name: { type: "string" }, "words-out": { type: "string" }, recover: { type: "string" } },
+  })
+  const [mode = "serve"] = positionals
+  return { mode, store: values.store ?? "", keyFile: values["key-file"], name: values.name, wordsOut: values["words-out"], recover: values.recover }
+}
+
+/** Nothing of an unexpected error's own words leaves: they may quote what was worked on. */
+function asRefusal(error: unknown): Result<never> {
+  if (error instanceof KeygroveError) return error.toRefusal()
+  const name = error instanceof Error ? error.name : "unknown"
+  return refuse("KEYSTORE_START_FAILED", `the keystore process failed (${name}); report it with the version of keygrove`)
+}
+
+async function greetWithFailure(socket: Socket, failure: Result<never> | Result<unknown>): Promise<void> {
+  if (!failure.ok) await send(socket, failure)
+}
+
+async function send(socket: Socket, answer: Result<CborValue>): Promise<void> {
+  await new Promise<void>((resolve) => socket.end(encodeFrame(encodeAnswer(0, answer)), resolve))
+}
+
+await main()
