@@ -1,0 +1,230 @@
+import { equalBytes, fromHex, refuse, toHex, unreachable, unwrap, type Refusal, type Result } from "@keygrove/base"
+import { findPolicy } from "@keygrove/ledger"
+import {
+  admitReencrypt,
+  admitRemoval,
+  admitStore,
+  decodeProxyRequest,
+  encodeProxyAnswer,
+  receiptSignBytes,
+  standingPolicy,
+  takeToken,
+  type ProxyAnswer,
+  type ProxyRequest,
+  type ProxyView,
+  type Rate,
+  type Receipt,
+  type TokenBucket,
+} from "@keygrove/peering"
+import type { NodeContext } from "../node-context.ts"
+import type { CallOptions } from "../ports/call-options.ts"
+import type { InboundRequest } from "../ports/transport.ts"
+import { FragmentRecords } from "./fragment-records.ts"
+
+/** Requests of one peer; a re-encryption costs a proxy a third of a millisecond. */
+const PEER_RATE: Rate = { burst: 256, perSecond: 128 }
+/** Peers whose rate is remembered; the longest unused is forgotten first. */
+const MAX_METERED_PEERS = 4_096
+/** How long a fragment is kept whose policy does not appear on the ledger. */
+export const PENDING_FRAGMENT_MS = 600_000
+/** How often what has expired is looked for; what was revoked goes at once. */
+const SWEEP_INTERVAL_MS = 60_000
+
+/**
+ * Serves protocol `proxy`: keeps one fragment of a policy, re-encrypts for its reader while it stands, forgets it when it is over. What is acknowledged is
+ * durable: persist, then send.
+ */
+export class ProxyService implements AsyncDisposable {
+  readonly #context: NodeContext
+  readonly #records: FragmentRecords
+  readonly #stop = new AbortController()
+  readonly #buckets: Map<string, TokenBucket> = new Map()
+  readonly #serving: Disposable
+  readonly #sweeping: Promise<void>
+  /** One store or removal at a time for each policy, so that no two fragments of one can be accepted at once. */
+  readonly #turns: Map<string, Promise<unknown>> = new Map()
+
+  private constructor(context: NodeContext, records: FragmentRecords) {
+    this.#context = context
+    this.#records = records
+    this.#serving = context.transport.serve("proxy", async (request, options) => encodeProxyAnswer(await this.#answer(request, options)))
+    this.#sweeping = Promise.all([this.#sweepOnChange(), this.#sweepInIntervals()]).then(() => undefined)
+  }
+
+  static async open(context: NodeContext, options: CallOptions): Promise<Result<ProxyService>> {
+    const records = await FragmentRecords.open(context.storage, options)
+    return records.ok ? { ok: true, value: new ProxyService(context, records.value) } : records
+  }
+
+  /** Fragments kept now. */
+  get fragmentCount(): number {
+    return this.#records.count
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#serving[Symbol.dispose]()
+    this.#stop.abort()
+    await this.#sweeping
+  }
+
+  async #answer(inbound: InboundRequest, options: CallOptions): Promise<ProxyAnswer> {
+    if (!this.#meter(inbound.from)) return { kind: "refused", code: "RATE_LIMITED", message: `more than ${PEER_RATE.perSecond} requests a second; wait a moment` }
+    const request = decodeProxyRequest(inbound.body)
+    const answer = request.ok ? await this.#perform(inbound.from, request.value, options) : request
+    if (!("ok" in answer)) return answer
+    return { kind: "refused", code: isOfPeers(answer.code) ? answer.code : "PROXY_FAILED", message: answer.message }
+  }
+
+  async #perform(from: Uint8Array, request: ProxyRequest, options: CallOptions): Promise<ProxyAnswer | Refusal> {
+    switch (request.op) {
+      case "store_rekey":
+        return await this.#inTurn(request.draft.policyId, () => this.#store(from, request, options))
+      case "reencrypt":
+        return await this.#reencrypt(request, options)
+      case "remove_rekey":
+        return await this.#inTurn(request.policyId, () => this.#remove(from, request.policyId, options))
+      default:
+        return unreachable(request)
+    }
+  }
+
+  async #store(from: Uint8Array, { draft, sealed }: ProxyRequest & { readonly op: "store_rekey" }, options: CallOptions): Promise<ProxyAnswer | Refusal> {
+    const { keystore, clock } = this.#context
+    const owner = admitStore(this.#view(), from, draft, this.#records.count)
+    if (!owner.ok) return owner
+    const { policyId, expiresAt, labelKey, delegationKey, reader } = draft
+    const accepted = await keystore.acceptFragment({ policyId, sealed, ownerSigningKey: from, delegationKey, labelKey, readerKey: reader.encryptionKey }, options)
+    if (!accepted.ok) return accepted
+    const { digest, stored } = accepted.value
+    const known = await this.#records.get(policyId, options)
+    if (!known.ok) return known
+    if (known.value !== undefined && !equalBytes(known.value.digest, digest)) return refuse("FRAGMENT_HELD", "another fragment of this policy is kept already; no node may hold two")
+    if (known.value === undefined) {
+      const written = await this.#records.put(policyId, { stored, digest, owner: draft.owner, expiresAt, storedAt: clock.now() }, options)
+      if (!written.ok) return written
+    }
+    return await this.#receipt("stored", policyId, digest, options)
+  }
+
+  async #reencrypt(request: ProxyRequest & { readonly op: "reencrypt" }, options: CallOptions): Promise<ProxyAnswer | Refusal> {
+    const { keystore, primitives } = this.#context
+    const policy = admitReencrypt(primitives, this.#view(), request)
+    if (!policy.ok) return policy
+    const record = await this.#records.get(request.policyId, options)
+    if (!record.ok) return record
+    const kept = record.value
+    if (kept === undefined) return refuse("FRAGMENT_UNKNOWN", "no fragment of this policy is kept here; ask another proxy")
+    const fragments: Uint8Array[] = []
+    for (const capsule of request.capsules) {
+      const fragment = await keystore.reencrypt({ policyId: request.policyId, stored: kept.stored, capsule }, options)
+      if (!fragment.ok) return fragment
+      fragments.push(fragment.value)
+    }
+    // The revocation may have arrived while the keystore worked.
+    const still = admitReencrypt(primitives, this.#view(), request)
+    return still.ok ? { kind: "fragments", fragments } : still
+  }
+
+  async #remove(from: Uint8Array, policyId: Uint8Array, options: CallOptions): Promise<ProxyAnswer | Refusal> {
+    const record = await this.#records.get(policyId, options)
+    if (!record.ok) return record
+    if (record.value === undefined) return await this.#receipt("removed", policyId, new Uint8Array(32), options)
+    const admitted = admitRemoval(this.#view(), from, policyId, record.value.owner)
+    if (!admitted.ok) return admitted
+    const removed = await this.#records.remove(toHex(policyId), options)
+    return removed.ok ? await this.#receipt("removed", policyId, record.value.digest, options) : removed
+  }
+
+  async #receipt(action: Receipt["action"], policyId: Uint8Array, fragmentDigest: Uint8Array, options: CallOptions): Promise<ProxyAnswer | Refusal> {
+    const unsigned = { action, policyId, fragmentDigest, issuedAt: this.#context.clock.now() }
+    const signature = await this.#context.keystore.sign("message", receiptSignBytes(unsigned, this.#view().selfKey), options)
+    return signature.ok ? { kind: "receipt", ...unsigned, signature: signature.value } : signature
+  }
+
+  #view(): ProxyView {
+    const { clock, keystore, replica } = this.#context
+    return { state: replica.state, now: clock.now(), selfKey: keystore.identity().keys.signingKey }
+  }
+
+  #meter(from: Uint8Array): boolean {
+    const peer = toHex(from)
+    const { bucket, taken } = takeToken(this.#buckets.get(peer), PEER_RATE, this.#context.clock.now())
+    this.#buckets.delete(peer)
+    this.#buckets.set(peer, bucket)
+    const [oldest] = this.#buckets.keys()
+    if (this.#buckets.size > MAX_METERED_PEERS && oldest !== undefined) this.#buckets.delete(oldest)
+    return taken
+  }
+
+  async #inTurn<T>(policyId: Uint8Array, work: () => Promise<T>): Promise<T> {
+    const key = toHex(policyId)
+    const mine = (this.#turns.get(key) ?? Promise.resolve()).then(work, work)
+    this.#turns.set(key, mine)
+    try {
+      return await mine
+    } finally {
+      if (this.#turns.get(key) === mine) this.#turns.delete(key)
+    }
+  }
+
+  async #sweepOnChange(): Promise<void> {
+    const { signal } = this.#stop
+    try {
+      for await (const _ledger of this.#context.replica.changes({ signal })) await this.#sweep(signal)
+    } catch (error) {
+      if (!signal.aborted) throw error
+    }
+  }
+
+  async #sweepInIntervals(): Promise<void> {
+    const { signal } = this.#stop
+    try {
+      while (!signal.aborted) {
+        await this.#context.clock.sleep(SWEEP_INTERVAL_MS, { signal })
+        await this.#sweep(signal)
+      }
+    } catch (error) {
+      if (!signal.aborted) throw error
+    }
+  }
+
+  /** Forgets fragments of policies that are revoked or expired, and those whose grant never came. A failed removal is tried again by the next sweep. */
+  async #sweep(signal: AbortSignal): Promise<void> {
+    for (const key of this.#records.policies()) {
+      if (signal.aborted) return
+      const policyId = unwrap(fromHex(key))
+      if (await this.#isOver(policyId, { signal })) await this.#inTurn(policyId, () => this.#records.remove(key, { signal }))
+    }
+  }
+
+  async #isOver(policyId: Uint8Array, options: CallOptions): Promise<boolean> {
+    const view = this.#view()
+    if (findPolicy(view.state, policyId) !== undefined) return !standingPolicy(view, policyId).ok
+    const record = await this.#records.get(policyId, options)
+    return record.ok && record.value !== undefined && record.value.storedAt + PENDING_FRAGMENT_MS < view.now
+  }
+}
+
+/** Codes that a peer may see; others would tell it about this node's inside. */
+const PEER_CODES: ReadonlySet<string> = new Set([
+  "PROXY_REQUEST_INVALID",
+  "NOT_OFFERING",
+  "OFFER_TOO_SHORT",
+  "CAPACITY_SPENT",
+  "FRAGMENT_HELD",
+  "FRAGMENT_UNKNOWN",
+  "FRAGMENT_INVALID",
+  "SEALED_MESSAGE_INVALID",
+  "CAPSULE_INVALID",
+  "OWNER_UNKNOWN",
+  "NOT_OWNER",
+  "NOT_READER",
+  "POLICY_UNKNOWN",
+  "POLICY_REVOKED",
+  "POLICY_EXPIRED",
+  "REQUEST_STALE",
+])
+
+function isOfPeers(code: string): boolean {
+  return PEER_CODES.has(code)
+}
