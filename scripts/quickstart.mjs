@@ -23,7 +23,8 @@ function isInstalled() {
   const present = lockedVersions(join(root, "node_modules", ".package-lock.json"))
   if (wanted === undefined || present === undefined) return false
   const missing = Object.entries(wanted).filter(
-    ([path, entry]) => path.startsWith("node_modules/") && !entry.optional && !entry.peer && !entry.link && present[path]?.version !== entry.version,
+    ([path, entry]) =>
+      path.startsWith("node_modules/") && !entry.optional && !entry.peer && !entry.link && present[path]?.version !== entry.version,
   )
   return missing.length === 0 && isExecutable(node24)
 }

@@ -48,7 +48,9 @@ export async function runMainJob(job: MainJob): Promise<number> {
 
   const refused = counted(await runKeygrove(["decrypt", sealed, "-o", join(grove.directory, "bob-again")], bob))
   if (refused.exitStatus !== REFUSED || refused.answer["code"] !== "POLICY_REVOKED")
-    throw new Error(`Bob should be refused with POLICY_REVOKED and status ${REFUSED}, got ${String(refused.answer["code"])} and ${refused.exitStatus}`)
+    throw new Error(
+      `Bob should be refused with POLICY_REVOKED and status ${REFUSED}, got ${String(refused.answer["code"])} and ${refused.exitStatus}`,
+    )
   narrator.step("refused", "Bob is refused now: POLICY_REVOKED, exit status 4")
 
   const own = join(grove.directory, "alice-opened")
@@ -64,7 +66,7 @@ async function assertSame(expected: string, actual: string): Promise<void> {
   try {
     const left = Buffer.alloc(1024 * 1024)
     const right = Buffer.alloc(left.length)
-    for (let position = 0; ; ) {
+    for (let position = 0; ;) {
       const [first, second] = await Promise.all([a.read(left, 0, left.length, position), b.read(right, 0, right.length, position)])
       const length = Math.min(first.bytesRead, second.bytesRead)
       if (left.compare(right, 0, length, 0, length) !== 0) throw new Error(`${actual} differs from ${expected} after byte ${position}`)

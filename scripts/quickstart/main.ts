@@ -22,7 +22,10 @@ async function main(): Promise<number> {
   const narrator = new Narrator(values.json === true)
   try {
     narrator.begin(`quickstart with ${file} (${byteCount(facts.size)})`)
-    await using grove = await startGrove({ nodes: ["laptop", "phone", "server"], readers: ["bob"], proxies: ["proxy-1", "proxy-2", "proxy-3", "proxy-4", "proxy-5"] }, interruption.signal)
+    await using grove = await startGrove(
+      { nodes: ["laptop", "phone", "server"], readers: ["bob"], proxies: ["proxy-1", "proxy-2", "proxy-3", "proxy-4", "proxy-5"] },
+      interruption.signal,
+    )
     narrator.step("started", "3 nodes of Alice, 1 of Bob and 5 proxies serve, each with processes and a home of its own")
     const commandPeak = await runMainJob({ grove, file, narrator, signal: interruption.signal })
     const peakBytes = Math.max(commandPeak, grove.peakBytes())
@@ -39,7 +42,9 @@ function keep(grove: Grove, narrator: Narrator): void {
   const running = grove.members.filter((member) => member.name !== "proxy-5")
   narrator.note(`left running in ${grove.directory}`)
   for (const member of running) narrator.note(`  ./keygrove status --home ${member.home}`)
-  narrator.note(`stop and remove: for home in ${running.map((member) => member.home).join(" ")}; do ./keygrove down --home $home; done; rm -r ${grove.directory}`)
+  narrator.note(
+    `stop and remove: for home in ${running.map((member) => member.home).join(" ")}; do ./keygrove down --home $home; done; rm -r ${grove.directory}`,
+  )
 }
 
 process.exitCode = await main().catch((error: unknown) => {

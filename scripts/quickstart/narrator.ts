@@ -44,7 +44,10 @@ export class Narrator {
   finish(summary: Summary): void {
     const ms = performance.now() - this.#started
     if (this.#json) process.stdout.write(`${JSON.stringify({ version: 1, ...summary, ms: Math.round(ms), steps: this.#steps })}\n`)
-    else process.stdout.write(`${seconds(ms).padStart(8)}  done; no process used more than ${byteCount(summary.peakBytes)} of memory${summary.kept === null ? "; nothing is left behind" : ""}\n`)
+    else
+      process.stdout.write(
+        `${seconds(ms).padStart(8)}  done; no process used more than ${byteCount(summary.peakBytes)} of memory${summary.kept === null ? "; nothing is left behind" : ""}\n`,
+      )
   }
 }
 

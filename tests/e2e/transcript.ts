@@ -38,7 +38,10 @@ export interface Stage {
  */
 function readTranscript(file: string): readonly Exchange[] {
   const exchanges: Exchange[] = []
-  const state: { inside: boolean; open: { command: string; lines: string[]; line: number } | undefined } = { inside: false, open: undefined }
+  const state: { inside: boolean; open: { command: string; lines: string[]; line: number } | undefined } = {
+    inside: false,
+    open: undefined,
+  }
   const close = (): void => {
     if (state.open === undefined) return
     const { command, lines, line } = state.open
@@ -94,17 +97,20 @@ function filled(text: string, names: ReadonlyMap<string, string>): string {
 
 function matchOutput(expected: string, actual: string, names: Map<string, string>): boolean {
   const groups: string[] = []
-  const pattern = expected.trimEnd().split(/(<[a-z][a-z0-9-]*>|…)/).map((part) => {
-    if (part === "…") return "[^\\n]*"
-    const name = /^<([a-z][a-z0-9-]*)>$/.exec(part)?.[1]
-    if (name === undefined) return escaped(part)
-    const known = names.get(name)
-    if (known !== undefined) return escaped(known)
-    const earlier = groups.indexOf(name)
-    if (earlier >= 0) return `\\${earlier + 1}`
-    groups.push(name)
-    return "([^\\s\"]+?)"
-  })
+  const pattern = expected
+    .trimEnd()
+    .split(/(<[a-z][a-z0-9-]*>|…)/)
+    .map((part) => {
+      if (part === "…") return "[^\\n]*"
+      const name = /^<([a-z][a-z0-9-]*)>$/.exec(part)?.[1]
+      if (name === undefined) return escaped(part)
+      const known = names.get(name)
+      if (known !== undefined) return escaped(known)
+      const earlier = groups.indexOf(name)
+      if (earlier >= 0) return `\\${earlier + 1}`
+      groups.push(name)
+      return '([^\\s"]+?)'
+    })
   const match = new RegExp(`^${pattern.join("")}$`, "u").exec(actual)
   if (match === null) return false
   groups.forEach((name, index) => names.set(name, match[index + 1] ?? ""))

@@ -7,4 +7,12 @@ import { sdkErrors } from "keygrove/rpc"
 import { cliErrors } from "./errors.ts"
 
 /** Every code a command can end with, for its exit status. Loaded only when a command failed. */
-export const allErrors: ErrorTable = { ...cryptoErrors, ...hierarchyErrors, ...fileErrors, ...umbralErrors, ...systemErrors, ...sdkErrors, ...cliErrors }
+export const allErrors: ErrorTable = {
+  ...cryptoErrors,
+  ...hierarchyErrors,
+  ...fileErrors,
+  ...umbralErrors,
+  ...systemErrors,
+  ...sdkErrors,
+  ...cliErrors,
+}

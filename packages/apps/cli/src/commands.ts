@@ -4,8 +4,14 @@ const passphraseFile: OptionSpec = {
   flags: "--passphrase-file <FILE>",
   description: "read the passphrase from FILE's first line (`-`: standard input) instead of the terminal",
 }
-const keyFile: OptionSpec = { flags: "--key-file <FILE>", description: "seal the keystore with the 32 random bytes in FILE (made if missing) instead of a passphrase" }
-const output: OptionSpec = { flags: "-o, --out <FILE>", description: "where to write (`-`: standard output); an existing file is never overwritten" }
+const keyFile: OptionSpec = {
+  flags: "--key-file <FILE>",
+  description: "the 32 random bytes in FILE lock the keystore instead of a passphrase; init makes the file if missing",
+}
+const output: OptionSpec = {
+  flags: "-o, --out <FILE>",
+  description: "where to write (`-`: standard output); an existing file is never overwritten",
+}
 
 /** Every command, in the order of the help. docs/cli.md is generated from this table. */
 export const commands: readonly CommandSpec[] = [
@@ -17,8 +23,14 @@ export const commands: readonly CommandSpec[] = [
       "further node of the same cluster or to replace a lost one. The words are the only backup of everything: keep them on paper.",
     options: [
       { flags: "--name <NAME>", description: "name of this node in its cluster (default: the host's name)" },
-      { flags: "--ledger <WHERE>", description: "`embedded` (default: this node hosts the log) or /ip4/…/tcp/…/p2p/… of the node that hosts it" },
-      { flags: "--listen <ADDRESS>", description: "where other nodes reach this one, e.g. /ip4/192.0.2.7/tcp/7410 (default: /ip4/127.0.0.1/tcp/0)" },
+      {
+        flags: "--ledger <WHERE>",
+        description: "`embedded` (default: this node hosts the log) or /ip4/…/tcp/…/p2p/… of the node that hosts it",
+      },
+      {
+        flags: "--listen <ADDRESS>",
+        description: "where other nodes reach this one, e.g. /ip4/192.0.2.7/tcp/7410 (default: /ip4/127.0.0.1/tcp/0)",
+      },
       { flags: "--rpc-port <PORT>", description: "TCP port of JSON-RPC on 127.0.0.1 (default: 7411; 0: only the Unix socket)" },
       { flags: "--recover", description: "read existing words instead of making new ones" },
       { flags: "--words-out <FILE>", description: "write the words to FILE (mode 0600) instead of showing them" },
@@ -92,7 +104,11 @@ export const commands: readonly CommandSpec[] = [
       { flags: "--to <ID>", description: "the reader's identity, kg1…", required: true },
       { flags: "-m, --threshold <M>", description: "proxies that must answer", required: true },
       { flags: "-n, --shares <N>", description: "proxies that keep a fragment", required: true },
-      { flags: "--expires <WHEN>", description: "a duration (30d, 12h, 90m, 2w) or an ISO date (2027-01-31, 2027-01-31T18:00:00Z)", required: true },
+      {
+        flags: "--expires <WHEN>",
+        description: "a duration (30d, 12h, 90m, 2w) or an ISO date (2027-01-31, 2027-01-31T18:00:00Z)",
+        required: true,
+      },
     ],
     examples: ["keygrove grant photos/2026 --to kg1… -m 3 -n 5 --expires 30d"],
     load: () => import("./commands/grant.ts"),
@@ -153,7 +169,8 @@ export const commands: readonly CommandSpec[] = [
   {
     name: "lock",
     summary: "wipe the keys from memory and end the keystore; the node goes on without them",
-    details: "A locked node keeps following the ledger but opens, grants and re-encrypts nothing until it is restarted with `down` and `up`.",
+    details:
+      "A locked node keeps following the ledger but opens, grants and re-encrypts nothing until it is restarted with `down` and `up`.",
     examples: ["keygrove lock"],
     load: () => import("./commands/lock.ts"),
   },

@@ -66,7 +66,6 @@ export const cliErrors: ErrorTable<CliErrorCode> = {
   },
 }
 
-
 /** Ends a command with one line on stderr and the exit status of its class. */
 export class CommandError extends Error {
   override readonly name: string = "CommandError"
@@ -75,7 +74,11 @@ export class CommandError extends Error {
   readonly class: ErrorClass | undefined
   readonly data: RefusalData
 
-  constructor(code: string, message: string, details: { readonly class?: ErrorClass; readonly data?: RefusalData; readonly cause?: unknown } = {}) {
+  constructor(
+    code: string,
+    message: string,
+    details: { readonly class?: ErrorClass; readonly data?: RefusalData; readonly cause?: unknown } = {},
+  ) {
     super(message, details.cause === undefined ? undefined : { cause: details.cause })
     this.code = code
     this.class = details.class
@@ -84,6 +87,10 @@ export class CommandError extends Error {
 }
 
 /** One of the command line's own refusals. */
-export function commandError(code: CliErrorCode, message: string, details: { readonly data?: RefusalData; readonly cause?: unknown } = {}): CommandError {
+export function commandError(
+  code: CliErrorCode,
+  message: string,
+  details: { readonly data?: RefusalData; readonly cause?: unknown } = {},
+): CommandError {
   return new CommandError(code, message, { class: cliErrors[code].class, ...details })
 }

@@ -1,6 +1,5 @@
 import type { CommandContext, CommandOutcome } from "./command.ts"
 import { commands } from "./commands.ts"
-import { resolveHome } from "./home.ts"
 import { parseCommandLine, type Invocation } from "./program.ts"
 
 /** Runs one command and returns its exit status; nothing is thrown and nothing calls `process.exit`. */
@@ -25,8 +24,10 @@ export async function main(argv: readonly string[]): Promise<number> {
 }
 
 async function runCommand(invocation: Invocation, signal: AbortSignal): Promise<number> {
+  // Imported late, as the command itself, so that --help stays fast.
+  const { homeFiles } = await import("./home.ts")
   const context: CommandContext = {
-    home: resolveHome(invocation.home, process.env),
+    home: homeFiles(invocation.home, process.env),
     json: invocation.json,
     signal,
     stdin: process.stdin,

@@ -16,6 +16,7 @@ export function required(value: string | true | undefined, what: string): string
 /** A whole number within limits. */
 export function wholeNumber(text: string, what: string, limits: { readonly least: number; readonly most: number }): number {
   const value = /^\d{1,15}$/.test(text) ? Number(text) : Number.NaN
-  if (!(value >= limits.least && value <= limits.most)) throw commandError("USAGE_INVALID", `${what} must be a whole number from ${limits.least} to ${limits.most}, got "${text}"`)
+  if (!(value >= limits.least && value <= limits.most))
+    throw commandError("USAGE_INVALID", `${what} must be a whole number from ${limits.least} to ${limits.most}, got "${text}"`)
   return value
 }

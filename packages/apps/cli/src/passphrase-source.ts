@@ -20,7 +20,11 @@ function openTerminal(what: string, option: string): InheritedSource {
   try {
     return owned(openSync("/dev/tty", "r+"), "terminal")
   } catch (cause) {
-    throw commandError("PASSPHRASE_SOURCE_MISSING", `the ${what} is needed and there is no terminal to ask on; give ${option} FILE (or - for standard input)`, { cause })
+    throw commandError(
+      "PASSPHRASE_SOURCE_MISSING",
+      `the ${what} is needed and there is no terminal to ask on; give ${option} FILE (or - for standard input)`,
+      { cause },
+    )
   }
 }
 
@@ -28,7 +32,11 @@ function openFile(file: string, what: string): number {
   try {
     return openSync(file, "r")
   } catch (cause) {
-    throw new CommandError("FILE_UNREADABLE", `the ${what} file ${file} cannot be opened (${errnoOf(cause)}); check the path and its permissions`, { class: "failed", cause })
+    throw new CommandError(
+      "FILE_UNREADABLE",
+      `the ${what} file ${file} cannot be opened (${errnoOf(cause)}); check the path and its permissions`,
+      { class: "failed", cause },
+    )
   }
 }
 

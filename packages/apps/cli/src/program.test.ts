@@ -20,13 +20,21 @@ function messageOf(...argv: string[]): string {
 describe("parseCommandLine", () => {
   test("finds a command of two words with operands, options and global options anywhere", () => {
     const parsed = parse("policy", "show", "abc", "--json", "--home", "/h")
-    expect(parsed).toMatchObject({ kind: "run", invocation: { spec: { name: "policy show" }, home: "/h", json: true, input: { operands: ["abc"] } } })
-    expect(parse("--home", "/h", "--json", "status")).toMatchObject({ kind: "run", invocation: { spec: { name: "status" }, home: "/h", json: true } })
+    expect(parsed).toMatchObject({
+      kind: "run",
+      invocation: { spec: { name: "policy show" }, home: "/h", json: true, input: { operands: ["abc"] } },
+    })
+    expect(parse("--home", "/h", "--json", "status")).toMatchObject({
+      kind: "run",
+      invocation: { spec: { name: "status" }, home: "/h", json: true },
+    })
   })
 
   test("names options in camel case and takes - as a value", () => {
     expect(parse("up", "--passphrase-file", "-")).toMatchObject({ invocation: { input: { options: { passphraseFile: "-" } } } })
-    expect(parse("encrypt", "-", "--label", "x", "-o", "-")).toMatchObject({ invocation: { input: { operands: ["-"], options: { label: "x", out: "-" } } } })
+    expect(parse("encrypt", "-", "--label", "x", "-o", "-")).toMatchObject({
+      invocation: { input: { operands: ["-"], options: { label: "x", out: "-" } } },
+    })
   })
 
   test.each([

@@ -14,7 +14,8 @@ export type Parsed = { readonly kind: "run"; readonly invocation: Invocation } |
 /** Help of one command, or of all when no `name` is given. */
 export function helpText(specs: readonly CommandSpec[], name?: string): string {
   const found = { command: build(specs, () => undefined) }
-  for (const word of name === undefined ? [] : name.split(" ")) found.command = found.command.commands.find((child) => child.name() === word) ?? found.command
+  for (const word of name === undefined ? [] : name.split(" "))
+    found.command = found.command.commands.find((child) => child.name() === word) ?? found.command
   const parts: string[] = []
   found.command.configureOutput({ writeOut: (text) => parts.push(text) }).outputHelp()
   return parts.join("")
@@ -45,7 +46,10 @@ function usageMessage(error: CommanderError, argv: readonly string[]): string {
   const help = ["keygrove", ...words, "--help"].join(" ")
   if (error.code === "commander.help") return `a command is missing; see \`${help}\``
   // A value after an unknown option may be a secret that someone tried to pass: it is not repeated.
-  const message = error.message.replace(/^error: /, "").replaceAll("\n", " ").replace(/'(--?[^'=]+)=[^']*'/, "'$1=…'")
+  const message = error.message
+    .replace(/^error: /, "")
+    .replaceAll("\n", " ")
+    .replace(/'(--?[^'=]+)=[^']*'/, "'$1=…'")
   return `${message}; see \`${help}\``
 }
 
@@ -68,7 +72,10 @@ function build(specs: readonly CommandSpec[], found: (invocation: Invocation) =>
   for (const spec of specs) {
     const words = spec.name.split(" ")
     const leaf = words.pop() ?? spec.name
-    const parent = words.reduce((node, word) => node.commands.find((child) => child.name() === word) ?? configure(node.command(word).summary(`${word} …`)), program)
+    const parent = words.reduce(
+      (node, word) => node.commands.find((child) => child.name() === word) ?? configure(node.command(word).summary(`${word} …`)),
+      program,
+    )
     declare(configure(parent.command(leaf)), spec, program, found)
   }
   return nameGroups(program, specs)
@@ -78,7 +85,10 @@ function build(specs: readonly CommandSpec[], found: (invocation: Invocation) =>
 function nameGroups(program: Command, specs: readonly CommandSpec[]): Command {
   for (const group of program.commands) {
     const children = specs.filter((spec) => spec.name.startsWith(`${group.name()} `))
-    if (children.length > 0) group.summary(children.map((spec) => spec.name.slice(group.name().length + 1)).join(", ")).description(`${group.name()}: ${group.summary()}`)
+    if (children.length > 0)
+      group
+        .summary(children.map((spec) => spec.name.slice(group.name().length + 1)).join(", "))
+        .description(`${group.name()}: ${group.summary()}`)
   }
   return program
 }
@@ -93,6 +103,11 @@ function declare(command: Command, spec: CommandSpec, program: Command, found: (
   command.addHelpText("after", `\nExamples:\n${spec.examples.map((line) => `  $ ${line}`).join("\n")}`)
   command.action(() => {
     const global = program.opts<{ home?: string; json?: boolean }>()
-    found({ spec, input: { operands: command.args, options: command.opts<Record<string, string | true>>() }, home: global.home, json: global.json === true })
+    found({
+      spec,
+      input: { operands: command.args, options: command.opts<Record<string, string | true>>() },
+      home: global.home,
+      json: global.json === true,
+    })
   })
 }

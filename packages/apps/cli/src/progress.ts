@@ -22,7 +22,8 @@ export function startProgress(stderr: NodeJS.WriteStream, what: string, total: n
     state.loading = true
     const { default: library } = await import("cli-progress")
     if (state.ended) return
-    const format = total === undefined ? `${what} {done}` : `${what} {bar} {percentage}% {done} of ${byteCount(total)}, {eta_formatted} left`
+    const format =
+      total === undefined ? `${what} {done}` : `${what} {bar} {percentage}% {done} of ${byteCount(total)}, {eta_formatted} left`
     state.bar = new library.SingleBar({ format, stream: stderr, clearOnComplete: true, hideCursor: true, etaBuffer: 50 })
     state.bar.start(total ?? 0, bytes, { done: byteCount(bytes) })
   }

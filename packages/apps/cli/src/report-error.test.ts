@@ -3,7 +3,11 @@ import { describe, expect, test } from "vitest"
 import { CommandError, commandError } from "./errors.ts"
 import { reportError } from "./report-error.ts"
 
-async function report(error: unknown, json = false, signal: AbortSignal = new AbortController().signal): Promise<{ status: number; text: string }> {
+async function report(
+  error: unknown,
+  json = false,
+  signal: AbortSignal = new AbortController().signal,
+): Promise<{ status: number; text: string }> {
   const parts: string[] = []
   const status = await reportError(error, { json, signal, stderr: { write: (text: string) => parts.push(text) } })
   return { status, text: parts.join("") }
@@ -28,8 +32,14 @@ describe("reportError", () => {
 
   test("names an interruption, a full disk and what nobody expected", async () => {
     const interrupted = AbortSignal.abort("SIGINT")
-    expect(await report(interrupted.reason, false, interrupted)).toMatchObject({ status: 1, text: expect.stringMatching(/^INTERRUPTED: stopped by SIGINT/) })
-    expect(await report(Object.assign(new Error("write"), { code: "ENOSPC" }))).toMatchObject({ status: 1, text: expect.stringMatching(/^DISK_FULL: /) })
+    expect(await report(interrupted.reason, false, interrupted)).toMatchObject({
+      status: 1,
+      text: expect.stringMatching(/^INTERRUPTED: stopped by SIGINT/),
+    })
+    expect(await report(Object.assign(new Error("write"), { code: "ENOSPC" }))).toMatchObject({
+      status: 1,
+      text: expect.stringMatching(/^DISK_FULL: /),
+    })
     expect(await report(new Error("boom"))).toMatchObject({ status: 1, text: expect.stringMatching(/^UNEXPECTED: boom/) })
     expect(await report("thrown text")).toMatchObject({ status: 1, text: expect.stringMatching(/^UNEXPECTED: /) })
   })

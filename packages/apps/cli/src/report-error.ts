@@ -14,7 +14,8 @@ export async function reportError(error: unknown, report: ErrorReport): Promise<
   const message = oneLine(failure.message)
   const line = report.json ? JSON.stringify({ version: 1, code: failure.code, message, data: failure.data }) : `${failure.code}: ${message}`
   report.stderr.write(`${line}\n`)
-  if (process.env["KEYGROVE_DEBUG"] === "1") report.stderr.write(`${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`)
+  if (process.env["KEYGROVE_DEBUG"] === "1")
+    report.stderr.write(`${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`)
   return exitStatuses[await classOf(failure)]
 }
 
@@ -27,10 +28,16 @@ interface Failure {
 
 function describe(error: unknown, signal: AbortSignal): Failure {
   if (error instanceof CommandError) return error
-  if (signal.aborted) return commandError("INTERRUPTED", `stopped by ${typeof signal.reason === "string" ? signal.reason : "a signal"}; nothing half-written was kept`)
-  if (!(error instanceof Error)) return commandError("UNEXPECTED", `a ${typeof error} was thrown; run again with KEYGROVE_DEBUG=1 and report it`)
+  if (signal.aborted)
+    return commandError(
+      "INTERRUPTED",
+      `stopped by ${typeof signal.reason === "string" ? signal.reason : "a signal"}; nothing half-written was kept`,
+    )
+  if (!(error instanceof Error))
+    return commandError("UNEXPECTED", `a ${typeof error} was thrown; run again with KEYGROVE_DEBUG=1 and report it`)
   if (isCoded(error)) return { code: error.code, message: error.message, data: error.data, class: undefined }
-  if ("code" in error && error.code === "ENOSPC") return new CommandError("DISK_FULL", "no space left on the disk; free some and run the command again", { class: "failed" })
+  if ("code" in error && error.code === "ENOSPC")
+    return new CommandError("DISK_FULL", "no space left on the disk; free some and run the command again", { class: "failed" })
   return commandError("UNEXPECTED", `${error.message}; run again with KEYGROVE_DEBUG=1 and report it`)
 }
 
@@ -39,9 +46,10 @@ function isCoded(error: Error): error is Error & { readonly code: string; readon
   return error.name === "KeygroveError" && "code" in error && typeof error.code === "string" && "data" in error
 }
 
+/** The cheapest table first: most failures are the command line's own or a node that does not run. */
 async function classOf(failure: Failure): Promise<ErrorClass> {
   if (failure.class !== undefined) return failure.class
-  const own: ErrorTable = cliErrors
+  const own: ErrorTable = { ...(await import("keygrove/rpc")).sdkErrors, ...cliErrors }
   return own[failure.code]?.class ?? (await import("./all-errors.ts")).allErrors[failure.code]?.class ?? "failed"
 }
 

@@ -29,8 +29,21 @@ test.each([
 })
 
 test("columns are aligned and lines have no blanks at their end", () => {
-  expect(table(["id", "state"], [["a", "ok"], ["bcd", ""]])).toBe("id   state\na    ok\nbcd")
-  expect(fields([["a", "1"], ["long", "2"]])).toBe("a     1\nlong  2")
+  expect(
+    table(
+      ["id", "state"],
+      [
+        ["a", "ok"],
+        ["bcd", ""],
+      ],
+    ),
+  ).toBe("id   state\na    ok\nbcd")
+  expect(
+    fields([
+      ["a", "1"],
+      ["long", "2"],
+    ]),
+  ).toBe("a     1\nlong  2")
 })
 
 test("long ids are shortened, short ones are not", () => {

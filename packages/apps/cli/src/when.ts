@@ -11,8 +11,16 @@ const ISO = /^\d{4}-\d{2}-\d{2}(T\d{2}:\d{2}(:\d{2}(\.\d{1,3})?)?(Z|[+-]\d{2}:\d
  */
 export function parseWhen(text: string, option: string, nowMs: number): number {
   const at = durationFrom(text, nowMs) ?? instant(text)
-  if (at === undefined || !Number.isSafeInteger(at)) throw commandError("USAGE_INVALID", `${option} must be a duration such as 30d, 12h, 90m or 2w, or an ISO date with time zone, got "${text}"`)
-  if (at <= nowMs) throw commandError("EXPIRY_PAST", `${option} ${text} is ${new Date(at).toISOString()}, which is not in the future; give a later date or a duration such as 30d`)
+  if (at === undefined || !Number.isSafeInteger(at))
+    throw commandError(
+      "USAGE_INVALID",
+      `${option} must be a duration such as 30d, 12h, 90m or 2w, or an ISO date with time zone, got "${text}"`,
+    )
+  if (at <= nowMs)
+    throw commandError(
+      "EXPIRY_PAST",
+      `${option} ${text} is ${new Date(at).toISOString()}, which is not in the future; give a later date or a duration such as 30d`,
+    )
   if (at > nowMs + MAX_AHEAD_MS) throw commandError("USAGE_INVALID", `${option} ${text} is more than ten years ahead; choose a nearer date`)
   return at
 }

@@ -1,5 +1,5 @@
 import { Readable } from "node:stream"
-import { type Secret, toHex, unwrap, utf8 } from "@keygrove/base"
+import { fromHex, KeygroveError, type Secret, toHex, unwrap, utf8 } from "@keygrove/base"
 import { decodeSuite } from "@keygrove/crypto"
 import { decodeClusterId, decodeEpoch, decodeNodePath } from "@keygrove/hierarchy"
 import { encodeFileHeader, decodeLabel, type FileHeader } from "@keygrove/reencryption"
@@ -20,6 +20,8 @@ const RELEASE_INFO = utf8("keygrove/v1/file-key-release")
 
 /** Sealed file key: encapsulated key 32, key 32, tag 16. */
 const SEALED_FILE_KEY_BYTES = 80
+/** A compressed point. */
+const LABEL_KEY_BYTES = 33
 
 export interface CallOptions {
   /** Ends the call; what was under way on the node may still complete there. */
@@ -111,7 +113,7 @@ export class Keygrove implements AsyncDisposable {
     using secretKey = pair.secretKey
     const params = { header: toHex(encodeFileHeader(header)), recipientKey: toHex(pair.publicKey) }
     const answer = new AnswerFields("data.decryptKey", await this.#call("data.decryptKey", params, options))
-    return unwrap(await hpkeSealing.open(secretKey, answer.bytes("sealedKey", SEALED_FILE_KEY_BYTES), { info: RELEASE_INFO }))
+    return unwrap(await hpkeSealing.open(secretKey, bytesOf(answer, "sealedKey", SEALED_FILE_KEY_BYTES), { info: RELEASE_INFO }))
   }
 
   /** Lets a reader open a label through `threshold` of `shares` proxies until a date. */
@@ -141,7 +143,7 @@ export class Keygrove implements AsyncDisposable {
       owner: { cluster: unwrap(decodeClusterId(owner.text("cluster"))), path: unwrap(decodeNodePath(owner.text("path"))) },
       label,
       epoch: unwrap(decodeEpoch(answer.number("epoch"))),
-      labelKey: answer.bytes("labelKey", 33),
+      labelKey: bytesOf(answer, "labelKey", LABEL_KEY_BYTES),
       signal,
       ...(suite === undefined ? {} : { suite }),
       ...(options.onProgress === undefined ? {} : { onProgress: options.onProgress }),
@@ -170,4 +172,11 @@ export class Keygrove implements AsyncDisposable {
 /** The native bindings, loaded when data is first encrypted or decrypted: nothing else needs them. */
 async function fileTools(): Promise<FileTools> {
   return (await import("./native-tools.ts")).nativeFileTools
+}
+
+/** Bytes of a hex field of a known length. */
+function bytesOf(answer: AnswerFields, name: string, length: number): Uint8Array {
+  const decoded = fromHex(answer.text(name))
+  if (decoded.ok && decoded.value.length === length) return decoded.value
+  throw new KeygroveError("RPC_ANSWER_INVALID", `the node's answer has no ${length} bytes of hex in "${name}"; restart it with this version of keygrove`)
 }

@@ -15,12 +15,18 @@ export async function run(input: CommandInput, context: CommandContext): Promise
   const limits = { least: 1, most: 1_000_000 }
   const threshold = wholeNumber(required(input.options["threshold"], "-m"), "-m", limits)
   const shares = wholeNumber(required(input.options["shares"], "-n"), "-n", limits)
-  if (threshold > shares) throw commandError("THRESHOLD_INVALID", `-m ${threshold} is above -n ${shares}: ${shares} proxies can never give ${threshold} answers; choose m ≤ n`)
+  if (threshold > shares)
+    throw commandError(
+      "THRESHOLD_INVALID",
+      `-m ${threshold} is above -n ${shares}: ${shares} proxies can never give ${threshold} answers; choose m ≤ n`,
+    )
   if (shares > MAX_SHARES) throw commandError("THRESHOLD_INVALID", `-n ${shares} is above the limit of ${MAX_SHARES} shares; choose fewer`)
   const now = Date.now()
   const expires = parseWhen(required(input.options["expires"], "--expires"), "--expires", now)
   const to = required(input.options["to"], "--to")
-  const policy = new AnswerFields("policy.grant", await callNode(context, "policy.grant", { label, to, threshold, shares, expires })).text("id")
+  const policy = new AnswerFields("policy.grant", await callNode(context, "policy.grant", { label, to, threshold, shares, expires })).text(
+    "id",
+  )
   return {
     json: { policy, label, to, threshold, shares, expires: new Date(expires).toISOString() },
     text: `policy ${policy}\n"${label}" can be opened through ${threshold} of ${shares} proxies until ${moment(expires, now)}`,

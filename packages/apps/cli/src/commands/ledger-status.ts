@@ -6,7 +6,12 @@ import { fields } from "../text.ts"
 /** `ledger status`. */
 export async function run(_input: CommandInput, context: CommandContext): Promise<CommandOutcome> {
   const ledger = new AnswerFields("ledger.status", await callNode(context, "ledger.status"))
-  const facts = { role: ledger.text("role"), length: ledger.number("length"), head: ledger.text("head"), address: ledger.optionalText("address") ?? null }
+  const facts = {
+    role: ledger.text("role"),
+    length: ledger.number("length"),
+    head: ledger.text("head"),
+    address: ledger.optionalText("address") ?? null,
+  }
   const rows: readonly (readonly [string, string])[] = [
     ["role", facts.role],
     ["entries", String(facts.length)],

@@ -12,5 +12,8 @@ export async function run(input: CommandInput, context: CommandContext): Promise
   const until = parseWhen(required(input.options["until"], "--until"), "--until", now)
   const capacity = wholeNumber(optional(input, "capacity") ?? DEFAULT_CAPACITY, "--capacity", { least: 1, most: 1_000_000 })
   await callNode(context, "proxy.offer", { until, capacity })
-  return { json: { until: new Date(until).toISOString(), capacity }, text: `offers to keep up to ${capacity} fragments until ${moment(until, now)}` }
+  return {
+    json: { until: new Date(until).toISOString(), capacity },
+    text: `offers to keep up to ${capacity} fragments until ${moment(until, now)}`,
+  }
 }

@@ -7,7 +7,8 @@ import { fields, moment } from "../text.ts"
 export async function run(_input: CommandInput, context: CommandContext): Promise<CommandOutcome> {
   const answer = new AnswerFields("proxy.status", await callNode(context, "proxy.status"))
   const fragments = answer.number("fragments")
-  if (answer.get("terms") === null) return { json: { terms: null, fragments }, text: "offers nothing; start with `keygrove proxy offer --until 90d`" }
+  if (answer.get("terms") === null)
+    return { json: { terms: null, fragments }, text: "offers nothing; start with `keygrove proxy offer --until 90d`" }
   const terms = answer.object("terms")
   const [until, capacity] = [terms.number("until"), terms.number("capacity")]
   const text = fields([

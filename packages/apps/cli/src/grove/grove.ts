@@ -1,5 +1,4 @@
-import { randomBytes } from "node:crypto"
-import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises"
+import { mkdtemp, rm } from "node:fs/promises"
 import { createServer } from "node:net"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
@@ -80,7 +79,9 @@ class GroveBuilder implements Grove {
     const host = await this.#plant({ name: first, role: "node", init: ["--ledger", "embedded", "--listen", listen, "--words-out", words] })
     const ledger = await this.#ledgerAddress(host)
     const anywhere = ["--ledger", ledger, "--listen", "/ip4/127.0.0.1/tcp/0"]
-    const single = (role: GroveMember["role"]) => (name: string): Seedling => ({ name, role, init: [...anywhere, "--words-out", join(this.directory, `${name}-words.txt`)] })
+    const single =
+      (role: GroveMember["role"]) =>
+      (name: string): Seedling => ({ name, role, init: [...anywhere, "--words-out", join(this.directory, `${name}-words.txt`)] })
     const seedlings: readonly Seedling[] = [
       ...others.map((name): Seedling => ({ name, role: "node", init: [...anywhere, "--recover", "--words-file", words] })),
       ...plan.readers.map(single("reader")),
@@ -114,8 +115,6 @@ class GroveBuilder implements Grove {
   async #plant(seedling: Seedling): Promise<GroveMember> {
     const home = join(this.directory, seedling.name)
     const keyFile = join(this.directory, `${seedling.name}.key`)
-    await mkdir(home, { mode: 0o700 })
-    await writeFile(keyFile, randomBytes(32), { mode: 0o600 })
     this.#homes.push(home)
     const call = { home, signal: this.#signal }
     await expectKeygrove(["init", "--name", seedling.name, "--rpc-port", "0", "--key-file", keyFile, ...seedling.init], call)

@@ -48,7 +48,10 @@ export async function expectKeygrove(args: readonly string[], call: KeygroveCall
   const ended = await runKeygrove(args, call)
   if (ended.exitStatus === 0) return ended
   const { code, message } = ended.answer
-  throw new CommandError(typeof code === "string" ? code : "UNEXPECTED", `keygrove ${args[0] ?? ""} ended with status ${ended.exitStatus}: ${typeof message === "string" ? message : "no message"}`)
+  throw new CommandError(
+    typeof code === "string" ? code : "UNEXPECTED",
+    `keygrove ${args[0] ?? ""} ended with status ${ended.exitStatus}: ${typeof message === "string" ? message : "no message"}`,
+  )
 }
 
 /** A text field of an answer. */
@@ -71,7 +74,10 @@ async function collect(stream: NodeJS.ReadableStream): Promise<string> {
 
 /** The last line that is a JSON object; warnings may come before it. */
 function lastObject(text: string): Readonly<Record<string, unknown>> {
-  const line = text.trim().split("\n").findLast((candidate) => candidate.startsWith("{"))
+  const line = text
+    .trim()
+    .split("\n")
+    .findLast((candidate) => candidate.startsWith("{"))
   if (line === undefined) return { code: "UNEXPECTED", message: text.trim().split("\n").at(-1) ?? "no output" }
   const value: unknown = JSON.parse(line)
   return isRecord(value) ? value : {}

@@ -23,7 +23,8 @@ export function watchPeakMemory(pid: number | undefined): PeakMemory {
 /** Peak resident memory of a process in bytes: Linux's high-water mark, elsewhere what `ps` sees now. 0 when it is gone. */
 export function residentPeak(pid: number): number {
   try {
-    if (process.platform !== "linux") return Number(execFileSync("ps", ["-o", "rss=", "-p", String(pid)], { encoding: "utf8" }).trim()) * 1024
+    if (process.platform !== "linux")
+      return Number(execFileSync("ps", ["-o", "rss=", "-p", String(pid)], { encoding: "utf8" }).trim()) * 1024
     const match = /^VmHWM:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, "utf8"))
     return Number(match?.[1] ?? 0) * 1024
   } catch {
@@ -34,7 +35,11 @@ export function residentPeak(pid: number): number {
 /** A process and all its descendants (Linux; elsewhere the process alone). */
 export function processTree(pid: number): readonly number[] {
   if (process.platform !== "linux") return [pid]
-  const parents = new Map(readdirSync("/proc").filter((name) => /^\d+$/.test(name)).map((name) => [Number(name), parentOf(Number(name))]))
+  const parents = new Map(
+    readdirSync("/proc")
+      .filter((name) => /^\d+$/.test(name))
+      .map((name) => [Number(name), parentOf(Number(name))]),
+  )
   const tree = [pid]
   for (const member of tree) tree.push(...[...parents].filter(([, parent]) => parent === member).map(([child]) => child))
   return tree

@@ -1,4 +1,4 @@
-import { fromHex, KeygroveError } from "@keygrove/base"
+import { KeygroveError } from "@keygrove/base/result"
 
 /** Reads one answer of the node field by field; anything else than the contract says is `RPC_ANSWER_INVALID`. */
 export class AnswerFields {
@@ -38,7 +38,8 @@ export class AnswerFields {
   /** The texts of an array field, at most 10,000. */
   texts(name: string): readonly string[] {
     const value = this.#values[name]
-    if (!Array.isArray(value) || value.length > 10_000 || !value.every((item) => typeof item === "string")) throw invalid(this.#method, `has no list of texts "${name}"`)
+    if (!Array.isArray(value) || value.length > 10_000 || !value.every((item) => typeof item === "string"))
+      throw invalid(this.#method, `has no list of texts "${name}"`)
     return value
   }
 
@@ -48,18 +49,14 @@ export class AnswerFields {
     return value
   }
 
-  /** Bytes of a hex field of a known length. */
-  bytes(name: string, length: number): Uint8Array {
-    const decoded = fromHex(this.text(name))
-    if (!decoded.ok || decoded.value.length !== length) throw invalid(this.#method, `"${name}" is not ${length} bytes of hex`)
-    return decoded.value
-  }
-
   object(name: string): AnswerFields {
     return new AnswerFields(`${this.#method} ${name}`, this.#values[name])
   }
 }
 
 function invalid(method: string, problem: string): KeygroveError {
-  return new KeygroveError("RPC_ANSWER_INVALID", `the node's answer to ${method} ${problem}; is it another version of keygrove? restart it with this one`)
+  return new KeygroveError(
+    "RPC_ANSWER_INVALID",
+    `the node's answer to ${method} ${problem}; is it another version of keygrove? restart it with this one`,
+  )
 }

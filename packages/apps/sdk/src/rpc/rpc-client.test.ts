@@ -49,9 +49,16 @@ describe("callRpc", () => {
 
   test("passes on the node's code and its public data, nothing nested", async () => {
     const at = await serve((response) => {
-      response.end('{"jsonrpc":"2.0","id":1,"error":{"code":-32000,"message":"it is revoked","data":{"code":"POLICY_REVOKED","index":3,"deep":{"x":1}}}}')
+      response.end(
+        '{"jsonrpc":"2.0","id":1,"error":{"code":-32000,"message":"it is revoked","data":{"code":"POLICY_REVOKED","index":3,"deep":{"x":1}}}}',
+      )
     })
-    expect(await callRpc(at, "data.decryptKey", {})).toEqual({ ok: false, code: "POLICY_REVOKED", message: "it is revoked", data: { index: 3 } })
+    expect(await callRpc(at, "data.decryptKey", {})).toEqual({
+      ok: false,
+      code: "POLICY_REVOKED",
+      message: "it is revoked",
+      data: { index: 3 },
+    })
   })
 
   test.each([
@@ -91,7 +98,10 @@ describe("callRpc", () => {
     expect(await callRpc(endpoint(), "x", {})).toMatchObject({ ok: false, code: "NODE_NOT_RUNNING" })
     await writeFile(endpoint().cookiePath, "__cookie__:0011")
     expect(await callRpc(endpoint(), "x", {})).toMatchObject({ ok: false, code: "NODE_NOT_RUNNING" })
-    expect(await callRpc({ socketPath: "/nowhere/rpc.sock", cookiePath: "/nowhere/.cookie" }, "x", {})).toMatchObject({ ok: false, code: "NODE_NOT_RUNNING" })
+    expect(await callRpc({ socketPath: "/nowhere/rpc.sock", cookiePath: "/nowhere/.cookie" }, "x", {})).toMatchObject({
+      ok: false,
+      code: "NODE_NOT_RUNNING",
+    })
   })
 
   test("ends with the signal's reason, before and during the call", async () => {

@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs"
 import type { IncomingMessage } from "node:http"
-import { ok, refuse, type Refusal, type RefusalData, type Result } from "@keygrove/base"
+import { ok, refuse, type Refusal, type RefusalData, type Result } from "@keygrove/base/result"
 
 // By name instead of by import: an ES import of node:http reads every export, also those that load Undici, which costs 40 ms.
 const http = process.getBuiltinModule("node:http")
@@ -28,7 +28,12 @@ export type RpcFailureCode = "NODE_NOT_RUNNING" | "NODE_UNREACHABLE" | "RPC_ANSW
  * One JSON-RPC 2.0 call to a local node over its Unix socket. Refusals of the node come back with the node's code.
  * @throws the signal's reason when it fires first.
  */
-export async function callRpc(endpoint: RpcEndpoint, method: string, params: object, options: RpcCallOptions = {}): Promise<Result<unknown>> {
+export async function callRpc(
+  endpoint: RpcEndpoint,
+  method: string,
+  params: object,
+  options: RpcCallOptions = {},
+): Promise<Result<unknown>> {
   options.signal?.throwIfAborted()
   const cookie = readCookie(endpoint.cookiePath)
   if (!cookie.ok) return cookie
@@ -42,12 +47,21 @@ function readCookie(path: string): Result<string, RpcFailureCode> {
   try {
     return ok(readFileSync(path, "utf8").trim())
   } catch (error) {
-    if (isErrno(error) && (error.code === "ENOENT" || error.code === "ENOTDIR")) return refuse("NODE_NOT_RUNNING", "no node runs on this home directory; start it with `keygrove up`")
-    return refuse("NODE_UNREACHABLE", `the cookie file ${path} cannot be read (${isErrno(error) ? error.code : "unknown"}); it belongs to whoever started the node`)
+    if (isErrno(error) && (error.code === "ENOENT" || error.code === "ENOTDIR"))
+      return refuse("NODE_NOT_RUNNING", "no node runs on this home directory; start it with `keygrove up`")
+    return refuse(
+      "NODE_UNREACHABLE",
+      `the cookie file ${path} cannot be read (${isErrno(error) ? error.code : "unknown"}); it belongs to whoever started the node`,
+    )
   }
 }
 
-async function post(endpoint: RpcEndpoint, cookie: string, body: string, signal: AbortSignal | undefined): Promise<Result<string, RpcFailureCode>> {
+async function post(
+  endpoint: RpcEndpoint,
+  cookie: string,
+  body: string,
+  signal: AbortSignal | undefined,
+): Promise<Result<string, RpcFailureCode>> {
   const timeout = AbortSignal.timeout(DEFAULT_TIMEOUT_MS)
   const request = http.request({
     socketPath: endpoint.socketPath,
@@ -77,18 +91,23 @@ async function readAnswer(response: IncomingMessage): Promise<Result<string, Rpc
   for await (const chunk of response) {
     if (!Buffer.isBuffer(chunk)) continue
     state.length += chunk.length
-    if (state.length > MAX_ANSWER_BYTES) return refuse("RPC_ANSWER_INVALID", `the node's answer is longer than ${MAX_ANSWER_BYTES} bytes; ask for less at once`)
+    if (state.length > MAX_ANSWER_BYTES)
+      return refuse("RPC_ANSWER_INVALID", `the node's answer is longer than ${MAX_ANSWER_BYTES} bytes; ask for less at once`)
     chunks.push(chunk)
   }
-  if (response.statusCode === 401) return refuse("NODE_UNREACHABLE", "the node did not accept the cookie of this home directory; it was restarted meanwhile, try again")
+  if (response.statusCode === 401)
+    return refuse("NODE_UNREACHABLE", "the node did not accept the cookie of this home directory; it was restarted meanwhile, try again")
   const text = Buffer.concat(chunks).toString("utf8")
-  return text === "" ? refuse("RPC_ANSWER_INVALID", `the node answered HTTP ${response.statusCode ?? 0} without a body; see its log`) : ok(text)
+  return text === ""
+    ? refuse("RPC_ANSWER_INVALID", `the node answered HTTP ${response.statusCode ?? 0} without a body; see its log`)
+    : ok(text)
 }
 
 function connectionFailure(error: unknown, endpoint: RpcEndpoint, timeout: AbortSignal): Refusal<RpcFailureCode> {
   if (timeout.aborted) return refuse("NODE_UNREACHABLE", `the node did not answer within ${DEFAULT_TIMEOUT_MS / 1000} s; see its log`)
   const code = isErrno(error) ? error.code : undefined
-  if (code === "ENOENT" || code === "ECONNREFUSED") return refuse("NODE_NOT_RUNNING", "no node runs on this home directory; start it with `keygrove up`")
+  if (code === "ENOENT" || code === "ECONNREFUSED")
+    return refuse("NODE_NOT_RUNNING", "no node runs on this home directory; start it with `keygrove up`")
   return refuse("NODE_UNREACHABLE", `the node at ${endpoint.socketPath} broke the connection (${code ?? "unknown"}); see its log`)
 }
 
@@ -96,7 +115,8 @@ function decodeAnswer(text: string): Result<unknown> {
   const answer = parseObject(text)
   if (answer !== undefined && "result" in answer) return ok(answer["result"])
   const error = answer?.["error"]
-  if (!isRecord(error) || typeof error["message"] !== "string") return refuse("RPC_ANSWER_INVALID", "the node's answer is not JSON-RPC 2.0; is it another version of keygrove?")
+  if (!isRecord(error) || typeof error["message"] !== "string")
+    return refuse("RPC_ANSWER_INVALID", "the node's answer is not JSON-RPC 2.0; is it another version of keygrove?")
   const { code, ...data } = isRecord(error["data"]) ? error["data"] : {}
   return refuse(typeof code === "string" ? code : "RPC_ANSWER_INVALID", error["message"], publicData(data))
 }

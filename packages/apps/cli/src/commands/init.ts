@@ -1,0 +1,51 @@
+import { hostname } from "node:os"
+import { initialiseNode } from "@keygrove/node"
+import type { CommandContext, CommandInput, CommandOutcome } from "../command.ts"
+import { commandError, CommandError } from "../errors.ts"
+import { optional, wholeNumber } from "../options.ts"
+import { openSource } from "../passphrase-source.ts"
+import { fields } from "../text.ts"
+
+const DEFAULT_LISTEN = "/ip4/127.0.0.1/tcp/0"
+const DEFAULT_RPC_PORT = "7411"
+
+/** `init`: the ceremony runs in the keystore process, which alone sees the words and the passphrase. */
+export async function run(input: CommandInput, context: CommandContext): Promise<CommandOutcome> {
+  const recover = input.options["recover"] === true
+  const [wordsOut, wordsFile, keyFile] = [optional(input, "wordsOut"), optional(input, "wordsFile"), optional(input, "keyFile")]
+  if (wordsFile !== undefined && !recover) throw commandError("USAGE_INVALID", "--words-file needs --recover: without it, init makes new words")
+  if (wordsOut !== undefined && recover) throw commandError("USAGE_INVALID", "--words-out makes no sense with --recover: the words exist already")
+  if (wordsFile === "-" && optional(input, "passphraseFile") === "-") throw commandError("USAGE_INVALID", "only one of the words and the passphrase can come from standard input; put the other in a file")
+  using passphrase = keyFile === undefined ? openSource(optional(input, "passphraseFile"), "passphrase", "--passphrase-file") : undefined
+  using words = wordsFile === undefined ? undefined : openSource(wordsFile, "words", "--words-file")
+  const made = await initialiseNode(
+    {
+      home: context.home.directory,
+      name: optional(input, "name") ?? nameOfHost(),
+      ledger: optional(input, "ledger") ?? "embedded",
+      listen: optional(input, "listen") ?? DEFAULT_LISTEN,
+      rpcPort: wholeNumber(optional(input, "rpcPort") ?? DEFAULT_RPC_PORT, "--rpc-port", { least: 0, most: 65_535 }),
+      recover,
+      ...(wordsOut === undefined ? {} : { wordsOut }),
+      ...(words === undefined ? {} : { wordsSource: words.descriptor }),
+      ...(passphrase === undefined ? {} : { passphraseSource: passphrase.descriptor }),
+      ...(keyFile === undefined ? {} : { keyFile }),
+    },
+    { signal: context.signal },
+  )
+  if (!made.ok) throw new CommandError(made.code, made.message, made.data === undefined ? {} : { data: made.data })
+  const { cluster, path, id } = made.value
+  const rows: readonly (readonly [string, string])[] = [
+    ["node", `${path} of cluster ${cluster}`],
+    ["home", context.home.directory],
+    ["id", id],
+    ["next", "keygrove up"],
+  ]
+  return { json: { home: context.home.directory, cluster, path, id }, text: fields(rows) }
+}
+
+/** The host's name as a node name: lower case, everything else a hyphen. */
+function nameOfHost(): string {
+  const name = hostname().split(".")[0]?.toLowerCase().replaceAll(/[^a-z0-9]+/g, "-").replaceAll(/^-+|-+$/g, "").slice(0, 32)
+  return name === undefined || name === "" ? "node" : name
+}

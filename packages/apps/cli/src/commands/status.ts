@@ -1,0 +1,47 @@
+import { existsSync } from "node:fs"
+import { AnswerFields, callRpc } from "keygrove/rpc"
+import type { CommandContext, CommandInput, CommandOutcome } from "../command.ts"
+import { commandError, CommandError } from "../errors.ts"
+import { exitStatuses } from "../exit-status.ts"
+import { fields, relativeTime } from "../text.ts"
+
+/** What is true of every node: nothing of it can be rebuilt without the words. */
+const BACKUP = "the 24 words are the only backup of all keys; keep them on paper, and a copy of the home directory for what you granted"
+
+/** `status`: works while the node is locked, and from the disk alone when it does not run. */
+export async function run(_input: CommandInput, context: CommandContext): Promise<CommandOutcome> {
+  const { home, signal } = context
+  const answer = await callRpc({ socketPath: home.socket, cookiePath: home.cookie }, "node.status", {}, { signal })
+  if (answer.ok) return running(new AnswerFields("node.status", answer.value), answer.value)
+  if (answer.code !== "NODE_NOT_RUNNING") throw new CommandError(answer.code, answer.message)
+  if (!existsSync(home.config))
+    throw commandError(
+      "HOME_MISSING",
+      `${home.directory} has no node; make one with \`keygrove init\`, or name another directory with --home`,
+    )
+  const json = { state: "not running", home: home.directory, backup: BACKUP }
+  const text = fields([
+    ["state", "not running; start it with `keygrove up`"],
+    ["home", home.directory],
+    ["back up", BACKUP],
+  ])
+  return { json, text, exitStatus: exitStatuses["not-running"] }
+}
+
+function running(status: AnswerFields, raw: unknown): CommandOutcome {
+  const ledger = status.object("ledger")
+  const warnings = status.texts("warnings")
+  const rows: readonly (readonly [string, string])[] = [
+    ["state", status.text("state")],
+    ["node", `${status.text("path")} of cluster ${status.text("cluster")}`],
+    ["id", status.text("id")],
+    ["epoch", String(status.number("epoch"))],
+    ["ledger", `${ledger.text("role")}, ${ledger.number("length")} entries, head ${ledger.text("head").slice(0, 16)}…`],
+    ["peers", String(status.number("peers"))],
+    ["since", relativeTime(status.number("startedAt"), Date.now())],
+    ["process", String(status.number("pid"))],
+    ...warnings.map((warning): readonly [string, string] => ["warning", warning]),
+    ["back up", BACKUP],
+  ]
+  return { json: { ...(typeof raw === "object" ? raw : {}), backup: BACKUP }, text: fields(rows) }
+}

@@ -1,0 +1,34 @@
+import { randomBytes } from "node:crypto"
+import { mkdir, writeFile } from "node:fs/promises"
+import { join } from "node:path"
+import { afterAll, beforeAll, describe, test } from "vitest"
+import { startGrove, type Grove } from "../../packages/apps/cli/src/grove/grove.ts"
+import { expectTranscript, type Stage } from "./transcript.ts"
+
+/** Each transcript is a chapter of the documentation and runs here, in this order, on one grove. */
+const chapters = ["init-up-down", "status", "id", "encrypt-decrypt", "proxy", "grant-revoke", "ledger", "lock"] as const
+
+const state: { grove?: Grove; stage?: Stage } = {}
+
+beforeAll(async () => {
+  const grove = await startGrove(
+    { nodes: ["laptop"], readers: ["bob"], proxies: ["proxy-1", "proxy-2", "proxy-3"] },
+    new AbortController().signal,
+  )
+  state.grove = grove
+  const directory = join(grove.directory, "stage")
+  await mkdir(directory)
+  await writeFile(join(directory, "key"), randomBytes(32), { mode: 0o600 })
+  await writeFile(join(directory, "passphrase"), "correct horse battery staple\n", { mode: 0o600 })
+  await writeFile(join(directory, "notes.txt"), "two lines\nof notes\n")
+  const homes = Object.fromEntries(grove.members.map((member) => [member.name.toUpperCase().replace("-", "_"), member.home]))
+  state.stage = { directory, variables: { ...homes, NEW: join(directory, "new"), KEYGROVE_HOME: join(directory, "nowhere") } }
+}, 60_000)
+
+afterAll(async () => {
+  await state.grove?.[Symbol.asyncDispose]()
+}, 60_000)
+
+describe("the command line does what its documentation shows", () => {
+  test.each(chapters)("%s", async (chapter) => await expectTranscript(chapter, state.stage ?? { directory: ".", variables: {} }), 120_000)
+})
