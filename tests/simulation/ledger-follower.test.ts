@@ -72,7 +72,7 @@ describe("one embedded ledger and its followers", () => {
     await using hostTransport = network.join(hostKey)
     const served = embedded("host.db")
     await using servedReplica = unwrap(await LedgerReplica.open({ primitives: nativePrimitives, engine: served }, call))
-    using _service = serveLedger({ transport: hostTransport, engine: served, clock: systemClock, judge: (entries) => servedReplica.judge(entries) })
+    using _service = serveLedger({ transport: hostTransport, engine: served, clock: systemClock, replica: servedReplica })
     await using replicas = new AsyncDisposableStack()
     const open = async (name: string): Promise<LedgerReplica> => {
       const transport = replicas.use(network.join(kitKey(name)))
@@ -101,6 +101,22 @@ describe("one embedded ledger and its followers", () => {
     network.setReachable(hostKey, true)
     unwrap(await alice.appendEntries([termsEntry(laptop, 1, 2)], call))
     unwrap(await bob.waitUntil(at(6), call))
+  })
+
+  test("a host judges each batch against all before it, however fast they come, and refuses void ones", async () => {
+    const network = new MemoryNetwork()
+    await using served = network.join(hostKey)
+    const engine = new MemoryLedgerEngine(nativePrimitives)
+    await using replica = unwrap(await LedgerReplica.open({ primitives: nativePrimitives, engine }, call))
+    using _service = serveLedger({ transport: served, engine, clock: systemClock, replica })
+    await using transport = network.join(kitKey("follower"))
+    const copy = new MemoryLedgerEngine(nativePrimitives)
+    await using follower = FollowerLedgerEngine.start({ transport, host, copy, clock: systemClock, primitives: nativePrimitives })
+    const log = kitLog(30)
+    let head = emptyHead()
+    for (const entry of log) head = unwrap(await follower.append([entry], head, call))
+    expect(await follower.append(log.slice(5, 6), head, call)).toMatchObject({ ok: false, code: "LEDGER_ENTRY_INVALID" })
+    expect((await engine.head(call)).length).toBe(30)
   })
 
   test("a follower refuses a host with another history, and one that cut its log", async () => {

@@ -11,6 +11,9 @@ export type LedgerCode =
   | "LEDGER_ENTRY_INVALID"
   | "LEDGER_UNREACHABLE"
   | "LEDGER_FULL"
+  | "LEDGER_BUSY"
+  | "LEDGER_REQUEST_INVALID"
+  | "LEDGER_ANSWER_INVALID"
 
 /** Codes of core/ledger: of logs, and of entries that are void. */
 export const ledgerErrors: ErrorTable<LedgerCode | VoidReason> = {
@@ -22,6 +25,9 @@ export const ledgerErrors: ErrorTable<LedgerCode | VoidReason> = {
   LEDGER_ENTRY_INVALID: { class: "failed", meaning: "The engine refused a malformed, oversized or badly signed entry.", remedy: "Update this node." },
   LEDGER_UNREACHABLE: { class: "peers", meaning: "The ledger's host did not answer in time.", remedy: "Check that the host runs and its address is right; reading works offline." },
   LEDGER_FULL: { class: "failed", meaning: "The ledger has reached its size limit; only removals are accepted.", remedy: "Start a new ledger." },
+  LEDGER_BUSY: { class: "failed", meaning: "Too many requests to the ledger are under way.", remedy: "Wait a moment and try again." },
+  LEDGER_REQUEST_INVALID: { class: "failed", meaning: "A follower sent its ledger's host a request that cannot be read.", remedy: "Update the node that follows." },
+  LEDGER_ANSWER_INVALID: { class: "failed", meaning: "The ledger's host gave an answer that cannot be read.", remedy: "Update the host or this node." },
   KIND_UNKNOWN: { class: "refused", meaning: "The entry is of a kind that this version does not know.", remedy: "Update this node." },
   AUTHOR_UNKNOWN: { class: "refused", meaning: "The entry's author is not on the ledger.", remedy: "Have its parent certify it first." },
   AUTHOR_KEY_WRONG: { class: "refused", meaning: "The entry was signed with a key that is not the author's at this point.", remedy: "Start the node again so that it uses its current keys." },

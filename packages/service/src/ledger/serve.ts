@@ -1,10 +1,11 @@
-import { KeygroveError, unreachable, type Result } from "@keygrove/base"
-import type { LedgerIndex } from "@keygrove/ledger"
+import { KeygroveError, unreachable } from "@keygrove/base"
+import { isSameHead, type LedgerIndex } from "@keygrove/ledger"
 import { decodeLedgerRequest, encodeLedgerAnswer, type LedgerAnswer, type LedgerHostRefusal, type LedgerRequest } from "@keygrove/peering"
 import type { CallOptions } from "../ports/call-options.ts"
 import type { Clock } from "../ports/clock.ts"
 import type { LedgerEngine } from "../ports/ledger-engine.ts"
 import type { InboundRequest, Transport } from "../ports/transport.ts"
+import type { LedgerReplica } from "./replica.ts"
 import { DEFAULT_PEER_LIMITS, PeerMeter, type PeerLimits } from "./peer-limits.ts"
 
 export interface LedgerHostOptions {
@@ -13,10 +14,10 @@ export interface LedgerHostOptions {
   readonly engine: LedgerEngine
   readonly clock: Clock
   /**
-   * Whether a batch would have its effect now (`LedgerReplica.judge`). Void entries harm nobody but fill the log, so a host
-   * with a replica refuses them; without, whatever is well signed is appended.
+   * The host's own view of the same engine. Void entries harm nobody but fill the log, so a host with a replica refuses them;
+   * without, whatever is well signed is appended.
    */
-  readonly judge?: (entries: readonly Uint8Array[]) => Result<true>
+  readonly replica?: Pick<LedgerReplica, "head" | "judge" | "waitUntil">
   readonly limits?: PeerLimits
 }
 
@@ -25,6 +26,8 @@ export function serveLedger(options: LedgerHostOptions): Disposable {
   const meter = new PeerMeter(options.limits ?? DEFAULT_PEER_LIMITS, options.clock)
   return options.transport.serve("ledger", async (request, call) => encodeLedgerAnswer(await answerRequest(options, meter, request, call)))
 }
+
+type AppendRequest = Extract<LedgerRequest, { readonly op: "append" }>
 
 async function answerRequest(options: LedgerHostOptions, meter: PeerMeter, inbound: InboundRequest, call: CallOptions): Promise<LedgerAnswer> {
   const request = decodeLedgerRequest(inbound.body)
@@ -51,10 +54,8 @@ async function perform(options: LedgerHostOptions, request: LedgerRequest, call:
       return slice.ok ? { kind: "slice", ...slice.value } : refused(slice)
     }
     case "append": {
-      const judged = options.judge?.(request.entries)
-      // A batch that is void only because this replica is behind, or at a head that moved, is for the engine to refuse.
-      const isCurrent = (await engine.head(call)).length === request.expected.length
-      if (judged !== undefined && !judged.ok && isCurrent) return { kind: "refused", code: "LEDGER_ENTRY_INVALID", message: judged.message }
+      const objection = await objectionTo(options, request, call)
+      if (objection !== undefined) return objection
       const appended = await engine.append(request.entries, request.expected, call)
       return appended.ok ? { kind: "head", head: appended.value } : refused(appended)
     }
@@ -64,6 +65,15 @@ async function perform(options: LedgerHostOptions, request: LedgerRequest, call:
     default:
       return unreachable(request)
   }
+}
+
+/** The refusal of a batch that would be void at the head it names. At any other head the engine refuses it, and knows better than a replica that lags behind. */
+async function objectionTo({ engine, replica }: LedgerHostOptions, batch: AppendRequest, call: CallOptions): Promise<LedgerAnswer | undefined> {
+  if (replica === undefined || !isSameHead(await engine.head(call), batch.expected)) return undefined
+  const folded = await replica.waitUntil(batch.expected.length, call)
+  if (!folded.ok || !isSameHead(replica.head, batch.expected)) return undefined
+  const judged = replica.judge(batch.entries)
+  return judged.ok ? undefined : { kind: "refused", code: "LEDGER_ENTRY_INVALID", message: judged.message }
 }
 
 /** Returns when the ledger has another length than `length`, or the time is over. */
