@@ -1,6 +1,7 @@
 import { stat } from "node:fs/promises"
 import { fileURLToPath } from "node:url"
 import { parseArgs } from "node:util"
+import { KeygroveError } from "@keygrove/base"
 import { byteCount } from "../../packages/apps/cli/src/text.ts"
 import { startGrove, type Grove } from "../../packages/apps/cli/src/grove/grove.ts"
 import { Narrator } from "./narrator.ts"
@@ -13,8 +14,8 @@ async function main(): Promise<number> {
   const { values, positionals } = parseArgs({ allowPositionals: true, options: { keep: { type: "boolean" }, json: { type: "boolean" } } })
   const file = positionals[0] ?? fileURLToPath(new URL("../../README.md", import.meta.url))
   if (positionals.length > 1) throw new TypeError(`one FILE at most; ${USAGE}`)
-  const facts = await stat(file)
-  if (!facts.isFile()) throw new TypeError(`${file} is not a regular file; ${USAGE}`)
+  const facts = await stat(file).catch(() => undefined)
+  if (facts?.isFile() !== true) throw new KeygroveError("FILE_UNREADABLE", `${file} is not a file that can be read; ${USAGE}`)
 
   const interruption = new AbortController()
   const interrupt = (): void => interruption.abort(new Error("interrupted; everything is stopped and removed"))

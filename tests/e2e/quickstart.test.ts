@@ -69,6 +69,6 @@ describe("npm run quickstart", () => {
   test("refuses a file that does not exist in one line", async () => {
     const ended = await quickstart([join(state.directory, "none")])
     expect(ended.code).toBe(1)
-    expect(ended.err).toMatch(/^ENOENT: /)
+    expect(ended.err).toMatch(/^FILE_UNREADABLE: /)
   })
 })
