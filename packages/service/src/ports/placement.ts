@@ -1,10 +1,10 @@
-import type { Timestamp } from "@keygrove/hierarchy"
+import type { NodeReference, Timestamp } from "@keygrove/hierarchy"
 import type { CallOptions } from "./call-options.ts"
 import type { FragmentRecipient } from "./keystore.ts"
 import type { PeerAddress } from "./transport.ts"
 
 /** A proxy that offers to keep fragments long enough. */
-export type ProxyCandidate = PeerAddress & FragmentRecipient
+export type ProxyCandidate = PeerAddress & FragmentRecipient & NodeReference
 
 /** Finds proxies for a policy. For now from the terms on the ledger; by Kademlia distance later. */
 export interface Placement {

@@ -1,0 +1,62 @@
+import { toHex } from "@keygrove/base"
+import type { Primitives } from "@keygrove/crypto"
+import type { Timestamp } from "@keygrove/hierarchy"
+import { hasKeys, type KeyedNode, type LedgerState } from "@keygrove/ledger"
+import type { LedgerReplica } from "../ledger/replica.ts"
+import type { CallOptions } from "../ports/call-options.ts"
+import type { Placement, ProxyCandidate } from "../ports/placement.ts"
+
+/** Candidates looked at; a policy needs at most 30 and their spares. */
+const MAX_CANDIDATES = 64
+
+/** {@link Placement} from the terms on the ledger. Ordered by XOR distance of SHA-256(signing key) to the policy id, as Kademlia will. */
+export class LedgerPlacement implements Placement {
+  readonly #replica: LedgerReplica
+  readonly #primitives: Pick<Primitives, "sha256">
+  readonly #selfKey: Uint8Array
+
+  /** @param selfKey signing key of this node, which never serves its own policies. */
+  constructor(replica: LedgerReplica, primitives: Pick<Primitives, "sha256">, selfKey: Uint8Array) {
+    this.#replica = replica
+    this.#primitives = primitives
+    this.#selfKey = selfKey
+  }
+
+  async candidates(policyId: Uint8Array, until: Timestamp, { signal }: CallOptions): Promise<readonly ProxyCandidate[]> {
+    signal.throwIfAborted()
+    await Promise.resolve()
+    const { state } = this.#replica
+    const used = fragmentCounts(state)
+    const able = [...offering(state)].filter((node) => {
+      const key = toHex(node.keys.signingKey)
+      return node.terms !== undefined && node.terms.until >= until && (used.get(key) ?? 0) < node.terms.capacity && key !== toHex(this.#selfKey)
+    })
+    return able
+      .map((node) => ({ node, distance: this.#distance(policyId, node.keys.signingKey) }))
+      .toSorted((a, b) => (a.distance < b.distance ? -1 : 1))
+      .slice(0, MAX_CANDIDATES)
+      .map(({ node }) => ({ signingKey: node.keys.signingKey, sealingKey: node.keys.sealingKey, addresses: node.terms?.addresses ?? [], cluster: node.cluster, path: node.path }))
+  }
+
+  /** As hex, so that it sorts. */
+  #distance(policyId: Uint8Array, signingKey: Uint8Array): string {
+    return toHex(this.#primitives.sha256(signingKey).map((byte, index) => byte ^ (policyId[index] ?? 0)))
+  }
+}
+
+/** Nodes that offer something, in the order of clusters and paths. */
+function* offering(state: LedgerState): Generator<KeyedNode, undefined> {
+  for (const cluster of state.clusters.values()) {
+    for (const node of cluster.nodes.values()) if (hasKeys(node) && node.terms !== undefined) yield node
+  }
+}
+
+/** How many policies that are not revoked each signing key serves. */
+function fragmentCounts(state: LedgerState): ReadonlyMap<string, number> {
+  const counts = new Map<string, number>()
+  for (const policy of state.policies.values()) {
+    if (policy.revokedAt !== undefined) continue
+    for (const proxy of policy.grant.proxies) counts.set(toHex(proxy.signingKey), (counts.get(toHex(proxy.signingKey)) ?? 0) + 1)
+  }
+  return counts
+}
