@@ -2,7 +2,6 @@ import { spawn } from "node:child_process"
 import { readFileSync } from "node:fs"
 import { dirname, join } from "node:path"
 import { fileURLToPath } from "node:url"
-import { expect } from "vitest"
 
 const root = dirname(dirname(dirname(fileURLToPath(import.meta.url))))
 /** Longest a single command of a transcript may take. */
@@ -121,13 +120,24 @@ function escaped(text: string): string {
   return text.replaceAll(/[\\^$.*+?()[\]{}|/]/g, "\\$&")
 }
 
-/** Plays a transcript by its name and fails at the first command that does not do what is written. */
-export async function expectTranscript(name: string, stage: Stage): Promise<void> {
+/** Plays a transcript by its name; what the first command did that did not do what is written, else nothing. */
+export async function firstDifference(name: string, stage: Stage): Promise<Difference | undefined> {
   const exchanges = readTranscript(join(root, "tests", "e2e", "transcripts", `${name}.md`))
-  expect(exchanges.length).toBeGreaterThan(0)
-  for (const played of await playTranscript(exchanges, stage)) {
-    if (played.matches) continue
-    const { command, output, exitStatus, line } = played.exchange
-    expect({ command, line, exitStatus: played.exitStatus, output: played.output }).toEqual({ command, line, exitStatus, output })
-  }
+  if (exchanges.length === 0) throw new TypeError(`the transcript ${name} has no commands`)
+  const played = (await playTranscript(exchanges, stage)).find((candidate) => !candidate.matches)
+  if (played === undefined) return undefined
+  const { command, line, output, exitStatus } = played.exchange
+  return { command, line, expected: { output, exitStatus }, actual: { output: played.output, exitStatus: played.exitStatus } }
+}
+
+interface Outcome {
+  readonly output: string
+  readonly exitStatus: number
+}
+
+export interface Difference {
+  readonly command: string
+  readonly line: number
+  readonly expected: Outcome
+  readonly actual: Outcome
 }

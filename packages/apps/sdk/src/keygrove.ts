@@ -178,5 +178,8 @@ async function fileTools(): Promise<FileTools> {
 function bytesOf(answer: AnswerFields, name: string, length: number): Uint8Array {
   const decoded = fromHex(answer.text(name))
   if (decoded.ok && decoded.value.length === length) return decoded.value
-  throw new KeygroveError("RPC_ANSWER_INVALID", `the node's answer has no ${length} bytes of hex in "${name}"; restart it with this version of keygrove`)
+  throw new KeygroveError(
+    "RPC_ANSWER_INVALID",
+    `the node's answer has no ${length} bytes of hex in "${name}"; restart it with this version of keygrove`,
+  )
 }

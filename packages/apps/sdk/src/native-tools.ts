@@ -4,7 +4,7 @@ import { createUmbral } from "@keygrove/reencryption"
 import { systemRandom } from "@keygrove/system"
 import type { FileTools } from "./files/file-tools.ts"
 
-const umbral = createUmbral({ curve: nativePrimitives.curve, sha256: nativePrimitives.sha256, random: systemRandom })
+const umbral = createUmbral({ ...nativePrimitives, random: systemRandom })
 
 /** File encryption with the native bindings, for Node. */
 export const nativeFileTools: FileTools = {

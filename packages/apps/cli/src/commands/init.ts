@@ -13,9 +13,12 @@ const DEFAULT_RPC_PORT = "7411"
 export async function run(input: CommandInput, context: CommandContext): Promise<CommandOutcome> {
   const recover = input.options["recover"] === true
   const [wordsOut, wordsFile, keyFile] = [optional(input, "wordsOut"), optional(input, "wordsFile"), optional(input, "keyFile")]
-  if (wordsFile !== undefined && !recover) throw commandError("USAGE_INVALID", "--words-file needs --recover: without it, init makes new words")
-  if (wordsOut !== undefined && recover) throw commandError("USAGE_INVALID", "--words-out makes no sense with --recover: the words exist already")
-  if (wordsFile === "-" && optional(input, "passphraseFile") === "-") throw commandError("USAGE_INVALID", "only one of the words and the passphrase can come from standard input; put the other in a file")
+  if (wordsFile !== undefined && !recover)
+    throw commandError("USAGE_INVALID", "--words-file needs --recover: without it, init makes new words")
+  if (wordsOut !== undefined && recover)
+    throw commandError("USAGE_INVALID", "--words-out makes no sense with --recover: the words exist already")
+  if (wordsFile === "-" && optional(input, "passphraseFile") === "-")
+    throw commandError("USAGE_INVALID", "only one of the words and the passphrase can come from standard input; put the other in a file")
   using passphrase = keyFile === undefined ? openSource(optional(input, "passphraseFile"), "passphrase", "--passphrase-file") : undefined
   using words = wordsFile === undefined ? undefined : openSource(wordsFile, "words", "--words-file")
   const made = await initialiseNode(
@@ -46,6 +49,11 @@ export async function run(input: CommandInput, context: CommandContext): Promise
 
 /** The host's name as a node name: lower case, everything else a hyphen. */
 function nameOfHost(): string {
-  const name = hostname().split(".")[0]?.toLowerCase().replaceAll(/[^a-z0-9]+/g, "-").replaceAll(/^-+|-+$/g, "").slice(0, 32)
+  const name = hostname()
+    .split(".")[0]
+    ?.toLowerCase()
+    .replaceAll(/[^a-z0-9]+/g, "-")
+    .replaceAll(/^-+|-+$/g, "")
+    .slice(0, 32)
   return name === undefined || name === "" ? "node" : name
 }
