@@ -1,0 +1,100 @@
+/** A node as results name it. */
+export interface NodeName {
+  /** 64 hex digits. */
+  readonly cluster: string
+  readonly path: string
+}
+
+/** Answer of `node.status`. */
+export interface NodeStatus extends NodeName {
+  readonly version: string
+  readonly state: "serving" | "locked"
+  /** `kg1…` */
+  readonly id: string
+  readonly generation: number
+  readonly epoch: number
+  readonly pid: number
+  /** Milliseconds since 1970. */
+  readonly startedAt: number
+  readonly peers: number
+  /** Where other nodes reach this one. */
+  readonly addresses: readonly string[]
+  readonly ledger: LedgerStatus
+  readonly policies: { readonly granted: number; readonly readable: number }
+  /** One line each: what needs the person's attention. */
+  readonly warnings: readonly string[]
+}
+
+/** Answer of `ledger.status`. */
+export interface LedgerStatus {
+  readonly role: "host" | "follower"
+  readonly length: number
+  /** 64 hex digits. */
+  readonly head: string
+  /** Address that others follow, with /p2p/; null when there is none. */
+  readonly address: string | null
+}
+
+/** Answer of `label.publicKey`, and an element of `label.list`. */
+export interface LabelKey {
+  readonly label: string
+  readonly owner: NodeName
+  readonly epoch: number
+  /** 66 hex digits. */
+  readonly labelKey: string
+}
+
+/** Answer of `data.decryptKey`. */
+export interface DecryptKey {
+  /** HPKE: encapsulated key, ciphertext, tag; 160 hex digits. */
+  readonly sealedKey: string
+  readonly via: "owner" | "policy"
+  readonly policy: string | null
+}
+
+/** A policy, as `policy.grant`, `policy.list` and `policy.show` answer. */
+export interface PolicyFacts {
+  readonly id: string
+  readonly state: "standing" | "expired" | "revoked"
+  readonly role: "owner" | "reader" | "other"
+  /** Known to the owner's node only. */
+  readonly label: string | null
+  /** Path and cluster of the owner, `/laptop@…`. */
+  readonly owner: string
+  /** Hex of the reader's verifying key, or `kg1…` in the answer to a grant. */
+  readonly reader: string
+  readonly threshold: number
+  readonly shares: number
+  /** Milliseconds since 1970. */
+  readonly expires: number
+  readonly proxies: readonly PolicyProxyFacts[]
+}
+
+export interface PolicyProxyFacts extends NodeName {
+  readonly signingKey: string
+  readonly addresses: readonly string[]
+}
+
+/** Answer of `policy.revoke`. */
+export interface RevocationFacts {
+  readonly policy: string
+  /** Proxies that signed that they forgot their fragment. */
+  readonly confirmed: number
+  /** Confirmations after which nothing can be opened even with the others' help. */
+  readonly needed: number
+  readonly shares: number
+}
+
+/** Answer of `proxy.status`. */
+export interface ProxyStatus {
+  readonly terms: { readonly until: number; readonly capacity: number; readonly addresses: readonly string[] } | null
+  readonly fragments: number
+}
+
+/** An entry as `ledger.entries` answers. */
+export interface LedgerEntryFacts extends NodeName {
+  readonly index: number
+  readonly kind: string
+  /** Hex of the author's key. */
+  readonly key: string
+}
