@@ -1,0 +1,21 @@
+import { defineConfig, type ViteUserConfig } from "vitest/config"
+
+/** Tests that start a tsc, an oxlint or several processes each; more at a time would only measure each other. */
+const serial = { fileParallelism: false, maxWorkers: 1 }
+
+const config: ViteUserConfig = defineConfig({
+  test: {
+    maxWorkers: 2,
+    pool: "forks",
+    coverage: { provider: "v8", include: ["packages/core/*/src/**"], exclude: ["**/*.test.ts", "**/*.contract.ts"], reportsDirectory: "coverage" },
+    projects: [
+      { test: { name: "unit", include: ["packages/**/src/**/*.test.ts"], testTimeout: 20_000 } },
+      { test: { name: "repository", include: ["tests/repository/**/*.test.ts"], testTimeout: 60_000, ...serial } },
+      { test: { name: "interop", include: ["tests/interop/**/*.test.ts"], testTimeout: 60_000 } },
+      { test: { name: "simulation", include: ["tests/simulation/**/*.test.ts"], testTimeout: 120_000 } },
+      { test: { name: "e2e", include: ["tests/e2e/**/*.test.ts"], testTimeout: 180_000, hookTimeout: 60_000, ...serial } },
+    ],
+  },
+})
+
+export default config
