@@ -118,6 +118,11 @@ export class LedgerReplica implements AsyncDisposable {
     }
   }
 
+  /** Entries as the engine holds them, see `LedgerEngine.read`. */
+  async read(from: LedgerIndex, limit: number, options: CallOptions): Promise<Result<LedgerSlice, "LEDGER_CORRUPT" | "LEDGER_UNREACHABLE">> {
+    return await this.#engine.read(from, limit, options)
+  }
+
   /** Whether the entries, in this order, would have their effect now. */
   judge(entries: readonly Uint8Array[]): Result<true, VoidReason | "LEDGER_ENTRY_INVALID"> {
     let { state } = this.#ledger

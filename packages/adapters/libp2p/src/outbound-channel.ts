@@ -1,0 +1,79 @@
+import { ok, refuse, type Result } from "@keygrove/base"
+import type { CallOptions, RequestRefusal } from "@keygrove/service"
+import type { Stream } from "@libp2p/interface"
+import { encodeFrame, FrameReader, type Frame } from "./frames.ts"
+
+/** Requests under way on one stream. */
+const MAX_UNDER_WAY = 64
+
+/** One long-lived stream to a peer, with many requests under way; a new stream for each would cost a negotiation. */
+export class OutboundChannel {
+  readonly #stream: Stream
+  readonly #pending: Map<number, (frame: Frame | undefined) => void> = new Map()
+  #lastId = 0
+  #open = true
+
+  constructor(stream: Stream) {
+    this.#stream = stream
+    void this.#receive()
+  }
+
+  get open(): boolean {
+    return this.#open && this.#stream.writeStatus === "writable"
+  }
+
+  /** Sends a request and waits for its answer; rejects with the signal's reason when it fires first. */
+  async call(body: Uint8Array, { signal }: CallOptions): Promise<Result<Uint8Array, RequestRefusal>> {
+    signal.throwIfAborted()
+    if (this.#pending.size >= MAX_UNDER_WAY) return refuse("PEER_BUSY", `${MAX_UNDER_WAY} requests to this node are under way; try again in a moment`)
+    const id = ++this.#lastId
+    const { promise, resolve, reject } = Promise.withResolvers<Frame | undefined>()
+    const onAbort = (): void => reject(signal.reason)
+    signal.addEventListener("abort", onAbort, { once: true })
+    this.#pending.set(id, resolve)
+    try {
+      if (!this.#send(encodeFrame({ id, body }))) return closed()
+      const frame = await promise
+      if (frame === undefined) return closed()
+      return "body" in frame ? ok(frame.body) : refuse(frame.error, "the node could not answer; try again, or use another")
+    } finally {
+      signal.removeEventListener("abort", onAbort)
+      this.#pending.delete(id)
+    }
+  }
+
+  close(): void {
+    this.#open = false
+    this.#stream.abort(new Error("closed"))
+    for (const settle of this.#pending.values()) settle(undefined)
+  }
+
+  #send(frame: Uint8Array): boolean {
+    try {
+      // The muxer buffers what the peer cannot take yet: at most 64 requests.
+      this.#stream.send(frame)
+      return true
+    } catch {
+      // It throws when the stream ended meanwhile.
+      return false
+    }
+  }
+
+  async #receive(): Promise<void> {
+    const reader = new FrameReader()
+    try {
+      for await (const chunk of this.#stream) {
+        const frames = reader.push(chunk)
+        if (!frames.ok) break
+        for (const frame of frames.value) this.#pending.get(frame.id)?.(frame)
+      }
+    } catch {
+      // A reset of the stream or its connection: the same as its end.
+    }
+    this.close()
+  }
+}
+
+function closed(): Result<never, "PEER_CLOSED"> {
+  return refuse("PEER_CLOSED", "the node closed the connection before it answered; try again")
+}

@@ -1,0 +1,46 @@
+import { existsSync, statSync } from "node:fs"
+import { join, resolve } from "node:path"
+import { ok, refuse, type Result } from "@keygrove/base"
+
+/** The files of a node (ARCHITECTURE.md, "Home directory"). */
+export interface Home {
+  readonly directory: string
+  readonly config: string
+  readonly genesis: string
+  readonly keystore: string
+  readonly ledger: string
+  readonly storage: string
+  readonly lock: string
+  readonly pid: string
+  readonly socket: string
+  readonly cookie: string
+}
+
+/** The files of the home in `directory`. */
+export function homeOf(directory: string): Home {
+  const root = resolve(directory)
+  const file = (name: string): string => join(root, name)
+  return {
+    directory: root,
+    config: file("config.json"),
+    genesis: file("genesis"),
+    keystore: file("keystore.db"),
+    ledger: file("ledger.db"),
+    storage: file("node.db"),
+    lock: file("node.lock"),
+    pid: file("node.pid"),
+    socket: file("rpc.sock"),
+    cookie: file(".cookie"),
+  }
+}
+
+/** Checks that a home is there, ours alone, and not open to others. */
+export function checkHome(home: Home): Result<Home, "HOME_MISSING" | "HOME_FOREIGN"> {
+  if (!existsSync(home.config)) return refuse("HOME_MISSING", `${home.directory} has no node; make one with \`keygrove init\`, or name another directory with --home`)
+  const facts = statSync(home.directory)
+  if (process.getuid !== undefined && facts.uid !== process.getuid()) {
+    return refuse("HOME_FOREIGN", `${home.directory} belongs to user ${facts.uid}, this process to ${process.getuid()}; run it as its owner`)
+  }
+  if ((facts.mode & 0o077) !== 0) return refuse("HOME_FOREIGN", `${home.directory} has mode ${(facts.mode & 0o777).toString(8)}; only its owner may enter (chmod 700)`)
+  return ok(home)
+}

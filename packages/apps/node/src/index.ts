@@ -1,0 +1,1 @@
+export { initialiseNode, type InitialisedNode, type InitialiseOptions } from "./home/initialise.ts"

@@ -1,0 +1,69 @@
+import { fstatSync } from "node:fs"
+import { parseArgs } from "node:util"
+import { KeygroveError, refuse, type Refusal } from "@keygrove/base"
+import { startNode } from "./node-runtime.ts"
+import { serveRpc } from "./rpc/server.ts"
+
+/** The node program: `--home DIR [--key-file FILE]`, with the passphrase's source inherited as descriptor 3. Started by `keygrove up`. */
+const PASSPHRASE_DESCRIPTOR = 3
+
+async function main(): Promise<number> {
+  process.umask(0o077)
+  const { values } = parseArgs({ options: { home: { type: "string" }, "key-file": { type: "string" } } })
+  const ending = new AbortController()
+  for (const name of ["SIGTERM", "SIGINT", "SIGHUP"] as const) process.on(name, () => ending.abort())
+  const { promise: ended, resolve: end } = Promise.withResolvers<undefined>()
+  ending.signal.addEventListener("abort", () => end(undefined))
+  const keyFile = values["key-file"]
+  const started = await startNode(
+    {
+      home: values.home ?? "",
+      log,
+      ...(keyFile === undefined ? {} : { keyFile }),
+      ...(isOpen(PASSPHRASE_DESCRIPTOR) ? { passphraseSource: PASSPHRASE_DESCRIPTOR } : {}),
+    },
+    { signal: ending.signal },
+  )
+  if (!started.ok) return fail(started)
+  await using runtime = started.value
+  void runtime.keystore.ended.then(() => ending.signal.aborted || log("KEYSTORE_GONE: the keystore process has ended; `keygrove down` and `keygrove up` start it again"))
+  const served = await serveRpc({ home: runtime.home, port: runtime.config.rpcPort, methods: { runtime, startedAt: Date.now(), stop: () => setImmediate(() => ending.abort()) }, log })
+  if (!served.ok) return fail(served)
+  await using _rpc = served.value
+  await notifyReady()
+  log(`serving ${runtime.keystore.identity().path} on ${runtime.context.transport.addresses().join(" ")}`)
+  await ended
+  return 0
+}
+
+function log(line: string): void {
+  process.stderr.write(`${line}\n`)
+}
+
+async function fail(refusal: Refusal): Promise<number> {
+  log(`${refusal.code}: ${refusal.message}`)
+  const { allErrors, exitStatuses } = await import("./error-catalogue.ts")
+  return exitStatuses[allErrors[refusal.code]?.class ?? "failed"]
+}
+
+function isOpen(descriptor: number): boolean {
+  try {
+    fstatSync(descriptor)
+    return true
+  } catch {
+    return false
+  }
+}
+
+/** Tells systemd that the node serves (sd_notify(3)); the socket is a datagram one, which Node cannot open, so its own tool is asked. */
+async function notifyReady(): Promise<void> {
+  if (process.env["NOTIFY_SOCKET"] === undefined) return
+  const { execFile } = await import("node:child_process")
+  await new Promise<void>((resolve) => execFile("systemd-notify", ["--ready", `--pid=${process.pid}`], () => resolve()))
+}
+
+process.exitCode = await main().catch((error: unknown) => {
+  if (error instanceof KeygroveError) return fail(error.toRefusal())
+  if (error instanceof Error && error.name === "AbortError") return 0
+  return fail(refuse("NODE_START_FAILED", error instanceof Error ? (error.stack ?? error.message) : "unknown"))
+})

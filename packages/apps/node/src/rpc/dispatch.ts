@@ -1,0 +1,57 @@
+import { refuse, type Refusal, type Result } from "@keygrove/base"
+import { decodeCall, decodeMethodParams, isMethodName, rpcErrorNumber, type MethodName } from "@keygrove/api"
+import type { CallOptions } from "@keygrove/service"
+import { faultOf, handlers, type MethodContext } from "./methods.ts"
+
+/** Calls of one batch. */
+const MAX_BATCH_CALLS = 64
+
+/** One answer of JSON-RPC 2.0. */
+export type RpcAnswer = { readonly jsonrpc: "2.0"; readonly id: string | number | null } & ({ readonly result: unknown } | { readonly error: RpcError })
+
+interface RpcError {
+  readonly code: number
+  readonly message: string
+  readonly data: { readonly code: string }
+}
+
+/** Performs the calls of a request body; `undefined` when there is nothing to answer. Told of faults, so that they are logged and not answered in full. */
+export async function dispatch(context: MethodContext, body: unknown, options: CallOptions & { readonly onFault: (method: string, error: unknown) => void }): Promise<RpcAnswer | readonly RpcAnswer[] | undefined> {
+  if (!Array.isArray(body)) return await dispatchOne(context, body, options)
+  if (body.length === 0 || body.length > MAX_BATCH_CALLS) return failure(null, refuse("RPC_TOO_LARGE", `a batch has 1 to ${MAX_BATCH_CALLS} calls, got ${body.length}`))
+  const answers: RpcAnswer[] = []
+  for (const each of body) {
+    const answer = await dispatchOne(context, each, options)
+    if (answer !== undefined) answers.push(answer)
+  }
+  return answers.length === 0 ? undefined : answers
+}
+
+/** An answer that refuses. */
+export function failure(id: string | number | null, refusal: Refusal): RpcAnswer {
+  const { code, data = {}, message } = refusal
+  return { jsonrpc: "2.0", id, error: { code: rpcErrorNumber(code), message, data: { ...data, code } } }
+}
+
+async function dispatchOne(context: MethodContext, value: unknown, options: Parameters<typeof dispatch>[2]): Promise<RpcAnswer | undefined> {
+  const call = decodeCall(value)
+  if (!call.ok) return failure(null, call)
+  const { id, method, params } = call.value
+  const answer = isMethodName(method)
+    ? await perform(context, method, params, options)
+    : refuse("RPC_METHOD_UNKNOWN", "there is no such method; rpc.discover lists those that exist")
+  if (id === undefined) return undefined
+  return answer.ok ? { jsonrpc: "2.0", id, result: answer.value } : failure(id, answer)
+}
+
+async function perform<M extends MethodName>(context: MethodContext, method: M, params: unknown, options: Parameters<typeof dispatch>[2]): Promise<Result<unknown>> {
+  const decoded = decodeMethodParams(method, params)
+  if (!decoded.ok) return decoded
+  try {
+    return await handlers[method](context, decoded.value, options)
+  } catch (error) {
+    if (options.signal.aborted) return refuse("RPC_TIMEOUT", "the request took longer than the node allows; try again")
+    options.onFault(method, error)
+    return faultOf(error)
+  }
+}

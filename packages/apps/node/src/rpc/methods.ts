@@ -1,0 +1,197 @@
+import { createHash } from "node:crypto"
+import { KeygroveError, ok, refuse, toHex, unwrap, type Result } from "@keygrove/base"
+import {
+  openRpcDocument,
+  type ApiParams,
+  type DecryptKey,
+  type LabelKey,
+  type LedgerEntryFacts,
+  type LedgerStatus,
+  type MethodName,
+  type NodeStatus,
+  type PolicyFacts,
+  type ProxyStatus,
+  type RevocationFacts,
+} from "@keygrove/api"
+import { decodeIdentity, decodeTimestamp, encodeIdentity } from "@keygrove/hierarchy"
+import { decodeEntry, decodeLedgerIndex, findNodeByKey, type PolicyState } from "@keygrove/ledger"
+import { formatPeerAddress } from "@keygrove/libp2p"
+import { decodeFileHeader, decodeLabel } from "@keygrove/reencryption"
+import { grantPolicy, labelNames, listLabels, openHeader, revokePolicy, statementSigner, useLabel, type CallOptions, type LabelRecord } from "@keygrove/service"
+import type { NodeRuntime } from "../node-runtime.ts"
+import { VERSION } from "../version.ts"
+import { policyFacts, roleOf } from "./policy-facts.ts"
+
+/** What the methods work on. */
+export interface MethodContext {
+  readonly runtime: NodeRuntime
+  readonly startedAt: number
+  /** Ends the node in order, after the answer. */
+  stop(): void
+}
+
+type Handler<M extends MethodName> = (context: MethodContext, params: ApiParams[M], options: CallOptions) => Promise<Result<unknown>> | Result<unknown>
+
+/** Fewest digits of a shortened policy id. */
+const MIN_POLICY_DIGITS = 8
+
+/** The interface, method by method. */
+export const handlers: { readonly [M in MethodName]: Handler<M> } = {
+  "node.status": (context) => ok(nodeStatus(context)),
+  "node.stop": (context) => {
+    context.stop()
+    return ok({ state: "stopping" })
+  },
+  "node.lock": async ({ runtime }, _params, options) => {
+    const locked = await runtime.keystore.lock(options)
+    return locked.ok ? ok({ state: "locked" }) : locked
+  },
+  "label.publicKey": async ({ runtime }, params, options) => {
+    const label = decodeLabel(params.label)
+    if (!label.ok) return label
+    const used = await useLabel(runtime.context, label.value, options)
+    return used.ok ? ok(labelFacts(used.value)) : used
+  },
+  "label.list": async ({ runtime }, _params, options) => {
+    const labels = await listLabels(runtime.context, options)
+    return labels.ok ? ok({ labels: labels.value.map(labelFacts) }) : labels
+  },
+  "data.decryptKey": decryptKey,
+  "policy.grant": grant,
+  "policy.revoke": revoke,
+  "policy.list": async ({ runtime }, _params, options) => {
+    const labels = await labelNames(runtime.context, options)
+    if (!labels.ok) return labels
+    const policies = [...runtime.context.replica.state.policies.values()].filter((policy) => roleOf(runtime.context, policy) !== "other")
+    const facts: readonly PolicyFacts[] = policies.toSorted((a, b) => a.grantedAt - b.grantedAt).map((policy) => policyFacts(runtime.context, policy, labels.value))
+    return ok({ policies: facts })
+  },
+  "policy.show": async ({ runtime }, params, options) => {
+    const policy = policyById(runtime, params.policy)
+    if (!policy.ok) return policy
+    const labels = await labelNames(runtime.context, options)
+    return labels.ok ? ok(policyFacts(runtime.context, policy.value, labels.value)) : labels
+  },
+  "proxy.offer": offer,
+  "proxy.status": ({ runtime }) => {
+    const terms = findNodeByKey(runtime.context.replica.state, runtime.keystore.identity().keys.signingKey)?.terms
+    const facts: ProxyStatus = {
+      terms: terms === undefined ? null : { until: terms.until, capacity: terms.capacity, addresses: terms.addresses },
+      fragments: runtime.proxy.fragmentCount,
+    }
+    return ok(facts)
+  },
+  "ledger.status": ({ runtime }) => ok(ledgerStatus(runtime)),
+  "ledger.entries": ledgerEntries,
+  "rpc.discover": () => ok(openRpcDocument(VERSION)),
+}
+
+function nodeStatus({ runtime, startedAt }: MethodContext): NodeStatus {
+  const { context, keystore } = runtime
+  const { cluster, generation, keys, path } = keystore.identity()
+  const policies = [...context.replica.state.policies.values()].filter(({ revokedAt }) => revokedAt === undefined)
+  return {
+    version: VERSION,
+    state: keystore.state() === "unlocked" ? "serving" : "locked",
+    id: encodeIdentity({ encryptionKey: keys.encryptionKey, signingKey: keys.signingKey, cluster }),
+    cluster,
+    path,
+    generation,
+    epoch: keys.epoch,
+    pid: process.pid,
+    startedAt,
+    peers: context.transport.peers().length,
+    addresses: context.transport.addresses(),
+    ledger: ledgerStatus(runtime),
+    policies: {
+      granted: policies.filter((policy) => roleOf(context, policy) === "owner").length,
+      readable: policies.filter((policy) => roleOf(context, policy) === "reader").length,
+    },
+    warnings: runtime.warnings(),
+  }
+}
+
+function ledgerStatus({ config, context, keystore, role }: NodeRuntime): LedgerStatus {
+  const { replica, transport } = context
+  const [address] = transport.addresses()
+  const own = address === undefined ? null : formatPeerAddress({ signingKey: keystore.identity().keys.signingKey, addresses: [address] })
+  return { role, length: replica.head.length, head: toHex(replica.head.hash), address: role === "host" ? own : config.ledger }
+}
+
+function labelFacts({ epoch, label, labelKey, owner }: LabelRecord): LabelKey {
+  return { label, owner: { cluster: owner.cluster, path: owner.path }, epoch, labelKey: toHex(labelKey) }
+}
+
+async function decryptKey({ runtime }: MethodContext, params: ApiParams["data.decryptKey"], options: CallOptions): Promise<Result<DecryptKey>> {
+  const header = decodeFileHeader(params.header)
+  if (!header.ok) return header
+  const headerDigest = Uint8Array.from(createHash("sha256").update(params.header).digest())
+  const opened = await openHeader(runtime.context, { header: header.value, headerDigest, recipientKey: params.recipientKey }, options)
+  if (!opened.ok) return opened
+  const { policyId, sealedFileKey, via } = opened.value
+  return ok({ sealedKey: toHex(sealedFileKey), via, policy: policyId ?? null })
+}
+
+async function grant({ runtime }: MethodContext, params: ApiParams["policy.grant"], options: CallOptions): Promise<Result<PolicyFacts>> {
+  const reader = decodeIdentity(params.to)
+  if (!reader.ok) return reader
+  const label = decodeLabel(params.label)
+  if (!label.ok) return label
+  const expiresAt = decodeTimestamp(params.expires)
+  if (!expiresAt.ok) return expiresAt
+  const { shares, threshold } = params
+  const order = { label: label.value, reader: reader.value, threshold, shares, expiresAt: expiresAt.value }
+  const granted = await grantPolicy(runtime.context, runtime.placement, order, options)
+  if (!granted.ok) return granted
+  return ok({ ...policyFacts(runtime.context, granted.value, new Map()), label: label.value, reader: params.to })
+}
+
+async function revoke({ runtime }: MethodContext, params: ApiParams["policy.revoke"], options: CallOptions): Promise<Result<RevocationFacts>> {
+  const policy = policyById(runtime, params.policy)
+  if (!policy.ok) return policy
+  const revoked = await revokePolicy(runtime.context, policy.value.grant.policyId, options)
+  if (!revoked.ok) return revoked
+  const { confirmed, needed } = revoked.value
+  return ok({ policy: toHex(policy.value.grant.policyId), confirmed, needed, shares: policy.value.grant.proxies.length })
+}
+
+async function offer({ runtime }: MethodContext, params: ApiParams["proxy.offer"], options: CallOptions): Promise<Result<unknown>> {
+  const { clock, replica, transport } = runtime.context
+  const until = decodeTimestamp(params.until)
+  if (!until.ok) return until
+  if (until.value <= clock.now()) return refuse("EXPIRY_IN_PAST", `the offer would have ended at ${new Date(until.value).toISOString()}; choose a time in the future`)
+  const self = findNodeByKey(replica.state, runtime.keystore.identity().keys.signingKey)
+  if (self === undefined) return refuse("NODE_NOT_ON_LEDGER", "the ledger does not know this node yet; see the warnings of `keygrove status`")
+  const body = { revision: (self.terms?.revision ?? 0) + 1, until: until.value, capacity: params.capacity, addresses: [...transport.addresses()] }
+  const appended = await replica.append([{ kind: "proxy-terms", body }], statementSigner(runtime.keystore), options)
+  return appended.ok ? ok({ until: until.value, capacity: params.capacity }) : appended
+}
+
+async function ledgerEntries({ runtime }: MethodContext, params: ApiParams["ledger.entries"], options: CallOptions): Promise<Result<unknown>> {
+  const from = decodeLedgerIndex(params.from)
+  if (!from.ok) return from
+  const slice = await runtime.context.replica.read(from.value, params.limit, options)
+  if (!slice.ok) return slice
+  const entries: LedgerEntryFacts[] = slice.value.entries.map((bytes, offset) => {
+    const { author, kind } = unwrap(decodeEntry(bytes))
+    return { index: slice.value.from + offset, kind, cluster: author.cluster, path: author.path, key: toHex(author.key) }
+  })
+  return ok({ entries })
+}
+
+/** A policy by its id or by its first digits, where these are unique among all policies of the ledger. */
+function policyById({ context }: NodeRuntime, text: string): Result<PolicyState> {
+  const digits = text.toLowerCase()
+  if (!/^[0-9a-f]{8,64}$/.test(digits)) return refuse("POLICY_UNKNOWN", `a policy id has ${MIN_POLICY_DIGITS} to 64 hex digits; see \`keygrove policy list\``)
+  const found = [...context.replica.state.policies.entries()].filter(([id]) => id.startsWith(digits))
+  const [only, another] = found
+  if (only === undefined) return refuse("POLICY_UNKNOWN", `the ledger has no policy ${digits.slice(0, 16)}; see \`keygrove policy list\``)
+  if (another !== undefined) return refuse("POLICY_AMBIGUOUS", `${found.length} policies begin with ${digits}; give more digits`)
+  return ok(only[1])
+}
+
+/** What a fault becomes: its own code where it has one, nothing of its words otherwise. */
+export function faultOf(error: unknown): Result<never> {
+  if (error instanceof KeygroveError) return error.toRefusal()
+  return refuse("RPC_INTERNAL", `the node met a fault (${error instanceof Error ? error.name : "unknown"}); see its log`)
+}

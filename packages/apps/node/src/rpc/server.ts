@@ -1,0 +1,170 @@
+import { randomBytes, timingSafeEqual } from "node:crypto"
+import { chmodSync, rmSync, writeFileSync } from "node:fs"
+import type { IncomingMessage, Server, ServerResponse } from "node:http"
+import { ok, refuse, type Refusal, type Result } from "@keygrove/base"
+import type { Home } from "../home/home.ts"
+import { dispatch, failure } from "./dispatch.ts"
+import type { MethodContext } from "./methods.ts"
+
+// By name instead of by import: an ES import of node:http reads every export, also those that load Undici, which costs 40 ms.
+const http = process.getBuiltinModule("node:http")
+
+const MAX_BODY_BYTES = 1_048_576
+const MAX_UNDER_WAY = 64
+const MAX_CONNECTIONS = 256
+/** Longest a call may take: a grant waits for proxies. */
+const CALL_TIMEOUT_MS = 90_000
+/** Longest a client may take to send its request. */
+const REQUEST_TIMEOUT_MS = 30_000
+const COOKIE_USER = "__cookie__"
+
+export interface RpcServerOptions {
+  readonly home: Home
+  /** TCP port on 127.0.0.1; 0 for the Unix socket alone. */
+  readonly port: number
+  readonly methods: MethodContext
+  readonly log: (line: string) => void
+}
+
+/** JSON-RPC 2.0 over HTTP on the home's Unix socket and on loopback, with a cookie that changes at each start. Disposal ends both. */
+export async function serveRpc(options: RpcServerOptions): Promise<Result<AsyncDisposable, "RPC_PORT_IN_USE">> {
+  const { home, port } = options
+  await using stack = new AsyncDisposableStack()
+  const cookie = `${COOKIE_USER}:${randomBytes(32).toString("hex")}`
+  writeFileSync(home.cookie, cookie, { mode: 0o600 })
+  stack.defer(() => rmSync(home.cookie, { force: true }))
+  const desk = new RequestDesk(options, cookie)
+  rmSync(home.socket, { force: true })
+  const local = createServer(desk)
+  await listen(local, { path: home.socket })
+  stack.defer(async () => await close(local))
+  chmodSync(home.socket, 0o600)
+  if (port !== 0) {
+    const loopback = createServer(desk)
+    const refused = await listen(loopback, { host: "127.0.0.1", port }).then(() => undefined, (error: unknown) => portRefusal(error, port))
+    if (refused !== undefined) return refused
+    stack.defer(async () => await close(loopback))
+  }
+  const owned = stack.move()
+  return ok({ [Symbol.asyncDispose]: async () => await owned.disposeAsync() })
+}
+
+class RequestDesk {
+  readonly #options: RpcServerOptions
+  readonly #expected: Buffer
+  readonly #stop = new AbortController()
+  #underWay = 0
+
+  constructor(options: RpcServerOptions, cookie: string) {
+    this.#options = options
+    this.#expected = Buffer.from(`Basic ${Buffer.from(cookie).toString("base64")}`)
+  }
+
+  /** Answers one request; never throws. */
+  async handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    try {
+      await this.#handle(request, response)
+    } catch (error) {
+      this.#options.log(`RPC_INTERNAL: ${error instanceof Error ? error.message : "unknown"}`)
+      response.destroy()
+    }
+  }
+
+  async #handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const foreign = foreignOrigin(request)
+    if (foreign) return answer(response, 403, failure(null, refuse("RPC_UNAUTHORISED", "requests from web pages or under foreign host names are refused")))
+    if (request.method === "GET" && request.url === "/health") {
+      const serving = this.#options.methods.runtime.keystore.state() === "unlocked"
+      return answer(response, serving ? 200 : 503, { state: serving ? "serving" : "locked" })
+    }
+    if (!this.#isAuthorised(request)) return answer(response, 401, failure(null, refuse("RPC_UNAUTHORISED", "the cookie is missing or not of this run of the node; read .cookie in its home directory")))
+    if (request.method !== "POST") return answer(response, 405, failure(null, refuse("RPC_REQUEST_INVALID", "send JSON-RPC 2.0 by POST")))
+    if (this.#underWay >= MAX_UNDER_WAY) return answer(response, 503, failure(null, refuse("RPC_BUSY", `${MAX_UNDER_WAY} requests are under way; try again in a moment`)))
+    this.#underWay++
+    try {
+      await this.#perform(request, response)
+    } finally {
+      this.#underWay--
+    }
+  }
+
+  async #perform(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const body = await readBody(request)
+    if (!body.ok) return answer(response, 413, failure(null, body))
+    const parsed = parseJson(body.value)
+    if (!parsed.ok) return answer(response, 400, failure(null, parsed))
+    const gone = new AbortController()
+    response.once("close", () => gone.abort())
+    const signal = AbortSignal.any([AbortSignal.timeout(CALL_TIMEOUT_MS), gone.signal, this.#stop.signal])
+    const onFault = (method: string, error: unknown): void => this.#options.log(`RPC_INTERNAL: ${method}: ${error instanceof Error ? (error.stack ?? error.message) : "unknown"}`)
+    const result = await dispatch(this.#options.methods, parsed.value, { signal, onFault })
+    if (result === undefined) response.writeHead(204).end()
+    else answer(response, 200, result)
+  }
+
+  #isAuthorised(request: IncomingMessage): boolean {
+    const given = Buffer.from(request.headers.authorization ?? "")
+    return given.length === this.#expected.length && timingSafeEqual(given, this.#expected)
+  }
+}
+
+/** A browser says where a request comes from and to which name; neither may be foreign (DNS rebinding). */
+function foreignOrigin(request: IncomingMessage): boolean {
+  if (request.headers.origin !== undefined) return true
+  const name = (request.headers.host ?? "").replace(/:\d+$/, "")
+  return !["localhost", "127.0.0.1", "[::1]"].includes(name)
+}
+
+function createServer(desk: RequestDesk): Server {
+  const server = http.createServer({ requestTimeout: REQUEST_TIMEOUT_MS, headersTimeout: REQUEST_TIMEOUT_MS, keepAliveTimeout: 5_000 }, (request, response) => {
+    void desk.handle(request, response)
+  })
+  server.maxConnections = MAX_CONNECTIONS
+  // A request that is not HTTP, or ends in its middle, harms its own connection only.
+  server.on("clientError", (_error, socket) => socket.destroy())
+  return server
+}
+
+async function listen(server: Server, where: { readonly path: string } | { readonly host: string; readonly port: number }): Promise<void> {
+  await new Promise<void>((resolve, reject) => server.once("error", reject).listen(where, () => resolve()))
+}
+
+async function close(server: Server): Promise<void> {
+  const closed = new Promise<void>((resolve) => server.close(() => resolve()))
+  server.closeIdleConnections()
+  const timer = setTimeout(() => server.closeAllConnections(), 1_000)
+  await closed
+  clearTimeout(timer)
+}
+
+function portRefusal(error: unknown, port: number): Refusal<"RPC_PORT_IN_USE"> {
+  if (error instanceof Error && "code" in error && error.code === "EADDRINUSE") {
+    return refuse("RPC_PORT_IN_USE", `another program listens on 127.0.0.1:${port}; stop it, or set "rpcPort" in config.json to another port or to 0 for none`, { port })
+  }
+  throw error
+}
+
+async function readBody(request: IncomingMessage): Promise<Result<string, "RPC_TOO_LARGE">> {
+  const chunks: Buffer[] = []
+  let length = 0
+  for await (const chunk of request) {
+    if (!Buffer.isBuffer(chunk)) continue
+    length += chunk.length
+    if (length > MAX_BODY_BYTES) return refuse("RPC_TOO_LARGE", `the request has more than ${MAX_BODY_BYTES} bytes; send less at once`)
+    chunks.push(chunk)
+  }
+  return ok(Buffer.concat(chunks).toString("utf8"))
+}
+
+function parseJson(text: string): Result<unknown, "RPC_REQUEST_INVALID"> {
+  try {
+    return ok(JSON.parse(text))
+  } catch {
+    return refuse("RPC_REQUEST_INVALID", "the body is not JSON")
+  }
+}
+
+function answer(response: ServerResponse, status: number, body: unknown): void {
+  const text = JSON.stringify(body)
+  response.writeHead(status, { "content-type": "application/json", "content-length": Buffer.byteLength(text), "cache-control": "no-store", ...(status === 413 ? { connection: "close" } : {}) }).end(text)
+}
