@@ -4,6 +4,9 @@ import { enableCompileCache } from "node:module"
 import { homedir } from "node:os"
 import { join } from "node:path"
 
-enableCompileCache(join(process.env.XDG_CACHE_HOME || join(homedir(), ".cache"), "keygrove", "compile"))
+const cache = join(process.env.XDG_CACHE_HOME || join(homedir(), ".cache"), "keygrove", "compile")
+enableCompileCache(cache)
+// The programs that commands start take it from the environment.
+process.env.NODE_COMPILE_CACHE ??= cache
 const { main } = await import("./main.ts")
 process.exitCode = await main(process.argv.slice(2))

@@ -1,4 +1,5 @@
 import { fstatSync } from "node:fs"
+import { flushCompileCache } from "node:module"
 import { parseArgs } from "node:util"
 import { KeygroveError, refuse, type Refusal } from "@keygrove/base"
 import { startNode } from "./node-runtime.ts"
@@ -31,6 +32,8 @@ async function main(): Promise<number> {
   if (!served.ok) return fail(served)
   await using _rpc = served.value
   await notifyReady()
+  // Written at the end otherwise, which is too late for the nodes that start meanwhile, and never comes when this one is killed.
+  flushCompileCache()
   log(`serving ${runtime.keystore.identity().path} on ${runtime.context.transport.addresses().join(" ")}`)
   await ended
   return 0

@@ -1,3 +1,4 @@
+import { flushCompileCache } from "node:module"
 import { Socket } from "node:net"
 import { parseArgs } from "node:util"
 import { installSecretMemory, KeygroveError, refuse, type CborValue, type Result } from "@keygrove/base"
@@ -57,6 +58,7 @@ async function serve(socket: Socket, tools: KeystoreTools, options: ProgramOptio
   const opened = await unlock(tools, options)
   if (!opened.ok) return await greetWithFailure(socket, opened)
   await using engine = opened.value
+  flushCompileCache()
   await serveKeystore(socket, engine, signal)
 }
 
