@@ -6,8 +6,8 @@ export type SystemErrorCode = "DISK_FULL" | "FILE_UNREADABLE" | "OUTPUT_EXISTS" 
 export const systemErrors: ErrorTable<SystemErrorCode> = {
   DISK_FULL: {
     class: "failed",
-    meaning: "The disk or the quota is full; nothing was left under the output's name.",
-    remedy: "Free some space or choose another directory, then run the command again.",
+    meaning: "The disk or the quota is full; nothing acknowledged was lost.",
+    remedy: "Free some space or use another directory, then run the command again.",
   },
   FILE_UNREADABLE: {
     class: "failed",

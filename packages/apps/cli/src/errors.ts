@@ -36,13 +36,13 @@ export const cliErrors: ErrorTable<CliErrorCode> = {
   },
   HOME_MISSING: {
     class: "failed",
-    meaning: "The home directory has no node yet.",
-    remedy: "Run keygrove init, or name another directory with --home.",
+    meaning: "The home directory has no node.",
+    remedy: "Make one with `keygrove init`, or name another directory with --home.",
   },
   HOME_EXISTS: {
-    class: "failed",
-    meaning: "The home directory holds a node already; init never overwrites one.",
-    remedy: "Choose another directory with --home.",
+    class: "usage",
+    meaning: "The home directory holds a node or other files already.",
+    remedy: "Choose another directory with --home; nothing was changed.",
   },
   START_FAILED: {
     class: "failed",

@@ -1,5 +1,5 @@
 import { apiErrors } from "@keygrove/api"
-import type { ErrorClass, ErrorTable } from "@keygrove/base"
+import { baseErrors, type ErrorClass, type ErrorTable } from "@keygrove/base"
 import { cryptoErrors } from "@keygrove/crypto"
 import { hierarchyErrors } from "@keygrove/hierarchy"
 import { hpkeErrors } from "@keygrove/hpke"
@@ -16,6 +16,7 @@ import { nodeErrors } from "./errors.ts"
 /** Every code a node can answer with; docs/errors.md is made from it and the command line's own. */
 export const allErrors: ErrorTable = {
   ...apiErrors,
+  ...baseErrors,
   ...cryptoErrors,
   ...hierarchyErrors,
   ...hpkeErrors,

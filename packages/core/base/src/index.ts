@@ -1,6 +1,7 @@
 export type { Brand } from "./brand.ts"
 export { compareBytes, concatBytes, equalBytes, fromHex, toHex, utf8, type RandomBytes } from "./bytes.ts"
 export { decodeCanonical, encodeCanonical, type CborValue } from "./cbor.ts"
+export { baseErrors } from "./errors.ts"
 export type { ErrorClass, ErrorDescription, ErrorTable } from "./error-table.ts"
 export { KeygroveError, ok, refuse, unreachable, unwrap, type Ok, type Refusal, type RefusalData, type Result } from "./result.ts"
 export { equalConstantTime, Secret } from "./secret.ts"

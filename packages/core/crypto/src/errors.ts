@@ -2,6 +2,7 @@ import type { ErrorTable } from "@keygrove/base"
 
 export type CryptoErrorCode =
   | "AEAD_FAILED"
+  | "ARGUMENTS_REPEATED"
   | "POINT_INVALID"
   | "SCALAR_INVALID"
   | "SEALED_MESSAGE_INVALID"
@@ -17,6 +18,11 @@ export const cryptoErrors: ErrorTable<CryptoErrorCode> = {
     class: "failed",
     meaning: "Encrypted data does not match its key: it was changed, or belongs to another key.",
     remedy: "Fetch the data again from its source, or use the key it was made with.",
+  },
+  ARGUMENTS_REPEATED: {
+    class: "failed",
+    meaning: "Two shares of one polynomial have the same argument, or one has the argument zero.",
+    remedy: "Collect shares from different holders.",
   },
   POINT_INVALID: {
     class: "failed",
