@@ -70,7 +70,9 @@ async function main() {
   // npm runs scripts in the checkout; a relative FILE means the directory the person is in.
   const from = process.env.INIT_CWD ?? process.cwd()
   const absolute = args.map((arg) => (arg.startsWith("-") ? arg : resolve(from, arg)))
-  return run(node24, [join(root, "scripts", "quickstart", "main.ts"), ...absolute])
+  if (!absolute.some((arg) => !arg.startsWith("-"))) absolute.push(join(root, "README.md"))
+  const built = await run(node24, [join(root, "scripts", "build.ts")])
+  return built === 0 ? run(node24, [join(root, "dist", "quickstart.mjs"), ...absolute]) : built
 }
 
 process.exitCode = await main()

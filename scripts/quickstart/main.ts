@@ -1,5 +1,4 @@
 import { stat } from "node:fs/promises"
-import { fileURLToPath } from "node:url"
 import { parseArgs } from "node:util"
 import { KeygroveError } from "@keygrove/base"
 import { byteCount } from "../../packages/apps/cli/src/text.ts"
@@ -12,8 +11,8 @@ const USAGE = "usage: npm run quickstart [-- FILE] [-- --keep] [-- --json]"
 /** The main job of Keygrove with real processes on this machine; exit status 0 when every step did what it must. */
 async function main(): Promise<number> {
   const { values, positionals } = parseArgs({ allowPositionals: true, options: { keep: { type: "boolean" }, json: { type: "boolean" } } })
-  const file = positionals[0] ?? fileURLToPath(new URL("../../README.md", import.meta.url))
-  if (positionals.length > 1) throw new TypeError(`one FILE at most; ${USAGE}`)
+  const [file] = positionals
+  if (file === undefined || positionals.length > 1) throw new TypeError(`one FILE is needed; ${USAGE}`)
   const facts = await stat(file).catch(() => undefined)
   if (facts?.isFile() !== true) throw new KeygroveError("FILE_UNREADABLE", `${file} is not a file that can be read; ${USAGE}`)
 

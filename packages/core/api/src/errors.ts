@@ -1,16 +1,40 @@
 import type { ErrorTable } from "@keygrove/base"
 
-export type ApiErrorCode = "RPC_REQUEST_INVALID" | "RPC_PARAMS_INVALID" | "RPC_METHOD_UNKNOWN" | "RPC_TOO_LARGE" | "RPC_UNAUTHORISED" | "RPC_BUSY" | "RPC_TIMEOUT" | "RPC_INTERNAL"
+export type ApiErrorCode =
+  | "RPC_REQUEST_INVALID"
+  | "RPC_PARAMS_INVALID"
+  | "RPC_METHOD_UNKNOWN"
+  | "RPC_TOO_LARGE"
+  | "RPC_UNAUTHORISED"
+  | "RPC_BUSY"
+  | "RPC_TIMEOUT"
+  | "RPC_INTERNAL"
 
 /** Codes of the JSON-RPC interface itself. */
 export const apiErrors: ErrorTable<ApiErrorCode> = {
-  RPC_REQUEST_INVALID: { class: "usage", meaning: "The request is not JSON-RPC 2.0.", remedy: "Send jsonrpc, id, method, and params by name." },
-  RPC_PARAMS_INVALID: { class: "usage", meaning: "A parameter is missing, unknown or malformed.", remedy: "See rpc.discover for what the method takes." },
+  RPC_REQUEST_INVALID: {
+    class: "usage",
+    meaning: "The request is not JSON-RPC 2.0.",
+    remedy: "Send jsonrpc, id, method, and params by name.",
+  },
+  RPC_PARAMS_INVALID: {
+    class: "usage",
+    meaning: "A parameter is missing, unknown or malformed.",
+    remedy: "See rpc.discover for what the method takes.",
+  },
   RPC_METHOD_UNKNOWN: { class: "usage", meaning: "There is no such method.", remedy: "See rpc.discover for those that exist." },
   RPC_TOO_LARGE: { class: "usage", meaning: "The request body or batch is over the limit.", remedy: "Send less at once." },
-  RPC_UNAUTHORISED: { class: "refused", meaning: "The request carries no valid cookie, or comes from a foreign origin.", remedy: "Read the cookie file of the home directory anew; it changes with each start." },
+  RPC_UNAUTHORISED: {
+    class: "refused",
+    meaning: "The request carries no valid cookie, or comes from a foreign origin.",
+    remedy: "Read the cookie file of the home directory anew; it changes with each start.",
+  },
   RPC_BUSY: { class: "failed", meaning: "Too many requests are under way.", remedy: "Try again in a moment." },
-  RPC_TIMEOUT: { class: "failed", meaning: "The request took longer than the node allows.", remedy: "Try again; see the node's log if it stays so." },
+  RPC_TIMEOUT: {
+    class: "failed",
+    meaning: "The request took longer than the node allows.",
+    remedy: "Try again; see the node's log if it stays so.",
+  },
   RPC_INTERNAL: { class: "failed", meaning: "The node met a fault of its own.", remedy: "See its log and report it." },
 }
 

@@ -1,7 +1,7 @@
 import type { ErrorTable } from "./error-table.ts"
 
 /** Codes of core/base. */
-export const baseErrors = {
+export const baseErrors: ErrorTable<"CBOR_INVALID" | "CBOR_TOO_LARGE" | "HEX_INVALID"> = {
   CBOR_INVALID: {
     class: "failed",
     meaning: "Bytes are not well-formed CBOR in its one canonical form.",
@@ -17,4 +17,4 @@ export const baseErrors = {
     meaning: "A text that should be hexadecimal is not.",
     remedy: "Give pairs of the characters 0-9 and a-f.",
   },
-} as const satisfies ErrorTable
+}

@@ -1,4 +1,5 @@
-import { entropyToMnemonic, mnemonicToEntropy, mnemonicToSeedSync } from "@scure/bip39"
+import { pbkdf2Sync } from "node:crypto"
+import { entropyToMnemonic, mnemonicToEntropy } from "@scure/bip39"
 import { wordlist } from "@scure/bip39/wordlists/english.js"
 import { ok, refuse, Secret, type RandomBytes, type Result } from "@keygrove/base"
 
@@ -38,9 +39,12 @@ export function decodeWords(text: string): Result<readonly string[], WordsRefusa
   }
 }
 
-/** The 64-byte BIP39 seed of checked words, without a passphrase. Belongs to the caller. */
+/**
+ * The 64-byte BIP39 seed of checked words, without a passphrase: PBKDF2-HMAC-SHA512 with 2,048 rounds, by the platform, because
+ * the library's takes 200 ms. Belongs to the caller.
+ */
 export function seedOfWords(words: readonly string[]): Secret {
-  return Secret.take(mnemonicToSeedSync(words.join(" ")))
+  return Secret.take(new Uint8Array(pbkdf2Sync(words.join(" "), "mnemonic", 2_048, 64, "sha512")))
 }
 
 /** The word of the list with the least edit distance; the first of several. */

@@ -1,7 +1,7 @@
 import { spawn, type ChildProcess } from "node:child_process"
-import { closeSync, existsSync, fstatSync, openSync, readSync } from "node:fs"
+import { closeSync, existsSync, fstatSync, openSync, readFileSync, readSync } from "node:fs"
 import { setTimeout as delay } from "node:timers/promises"
-import { fileURLToPath } from "node:url"
+import { programPath } from "@keygrove/node/program-path"
 import { AnswerFields, callRpc } from "keygrove/rpc"
 import type { CommandContext, CommandInput, CommandOutcome } from "../command.ts"
 import { commandError, CommandError } from "../errors.ts"
@@ -51,9 +51,9 @@ interface StartOptions {
 
 function start(input: CommandInput, context: CommandContext, { output, detached }: StartOptions): ChildProcess {
   const keyFile = optional(input, "keyFile")
-  const program = fileURLToPath(import.meta.resolve("@keygrove/node/program"))
-  const args = [program, "--home", context.home.directory, ...(keyFile === undefined ? [] : ["--key-file", keyFile])]
-  using source = keyFile === undefined ? openSource(optional(input, "passphraseFile"), "passphrase", "--passphrase-file") : undefined
+  const args = [programPath("node"), "--home", context.home.directory, ...(keyFile === undefined ? [] : ["--key-file", keyFile])]
+  const needsPassphrase = keyFile === undefined && !namesKeyFile(context.home.config)
+  using source = needsPassphrase ? openSource(optional(input, "passphraseFile"), "passphrase", "--passphrase-file") : undefined
   return spawn(process.execPath, args, { stdio: ["ignore", output, output, source?.descriptor ?? "ignore"], detached })
 }
 
@@ -96,5 +96,15 @@ function tail(log: string, from: number): string {
       .toString("utf8")
   } finally {
     closeSync(descriptor)
+  }
+}
+
+/** Whether the node was made with a key file, whose path is in its configuration; a damaged file is for the node itself to report. */
+function namesKeyFile(config: string): boolean {
+  try {
+    const value: unknown = JSON.parse(readFileSync(config, "utf8"))
+    return typeof value === "object" && value !== null && "keyFile" in value
+  } catch {
+    return false
   }
 }

@@ -3,7 +3,8 @@ import { fileURLToPath } from "node:url"
 import { commandError, CommandError } from "../errors.ts"
 import { watchPeakMemory } from "./peak-memory.ts"
 
-const entry = fileURLToPath(new URL("../entry.js", import.meta.url))
+/** The command line's entry: its source in a checkout, the file beside this one in a distribution. */
+const entry = fileURLToPath(new URL(import.meta.url.endsWith(".ts") ? "../entry.js" : "./keygrove.mjs", import.meta.url))
 /** Most output kept of one command, in bytes. */
 const MAX_OUTPUT_BYTES = 4 * 1024 * 1024
 

@@ -131,10 +131,12 @@ async function listen(server: Server, where: { readonly path: string } | { reado
 
 async function close(server: Server): Promise<void> {
   const closed = new Promise<void>((resolve) => server.close(() => resolve()))
-  server.closeIdleConnections()
-  const timer = setTimeout(() => server.closeAllConnections(), 1_000)
+  // Answers under way are finished; connections that wait for a next request are not.
+  const idle = setInterval(() => server.closeIdleConnections(), 20)
+  const all = setTimeout(() => server.closeAllConnections(), 1_000)
   await closed
-  clearTimeout(timer)
+  clearInterval(idle)
+  clearTimeout(all)
 }
 
 function portRefusal(error: unknown, port: number): Refusal<"RPC_PORT_IN_USE"> {
