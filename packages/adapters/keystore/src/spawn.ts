@@ -41,6 +41,8 @@ export async function spawnKeystore(program: KeystoreProgram, { signal }: CallOp
   if (!greeted.ok) {
     child.kill("SIGTERM")
     await ended
+    // Ended by us, not by itself.
+    signal.throwIfAborted()
     return greeted
   }
   const { pid } = child

@@ -6,6 +6,7 @@ export type NodeErrorCode =
   | "HOME_FOREIGN"
   | "HOME_VERSION"
   | "HOME_UNWRITABLE"
+  | "HOME_PATH_TOO_LONG"
   | "CONFIG_INVALID"
   | "ALREADY_RUNNING"
   | "RPC_PORT_IN_USE"
@@ -15,15 +16,56 @@ export type NodeErrorCode =
 
 /** Codes of the node program. */
 export const nodeErrors: ErrorTable<NodeErrorCode> = {
-  HOME_MISSING: { class: "failed", meaning: "The home directory has no node.", remedy: "Make one with `keygrove init`, or name another directory with --home." },
-  HOME_EXISTS: { class: "usage", meaning: "The home directory holds a node or other files already.", remedy: "Choose another directory with --home; nothing was changed." },
-  HOME_FOREIGN: { class: "failed", meaning: "The home directory belongs to another user or is open to others.", remedy: "Run it as its owner, with mode 0700." },
-  HOME_VERSION: { class: "failed", meaning: "The home directory was written by a newer version.", remedy: "Update keygrove; nothing was changed." },
-  HOME_UNWRITABLE: { class: "failed", meaning: "The home directory cannot be written.", remedy: "Check its permissions and that the disk is not full." },
-  CONFIG_INVALID: { class: "failed", meaning: "config.json is not what this version understands.", remedy: "Correct the field named in the message, or restore the file." },
-  ALREADY_RUNNING: { class: "failed", meaning: "A node runs on this home directory already.", remedy: "Use it, or stop it with `keygrove down` first." },
-  RPC_PORT_IN_USE: { class: "failed", meaning: "Another program listens on the JSON-RPC port.", remedy: "Stop it, or choose another port (`rpcPort` in config.json; 0 for none)." },
+  HOME_MISSING: {
+    class: "failed",
+    meaning: "The home directory has no node.",
+    remedy: "Make one with `keygrove init`, or name another directory with --home.",
+  },
+  HOME_EXISTS: {
+    class: "usage",
+    meaning: "The home directory holds a node or other files already.",
+    remedy: "Choose another directory with --home; nothing was changed.",
+  },
+  HOME_FOREIGN: {
+    class: "failed",
+    meaning: "The home directory belongs to another user or is open to others.",
+    remedy: "Run it as its owner, with mode 0700.",
+  },
+  HOME_VERSION: {
+    class: "failed",
+    meaning: "The home directory was written by a newer version.",
+    remedy: "Update keygrove; nothing was changed.",
+  },
+  HOME_UNWRITABLE: {
+    class: "failed",
+    meaning: "The home directory cannot be written.",
+    remedy: "Check its permissions and that the disk is not full.",
+  },
+  HOME_PATH_TOO_LONG: {
+    class: "usage",
+    meaning: "The home directory's path is too long for the socket in it.",
+    remedy: "Choose a shorter path with --home; the message names the limit.",
+  },
+  CONFIG_INVALID: {
+    class: "failed",
+    meaning: "config.json is not what this version understands.",
+    remedy: "Correct the field named in the message, or restore the file.",
+  },
+  ALREADY_RUNNING: {
+    class: "failed",
+    meaning: "A node runs on this home directory already.",
+    remedy: "Use it, or stop it with `keygrove down` first.",
+  },
+  RPC_PORT_IN_USE: {
+    class: "failed",
+    meaning: "Another program listens on the JSON-RPC port.",
+    remedy: "Stop it, or choose another port (`rpcPort` in config.json; 0 for none).",
+  },
   NODE_START_FAILED: { class: "failed", meaning: "The node met a fault while starting.", remedy: "See its log and report it." },
   POLICY_AMBIGUOUS: { class: "usage", meaning: "Several policies begin with these digits.", remedy: "Give more digits of the id." },
-  NODE_NOT_ON_LEDGER: { class: "failed", meaning: "The ledger does not know this node yet.", remedy: "Wait until the ledger's host can be reached; see `keygrove status`." },
+  NODE_NOT_ON_LEDGER: {
+    class: "failed",
+    meaning: "The ledger does not know this node yet.",
+    remedy: "Wait until the ledger's host can be reached; see `keygrove status`.",
+  },
 }

@@ -1,7 +1,9 @@
 import { fstatSync } from "node:fs"
 import { flushCompileCache } from "node:module"
+import { resolve } from "node:path"
 import { parseArgs } from "node:util"
 import { KeygroveError, refuse, type Refusal } from "@keygrove/base"
+import { fileFailure } from "./home/file-failure.ts"
 import { startNode } from "./node-runtime.ts"
 import { serveRpc } from "./rpc/server.ts"
 
@@ -10,7 +12,7 @@ const PASSPHRASE_DESCRIPTOR = 3
 
 async function main(): Promise<number> {
   process.umask(0o077)
-  const { values } = parseArgs({ options: { home: { type: "string" }, "key-file": { type: "string" } } })
+  const values = readArguments()
   const ending = new AbortController()
   for (const name of ["SIGTERM", "SIGINT", "SIGHUP"] as const) process.on(name, () => ending.abort())
   const { promise: ended, resolve: end } = Promise.withResolvers<undefined>()
@@ -27,16 +29,28 @@ async function main(): Promise<number> {
   )
   if (!started.ok) return fail(started)
   await using runtime = started.value
-  void runtime.keystore.ended.then(() => ending.signal.aborted || log("KEYSTORE_GONE: the keystore process has ended; `keygrove down` and `keygrove up` start it again"))
-  const served = await serveRpc({ home: runtime.home, port: runtime.config.rpcPort, methods: { runtime, startedAt: Date.now(), stop: () => setImmediate(() => ending.abort()) }, log })
-  if (!served.ok) return fail(served)
+  const served = await serveRpc({
+    home: runtime.home,
+    port: runtime.config.rpcPort,
+    methods: { runtime, startedAt: Date.now(), stop: () => setImmediate(() => ending.abort()) },
+    log,
+  })
+  if (!served.ok) return await fail(served)
   await using _rpc = served.value
   await notifyReady()
   // Written at the end otherwise, which is too late for the nodes that start meanwhile, and never comes when this one is killed.
   flushCompileCache()
   log(`serving ${runtime.keystore.identity().path} on ${runtime.context.transport.addresses().join(" ")}`)
+  void runtime.keystore.ended.then(() => {
+    if (!ending.signal.aborted && runtime.keystore.state() === "gone")
+      log("KEYSTORE_GONE: the keystore process has ended; `keygrove down` and `keygrove up` start it again")
+  })
   await ended
   return 0
+}
+
+function readArguments(): { readonly home?: string; readonly "key-file"?: string } {
+  return parseArgs({ options: { home: { type: "string" }, "key-file": { type: "string" } } }).values
 }
 
 function log(line: string): void {
@@ -68,5 +82,7 @@ async function notifyReady(): Promise<void> {
 process.exitCode = await main().catch((error: unknown) => {
   if (error instanceof KeygroveError) return fail(error.toRefusal())
   if (error instanceof Error && error.name === "AbortError") return 0
+  const failed = fileFailure(error, resolve(readArguments().home ?? ""))
+  if (failed !== undefined) return fail(failed)
   return fail(refuse("NODE_START_FAILED", error instanceof Error ? (error.stack ?? error.message) : "unknown"))
 })

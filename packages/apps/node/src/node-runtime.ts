@@ -1,4 +1,4 @@
-import { readFileSync, renameSync, writeFileSync } from "node:fs"
+import { existsSync, readFileSync, renameSync, writeFileSync } from "node:fs"
 import { decodeCanonical, KeygroveError, ok, refuse, type Refusal, type Result } from "@keygrove/base"
 import { nativePrimitives } from "@keygrove/curves-native"
 import { spawnKeystore, type KeystoreClient } from "@keygrove/keystore"
@@ -96,13 +96,33 @@ export async function startNode(options: NodeOptions, call: CallOptions): Promis
   const owned = stack.move()
   const warnings = (): readonly string[] => warningsOf(context, background)
   const { role } = ledger.value
-  return ok({ home: home.value, config: settled, context, keystore: client, placement, proxy: proxy.value, role, warnings, [Symbol.asyncDispose]: async () => await owned.disposeAsync() })
+  return ok({
+    home: home.value,
+    config: settled,
+    context,
+    keystore: client,
+    placement,
+    proxy: proxy.value,
+    role,
+    warnings,
+    [Symbol.asyncDispose]: async () => await owned.disposeAsync(),
+  })
 }
 
-async function openKeystore(home: Home, config: NodeConfig, options: NodeOptions, call: CallOptions): Promise<Awaited<ReturnType<typeof spawnKeystore>>> {
+async function openKeystore(
+  home: Home,
+  config: NodeConfig,
+  options: NodeOptions,
+  call: CallOptions,
+): Promise<Awaited<ReturnType<typeof spawnKeystore>>> {
   const keyFile = options.keyFile ?? config.keyFile
   const args = [programPath("keystore"), "serve", "--store", home.keystore, ...(keyFile === undefined ? [] : ["--key-file", keyFile])]
-  return await spawnKeystore({ command: process.execPath, args, ...(options.passphraseSource === undefined ? {} : { passphraseSource: options.passphraseSource }) }, call)
+  const opened = await spawnKeystore(
+    { command: process.execPath, args, ...(options.passphraseSource === undefined ? {} : { passphraseSource: options.passphraseSource }) },
+    call,
+  )
+  if (opened.ok || opened.code !== "DATABASE_CORRUPT") return opened
+  return refuse(opened.code, `${opened.message}; restore it from a backup, or recover the node with \`keygrove init --recover\``)
 }
 
 async function openTransport(keystore: KeystoreClient, config: NodeConfig, call: CallOptions): Promise<Result<Transport>> {
@@ -147,12 +167,17 @@ async function openLedger(
   const host = isHost ? undefined : parsePeerAddress(config.ledger)
   if (host?.ok === false) {
     await copy.value[Symbol.asyncDispose]()
-    return refuse("CONFIG_INVALID", `${home.config}: "ledger" is neither "embedded" nor the address of a node (/ip4/…/tcp/…/p2p/…): ${host.message}`)
+    return refuse(
+      "CONFIG_INVALID",
+      `${home.config}: "ledger" is neither "embedded" nor the address of a node (/ip4/…/tcp/…/p2p/…): ${host.message}`,
+    )
   }
   const engine: LedgerEngine =
-    host === undefined ? copy.value : FollowerLedgerEngine.start({ transport, host: host.value, copy: copy.value, clock: systemClock, primitives: nativePrimitives })
+    host === undefined
+      ? copy.value
+      : FollowerLedgerEngine.start({ transport, host: host.value, copy: copy.value, clock: systemClock, primitives: nativePrimitives })
   const replica = await LedgerReplica.open({ primitives: nativePrimitives, engine }, call)
-  if (!replica.ok) return replica
+  if (!replica.ok) return refuse(replica.code, `${home.ledger}: ${replica.message}`)
   stack.use(replica.value)
   if (isHost) stack.use(serveLedger({ transport, engine, clock: systemClock, replica: replica.value }))
   return ok({ replica: replica.value, role: isHost ? "host" : "follower" })
@@ -223,6 +248,8 @@ class Background implements AsyncDisposable {
 }
 
 function readGenesis(path: string): Result<readonly Uint8Array[], "CONFIG_INVALID"> {
+  if (!existsSync(path))
+    return refuse("CONFIG_INVALID", `${path} is missing, and the ledger does not know this node yet; restore it from a backup`)
   const decoded = decodeCanonical(readFileSync(path), MAX_GENESIS_BYTES)
   const entries = decoded.ok && Array.isArray(decoded.value) ? decoded.value.filter((entry) => entry instanceof Uint8Array) : []
   return entries.length > 0 ? ok(entries) : refuse("CONFIG_INVALID", `${path} is damaged; restore it from a backup`)
@@ -237,7 +264,9 @@ function isLater(entry: Uint8Array): boolean {
 function warningsOf({ keystore, replica }: NodeContext, background: Background): readonly string[] {
   const warnings: string[] = []
   if (keystore.state() !== "unlocked") warnings.push("the keystore is locked: `keygrove down` and `keygrove up` unlock it")
-  if (replica.failure !== undefined) warnings.push(`the ledger is not followed any more: ${replica.failure.code}: ${replica.failure.message}`)
-  if (background.lastRefusal !== undefined) warnings.push(`this node is not on the ledger yet: ${background.lastRefusal.code}: ${background.lastRefusal.message}`)
+  if (replica.failure !== undefined)
+    warnings.push(`the ledger is not followed any more: ${replica.failure.code}: ${replica.failure.message}`)
+  if (background.lastRefusal !== undefined)
+    warnings.push(`this node is not on the ledger yet: ${background.lastRefusal.code}: ${background.lastRefusal.message}`)
   return warnings
 }

@@ -8,6 +8,7 @@ export type ApiErrorCode =
   | "RPC_UNAUTHORISED"
   | "RPC_BUSY"
   | "RPC_TIMEOUT"
+  | "RPC_STOPPING"
   | "RPC_INTERNAL"
 
 /** Codes of the JSON-RPC interface itself. */
@@ -34,6 +35,11 @@ export const apiErrors: ErrorTable<ApiErrorCode> = {
     class: "failed",
     meaning: "The request took longer than the node allows.",
     remedy: "Try again; see the node's log if it stays so.",
+  },
+  RPC_STOPPING: {
+    class: "not-running",
+    meaning: "The node was stopped while it worked on the request.",
+    remedy: "Start it with `keygrove up` and try again; what it acknowledged stands.",
   },
   RPC_INTERNAL: { class: "failed", meaning: "The node met a fault of its own.", remedy: "See its log and report it." },
 }

@@ -17,7 +17,13 @@ export interface ApiParams {
   readonly "label.publicKey": { readonly label: string }
   readonly "label.list": None
   readonly "data.decryptKey": { readonly header: Uint8Array; readonly recipientKey: Uint8Array }
-  readonly "policy.grant": { readonly label: string; readonly to: string; readonly threshold: number; readonly shares: number; readonly expires: number }
+  readonly "policy.grant": {
+    readonly label: string
+    readonly to: string
+    readonly threshold: number
+    readonly shares: number
+    readonly expires: number
+  }
   readonly "policy.revoke": { readonly policy: string }
   readonly "policy.list": None
   readonly "policy.show": { readonly policy: string }
@@ -30,7 +36,11 @@ export interface ApiParams {
 
 export type MethodName = keyof ApiParams
 
-const policy: ParamSpec = { type: "text", maxLength: 64, description: "id of the policy in hex, or its first 8 or more digits where that is unique" }
+const policy: ParamSpec = {
+  type: "text",
+  maxLength: 64,
+  description: "id of the policy in hex, or its first 8 or more digits where that is unique",
+}
 const label: ParamSpec = { type: "text", maxLength: 128, description: "name under which data is encrypted, e.g. photos/2026" }
 const MAX_TIME = 8_640_000_000_000_000
 

@@ -12,7 +12,12 @@ export function openRpcDocument(version: string): Json {
       name,
       summary: spec.summary,
       paramStructure: "by-name",
-      params: Object.entries<ParamSpec>(spec.params).map(([param, each]) => ({ name: param, description: each.description, required: each.optional !== true, schema: schemaOf(each) })),
+      params: Object.entries<ParamSpec>(spec.params).map(([param, each]) => ({
+        name: param,
+        description: each.description,
+        required: each.optional !== true,
+        schema: schemaOf(each),
+      })),
       result: { name: "result", schema: {} },
     })),
   }

@@ -29,9 +29,11 @@ const shape: Shape<NodeConfig> = v.strictObject({
 /** Reads and checks `config.json`. */
 export function readConfig(path: string): Result<NodeConfig, "CONFIG_INVALID" | "HOME_VERSION"> {
   const value = parse(path)
-  if (value === undefined) return refuse("CONFIG_INVALID", `${path} is not JSON of at most ${MAX_CONFIG_BYTES} bytes; restore it from a backup`)
+  if (value === undefined)
+    return refuse("CONFIG_INVALID", `${path} is not JSON of at most ${MAX_CONFIG_BYTES} bytes; restore it from a backup`)
   const version = versionOf(value)
-  if (version !== undefined && version > VERSION) return refuse("HOME_VERSION", `${path} has version ${version}; this program knows ${VERSION}: update keygrove`, { version })
+  if (version !== undefined && version > VERSION)
+    return refuse("HOME_VERSION", `${path} has version ${version}; this program knows ${VERSION}: update keygrove`, { version })
   const parsed = v.safeParse(shape, value, { abortEarly: true })
   if (parsed.success) return ok(parsed.output)
   const [issue] = parsed.issues

@@ -34,13 +34,36 @@ export function homeOf(directory: string): Home {
   }
 }
 
+/** `sun_path` holds 104 bytes with its end on macOS and 108 on Linux; a home that works on one shall work on the other. */
+const MAX_SOCKET_PATH_BYTES = 103
+
+/** Checks that the Unix socket of a home can have its name. */
+export function checkSocketPath({ directory, socket }: Home): Result<true, "HOME_PATH_TOO_LONG"> {
+  const length = Buffer.byteLength(socket)
+  if (length <= MAX_SOCKET_PATH_BYTES) return ok(true)
+  const limit = MAX_SOCKET_PATH_BYTES - (length - Buffer.byteLength(directory))
+  return refuse(
+    "HOME_PATH_TOO_LONG",
+    `${socket} has ${length} bytes, a socket's name at most ${MAX_SOCKET_PATH_BYTES}; choose a home directory of at most ${limit}`,
+    {
+      limit,
+    },
+  )
+}
+
 /** Checks that a home is there, ours alone, and not open to others. */
-export function checkHome(home: Home): Result<Home, "HOME_MISSING" | "HOME_FOREIGN"> {
-  if (!existsSync(home.config)) return refuse("HOME_MISSING", `${home.directory} has no node; make one with \`keygrove init\`, or name another directory with --home`)
+export function checkHome(home: Home): Result<Home, "HOME_MISSING" | "HOME_FOREIGN" | "HOME_PATH_TOO_LONG"> {
+  if (!existsSync(home.config))
+    return refuse("HOME_MISSING", `${home.directory} has no node; make one with \`keygrove init\`, or name another directory with --home`)
   const facts = statSync(home.directory)
   if (process.getuid !== undefined && facts.uid !== process.getuid()) {
-    return refuse("HOME_FOREIGN", `${home.directory} belongs to user ${facts.uid}, this process to ${process.getuid()}; run it as its owner`)
+    return refuse(
+      "HOME_FOREIGN",
+      `${home.directory} belongs to user ${facts.uid}, this process to ${process.getuid()}; run it as its owner`,
+    )
   }
-  if ((facts.mode & 0o077) !== 0) return refuse("HOME_FOREIGN", `${home.directory} has mode ${(facts.mode & 0o777).toString(8)}; only its owner may enter (chmod 700)`)
-  return ok(home)
+  if ((facts.mode & 0o077) !== 0)
+    return refuse("HOME_FOREIGN", `${home.directory} has mode ${(facts.mode & 0o777).toString(8)}; only its owner may enter (chmod 700)`)
+  const socket = checkSocketPath(home)
+  return socket.ok ? ok(home) : socket
 }

@@ -8,7 +8,8 @@ import { decodeIdentityValue, FrameDecoder, MAX_FRAME_BYTES } from "@keygrove/ke
 import type { CallOptions, NodeIdentity } from "@keygrove/service"
 import { programPath } from "../program-path.ts"
 import { encodeConfig, type NodeConfig } from "./config.ts"
-import { homeOf, type Home } from "./home.ts"
+import { fileFailure } from "./file-failure.ts"
+import { checkSocketPath, homeOf, type Home } from "./home.ts"
 
 /** What `keygrove init` asks for. Descriptors are passed on unread. */
 export interface InitialiseOptions {
@@ -52,9 +53,10 @@ export async function initialiseNode(options: InitialiseOptions, { signal }: Cal
     return ok({ cluster, path, id: encodeIdentity({ encryptionKey: keys.encryptionKey, signingKey: keys.signingKey, cluster }) })
   } catch (cause) {
     if (signal.aborted || !(cause instanceof Error) || !("syscall" in cause)) throw cause
+    const refusal = fileFailure(cause, target.directory)
+    if (refusal !== undefined) return refusal
     const code = "code" in cause ? String(cause.code) : "unknown reason"
-    if (code === "ENOSPC") return refuse("DISK_FULL", `${target.directory} cannot be made: no space left; free some and run it again`)
-    throw new KeygroveError("HOME_UNWRITABLE", `${target.directory} cannot be made (${code}); check its permissions`, { cause })
+    throw new KeygroveError("HOME_UNWRITABLE", `${target.directory} cannot be made (${code}); check its parent directory`, { cause })
   } finally {
     rmSync(making.directory, { recursive: true, force: true })
   }
@@ -63,6 +65,8 @@ export async function initialiseNode(options: InitialiseOptions, { signal }: Cal
 function checkFree(target: Home, { name }: InitialiseOptions): Result<true> {
   const valid = decodeNodeName(name)
   if (!valid.ok) return valid
+  const socket = checkSocketPath(target)
+  if (!socket.ok) return socket
   if (existsSync(target.directory) && readdirSync(target.directory).length > 0) {
     return refuse("HOME_EXISTS", `${target.directory} is not empty; choose another directory with --home, nothing was changed`)
   }
@@ -100,7 +104,9 @@ async function runCeremony(making: Home, options: InitialiseOptions, signal: Abo
   if (keyFile !== undefined) args.push("--key-file", resolve(keyFile))
   if (wordsOut !== undefined) args.push("--words-out", resolve(wordsOut))
   if (recover) args.push("--recover", wordsSource === undefined ? "terminal" : "descriptor")
-  const child = spawn(process.execPath, args, { stdio: ["ignore", "ignore", "inherit", passphraseSource ?? "ignore", "pipe", wordsSource ?? "ignore"] })
+  const child = spawn(process.execPath, args, {
+    stdio: ["ignore", "ignore", "inherit", passphraseSource ?? "ignore", "pipe", wordsSource ?? "ignore"],
+  })
   const stop = (): void => void child.kill("SIGTERM")
   signal.addEventListener("abort", stop, { once: true })
   try {
@@ -134,5 +140,7 @@ function decodeOutcome(frame: Uint8Array | undefined): Result<Ceremony> {
 }
 
 function fieldsOf(value: CborValue): ReadonlyMap<string, CborValue> {
-  return typeof value === "object" && value !== null && !(value instanceof Uint8Array) && !Array.isArray(value) ? new Map(Object.entries(value)) : new Map<string, CborValue>()
+  return typeof value === "object" && value !== null && !(value instanceof Uint8Array) && !Array.isArray(value)
+    ? new Map(Object.entries(value))
+    : new Map<string, CborValue>()
 }

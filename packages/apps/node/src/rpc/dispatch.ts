@@ -7,7 +7,10 @@ import { faultOf, handlers, type MethodContext } from "./methods.ts"
 const MAX_BATCH_CALLS = 64
 
 /** One answer of JSON-RPC 2.0. */
-export type RpcAnswer = { readonly jsonrpc: "2.0"; readonly id: string | number | null } & ({ readonly result: unknown } | { readonly error: RpcError })
+export type RpcAnswer = { readonly jsonrpc: "2.0"; readonly id: string | number | null } & (
+  | { readonly result: unknown }
+  | { readonly error: RpcError }
+)
 
 interface RpcError {
   readonly code: number
@@ -16,9 +19,14 @@ interface RpcError {
 }
 
 /** Performs the calls of a request body; `undefined` when there is nothing to answer. Told of faults, so that they are logged and not answered in full. */
-export async function dispatch(context: MethodContext, body: unknown, options: CallOptions & { readonly onFault: (method: string, error: unknown) => void }): Promise<RpcAnswer | readonly RpcAnswer[] | undefined> {
+export async function dispatch(
+  context: MethodContext,
+  body: unknown,
+  options: CallOptions & { readonly onFault: (method: string, error: unknown) => void },
+): Promise<RpcAnswer | readonly RpcAnswer[] | undefined> {
   if (!Array.isArray(body)) return await dispatchOne(context, body, options)
-  if (body.length === 0 || body.length > MAX_BATCH_CALLS) return failure(null, refuse("RPC_TOO_LARGE", `a batch has 1 to ${MAX_BATCH_CALLS} calls, got ${body.length}`))
+  if (body.length === 0 || body.length > MAX_BATCH_CALLS)
+    return failure(null, refuse("RPC_TOO_LARGE", `a batch has 1 to ${MAX_BATCH_CALLS} calls, got ${body.length}`))
   const answers: RpcAnswer[] = []
   for (const each of body) {
     const answer = await dispatchOne(context, each, options)
@@ -33,7 +41,11 @@ export function failure(id: string | number | null, refusal: Refusal): RpcAnswer
   return { jsonrpc: "2.0", id, error: { code: rpcErrorNumber(code), message, data: { ...data, code } } }
 }
 
-async function dispatchOne(context: MethodContext, value: unknown, options: Parameters<typeof dispatch>[2]): Promise<RpcAnswer | undefined> {
+async function dispatchOne(
+  context: MethodContext,
+  value: unknown,
+  options: Parameters<typeof dispatch>[2],
+): Promise<RpcAnswer | undefined> {
   const call = decodeCall(value)
   if (!call.ok) return failure(null, call)
   const { id, method, params } = call.value
@@ -44,13 +56,24 @@ async function dispatchOne(context: MethodContext, value: unknown, options: Para
   return answer.ok ? { jsonrpc: "2.0", id, result: answer.value } : failure(id, answer)
 }
 
-async function perform<M extends MethodName>(context: MethodContext, method: M, params: unknown, options: Parameters<typeof dispatch>[2]): Promise<Result<unknown>> {
+function interruption(reason: unknown): Refusal<"RPC_TIMEOUT" | "RPC_STOPPING"> {
+  return reason instanceof DOMException && reason.name === "TimeoutError"
+    ? refuse("RPC_TIMEOUT", "the request took longer than the node allows; try again")
+    : refuse("RPC_STOPPING", "the node was stopped before it had an answer; start it with `keygrove up` and try again")
+}
+
+async function perform<M extends MethodName>(
+  context: MethodContext,
+  method: M,
+  params: unknown,
+  options: Parameters<typeof dispatch>[2],
+): Promise<Result<unknown>> {
   const decoded = decodeMethodParams(method, params)
   if (!decoded.ok) return decoded
   try {
     return await handlers[method](context, decoded.value, options)
   } catch (error) {
-    if (options.signal.aborted) return refuse("RPC_TIMEOUT", "the request took longer than the node allows; try again")
+    if (options.signal.aborted) return interruption(options.signal.reason)
     options.onFault(method, error)
     return faultOf(error)
   }

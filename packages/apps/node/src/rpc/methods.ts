@@ -17,7 +17,17 @@ import { decodeIdentity, decodeTimestamp, encodeIdentity } from "@keygrove/hiera
 import { decodeEntry, decodeLedgerIndex, findNodeByKey, type PolicyState } from "@keygrove/ledger"
 import { formatPeerAddress } from "@keygrove/libp2p"
 import { decodeFileHeader, decodeLabel } from "@keygrove/reencryption"
-import { grantPolicy, labelNames, listLabels, openHeader, revokePolicy, statementSigner, useLabel, type CallOptions, type LabelRecord } from "@keygrove/service"
+import {
+  grantPolicy,
+  labelNames,
+  listLabels,
+  openHeader,
+  revokePolicy,
+  statementSigner,
+  useLabel,
+  type CallOptions,
+  type LabelRecord,
+} from "@keygrove/service"
 import type { NodeRuntime } from "../node-runtime.ts"
 import { VERSION } from "../version.ts"
 import { policyFacts, roleOf } from "./policy-facts.ts"
@@ -30,7 +40,11 @@ export interface MethodContext {
   stop(): void
 }
 
-type Handler<M extends MethodName> = (context: MethodContext, params: ApiParams[M], options: CallOptions) => Promise<Result<unknown>> | Result<unknown>
+type Handler<M extends MethodName> = (
+  context: MethodContext,
+  params: ApiParams[M],
+  options: CallOptions,
+) => Promise<Result<unknown>> | Result<unknown>
 
 /** Fewest digits of a shortened policy id. */
 const MIN_POLICY_DIGITS = 8
@@ -63,7 +77,9 @@ export const handlers: { readonly [M in MethodName]: Handler<M> } = {
     const labels = await labelNames(runtime.context, options)
     if (!labels.ok) return labels
     const policies = [...runtime.context.replica.state.policies.values()].filter((policy) => roleOf(runtime.context, policy) !== "other")
-    const facts: readonly PolicyFacts[] = policies.toSorted((a, b) => a.grantedAt - b.grantedAt).map((policy) => policyFacts(runtime.context, policy, labels.value))
+    const facts: readonly PolicyFacts[] = policies
+      .toSorted((a, b) => a.grantedAt - b.grantedAt)
+      .map((policy) => policyFacts(runtime.context, policy, labels.value))
     return ok({ policies: facts })
   },
   "policy.show": async ({ runtime }, params, options) => {
@@ -122,7 +138,11 @@ function labelFacts({ epoch, label, labelKey, owner }: LabelRecord): LabelKey {
   return { label, owner: { cluster: owner.cluster, path: owner.path }, epoch, labelKey: toHex(labelKey) }
 }
 
-async function decryptKey({ runtime }: MethodContext, params: ApiParams["data.decryptKey"], options: CallOptions): Promise<Result<DecryptKey>> {
+async function decryptKey(
+  { runtime }: MethodContext,
+  params: ApiParams["data.decryptKey"],
+  options: CallOptions,
+): Promise<Result<DecryptKey>> {
   const header = decodeFileHeader(params.header)
   if (!header.ok) return header
   const headerDigest = Uint8Array.from(createHash("sha256").update(params.header).digest())
@@ -146,7 +166,11 @@ async function grant({ runtime }: MethodContext, params: ApiParams["policy.grant
   return ok({ ...policyFacts(runtime.context, granted.value, new Map()), label: label.value, reader: params.to })
 }
 
-async function revoke({ runtime }: MethodContext, params: ApiParams["policy.revoke"], options: CallOptions): Promise<Result<RevocationFacts>> {
+async function revoke(
+  { runtime }: MethodContext,
+  params: ApiParams["policy.revoke"],
+  options: CallOptions,
+): Promise<Result<RevocationFacts>> {
   const policy = policyById(runtime, params.policy)
   if (!policy.ok) return policy
   const revoked = await revokePolicy(runtime.context, policy.value.grant.policyId, options)
@@ -159,15 +183,26 @@ async function offer({ runtime }: MethodContext, params: ApiParams["proxy.offer"
   const { clock, replica, transport } = runtime.context
   const until = decodeTimestamp(params.until)
   if (!until.ok) return until
-  if (until.value <= clock.now()) return refuse("EXPIRY_IN_PAST", `the offer would have ended at ${new Date(until.value).toISOString()}; choose a time in the future`)
+  if (until.value <= clock.now())
+    return refuse("EXPIRY_IN_PAST", `the offer would have ended at ${new Date(until.value).toISOString()}; choose a time in the future`)
   const self = findNodeByKey(replica.state, runtime.keystore.identity().keys.signingKey)
-  if (self === undefined) return refuse("NODE_NOT_ON_LEDGER", "the ledger does not know this node yet; see the warnings of `keygrove status`")
-  const body = { revision: (self.terms?.revision ?? 0) + 1, until: until.value, capacity: params.capacity, addresses: [...transport.addresses()] }
+  if (self === undefined)
+    return refuse("NODE_NOT_ON_LEDGER", "the ledger does not know this node yet; see the warnings of `keygrove status`")
+  const body = {
+    revision: (self.terms?.revision ?? 0) + 1,
+    until: until.value,
+    capacity: params.capacity,
+    addresses: [...transport.addresses()],
+  }
   const appended = await replica.append([{ kind: "proxy-terms", body }], statementSigner(runtime.keystore), options)
   return appended.ok ? ok({ until: until.value, capacity: params.capacity }) : appended
 }
 
-async function ledgerEntries({ runtime }: MethodContext, params: ApiParams["ledger.entries"], options: CallOptions): Promise<Result<unknown>> {
+async function ledgerEntries(
+  { runtime }: MethodContext,
+  params: ApiParams["ledger.entries"],
+  options: CallOptions,
+): Promise<Result<unknown>> {
   const from = decodeLedgerIndex(params.from)
   if (!from.ok) return from
   const slice = await runtime.context.replica.read(from.value, params.limit, options)
@@ -182,7 +217,8 @@ async function ledgerEntries({ runtime }: MethodContext, params: ApiParams["ledg
 /** A policy by its id or by its first digits, where these are unique among all policies of the ledger. */
 function policyById({ context }: NodeRuntime, text: string): Result<PolicyState> {
   const digits = text.toLowerCase()
-  if (!/^[0-9a-f]{8,64}$/.test(digits)) return refuse("POLICY_UNKNOWN", `a policy id has ${MIN_POLICY_DIGITS} to 64 hex digits; see \`keygrove policy list\``)
+  if (!/^[0-9a-f]{8,64}$/.test(digits))
+    return refuse("POLICY_UNKNOWN", `a policy id has ${MIN_POLICY_DIGITS} to 64 hex digits; see \`keygrove policy list\``)
   const found = [...context.replica.state.policies.entries()].filter(([id]) => id.startsWith(digits))
   const [only, another] = found
   if (only === undefined) return refuse("POLICY_UNKNOWN", `the ledger has no policy ${digits.slice(0, 16)}; see \`keygrove policy list\``)

@@ -33,7 +33,8 @@ export async function serveRpc(options: RpcServerOptions): Promise<Result<AsyncD
   const cookie = `${COOKIE_USER}:${randomBytes(32).toString("hex")}`
   writeFileSync(home.cookie, cookie, { mode: 0o600 })
   stack.defer(() => rmSync(home.cookie, { force: true }))
-  const desk = new RequestDesk(options, cookie)
+  // Disposed of after the servers: they wait a moment for the answers under way, it ends what is left.
+  const desk = stack.use(new RequestDesk(options, cookie))
   rmSync(home.socket, { force: true })
   const local = createServer(desk)
   await listen(local, { path: home.socket })
@@ -41,7 +42,10 @@ export async function serveRpc(options: RpcServerOptions): Promise<Result<AsyncD
   chmodSync(home.socket, 0o600)
   if (port !== 0) {
     const loopback = createServer(desk)
-    const refused = await listen(loopback, { host: "127.0.0.1", port }).then(() => undefined, (error: unknown) => portRefusal(error, port))
+    const refused = await listen(loopback, { host: "127.0.0.1", port }).then(
+      () => undefined,
+      (error: unknown) => portRefusal(error, port),
+    )
     if (refused !== undefined) return refused
     stack.defer(async () => await close(loopback))
   }
@@ -49,11 +53,11 @@ export async function serveRpc(options: RpcServerOptions): Promise<Result<AsyncD
   return ok({ [Symbol.asyncDispose]: async () => await owned.disposeAsync() })
 }
 
-class RequestDesk {
+class RequestDesk implements AsyncDisposable {
   readonly #options: RpcServerOptions
   readonly #expected: Buffer
   readonly #stop = new AbortController()
-  #underWay = 0
+  readonly #underWay: Set<Promise<void>> = new Set()
 
   constructor(options: RpcServerOptions, cookie: string) {
     this.#options = options
@@ -65,27 +69,45 @@ class RequestDesk {
     try {
       await this.#handle(request, response)
     } catch (error) {
-      this.#options.log(`RPC_INTERNAL: ${error instanceof Error ? error.message : "unknown"}`)
+      // A client that leaves in the middle of its request is nobody's fault.
+      if (request.complete) this.#options.log(`RPC_INTERNAL: ${error instanceof Error ? error.message : "unknown"}`)
       response.destroy()
     }
   }
 
+  /** Aborts the calls under way and waits for their ends, so that nothing uses the node after it. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#stop.abort()
+    await Promise.allSettled(this.#underWay)
+  }
+
   async #handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const foreign = foreignOrigin(request)
-    if (foreign) return answer(response, 403, failure(null, refuse("RPC_UNAUTHORISED", "requests from web pages or under foreign host names are refused")))
+    if (foreign)
+      return answer(
+        response,
+        403,
+        failure(null, refuse("RPC_UNAUTHORISED", "requests from web pages or under foreign host names are refused")),
+      )
     if (request.method === "GET" && request.url === "/health") {
       const serving = this.#options.methods.runtime.keystore.state() === "unlocked"
       return answer(response, serving ? 200 : 503, { state: serving ? "serving" : "locked" })
     }
-    if (!this.#isAuthorised(request)) return answer(response, 401, failure(null, refuse("RPC_UNAUTHORISED", "the cookie is missing or not of this run of the node; read .cookie in its home directory")))
+    if (!this.#isAuthorised(request))
+      return answer(
+        response,
+        401,
+        failure(
+          null,
+          refuse("RPC_UNAUTHORISED", "the cookie is missing or not of this run of the node; read .cookie in its home directory"),
+        ),
+      )
     if (request.method !== "POST") return answer(response, 405, failure(null, refuse("RPC_REQUEST_INVALID", "send JSON-RPC 2.0 by POST")))
-    if (this.#underWay >= MAX_UNDER_WAY) return answer(response, 503, failure(null, refuse("RPC_BUSY", `${MAX_UNDER_WAY} requests are under way; try again in a moment`)))
-    this.#underWay++
-    try {
-      await this.#perform(request, response)
-    } finally {
-      this.#underWay--
-    }
+    if (this.#underWay.size >= MAX_UNDER_WAY)
+      return answer(response, 503, failure(null, refuse("RPC_BUSY", `${MAX_UNDER_WAY} requests are under way; try again in a moment`)))
+    const work = this.#perform(request, response)
+    this.#underWay.add(work)
+    await work.finally(() => this.#underWay.delete(work))
   }
 
   async #perform(request: IncomingMessage, response: ServerResponse): Promise<void> {
@@ -96,7 +118,8 @@ class RequestDesk {
     const gone = new AbortController()
     response.once("close", () => gone.abort())
     const signal = AbortSignal.any([AbortSignal.timeout(CALL_TIMEOUT_MS), gone.signal, this.#stop.signal])
-    const onFault = (method: string, error: unknown): void => this.#options.log(`RPC_INTERNAL: ${method}: ${error instanceof Error ? (error.stack ?? error.message) : "unknown"}`)
+    const onFault = (method: string, error: unknown): void =>
+      this.#options.log(`RPC_INTERNAL: ${method}: ${error instanceof Error ? (error.stack ?? error.message) : "unknown"}`)
     const result = await dispatch(this.#options.methods, parsed.value, { signal, onFault })
     if (result === undefined) response.writeHead(204).end()
     else answer(response, 200, result)
@@ -116,9 +139,12 @@ function foreignOrigin(request: IncomingMessage): boolean {
 }
 
 function createServer(desk: RequestDesk): Server {
-  const server = http.createServer({ requestTimeout: REQUEST_TIMEOUT_MS, headersTimeout: REQUEST_TIMEOUT_MS, keepAliveTimeout: 5_000 }, (request, response) => {
-    void desk.handle(request, response)
-  })
+  const server = http.createServer(
+    { requestTimeout: REQUEST_TIMEOUT_MS, headersTimeout: REQUEST_TIMEOUT_MS, keepAliveTimeout: 5_000 },
+    (request, response) => {
+      void desk.handle(request, response)
+    },
+  )
   server.maxConnections = MAX_CONNECTIONS
   // A request that is not HTTP, or ends in its middle, harms its own connection only.
   server.on("clientError", (_error, socket) => socket.destroy())
@@ -141,18 +167,25 @@ async function close(server: Server): Promise<void> {
 
 function portRefusal(error: unknown, port: number): Refusal<"RPC_PORT_IN_USE"> {
   if (error instanceof Error && "code" in error && error.code === "EADDRINUSE") {
-    return refuse("RPC_PORT_IN_USE", `another program listens on 127.0.0.1:${port}; stop it, or set "rpcPort" in config.json to another port or to 0 for none`, { port })
+    return refuse(
+      "RPC_PORT_IN_USE",
+      `another program listens on 127.0.0.1:${port}; stop it, or set "rpcPort" in config.json to another port or to 0 for none`,
+      { port },
+    )
   }
   throw error
 }
 
 async function readBody(request: IncomingMessage): Promise<Result<string, "RPC_TOO_LARGE">> {
+  const tooLarge = refuse("RPC_TOO_LARGE", `the request has more than ${MAX_BODY_BYTES} bytes; send less at once`)
+  if (Number(request.headers["content-length"] ?? 0) > MAX_BODY_BYTES) return tooLarge
   const chunks: Buffer[] = []
   let length = 0
-  for await (const chunk of request) {
+  // Leaving the loop early must not take the connection along: the answer goes over it.
+  for await (const chunk of request.iterator({ destroyOnReturn: false })) {
     if (!Buffer.isBuffer(chunk)) continue
     length += chunk.length
-    if (length > MAX_BODY_BYTES) return refuse("RPC_TOO_LARGE", `the request has more than ${MAX_BODY_BYTES} bytes; send less at once`)
+    if (length > MAX_BODY_BYTES) return tooLarge
     chunks.push(chunk)
   }
   return ok(Buffer.concat(chunks).toString("utf8"))
@@ -168,5 +201,12 @@ function parseJson(text: string): Result<unknown, "RPC_REQUEST_INVALID"> {
 
 function answer(response: ServerResponse, status: number, body: unknown): void {
   const text = JSON.stringify(body)
-  response.writeHead(status, { "content-type": "application/json", "content-length": Buffer.byteLength(text), "cache-control": "no-store", ...(status === 413 ? { connection: "close" } : {}) }).end(text)
+  response
+    .writeHead(status, {
+      "content-type": "application/json",
+      "content-length": Buffer.byteLength(text),
+      "cache-control": "no-store",
+      ...(status === 413 ? { connection: "close" } : {}),
+    })
+    .end(text)
 }
