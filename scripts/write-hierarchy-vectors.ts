@@ -34,7 +34,9 @@ function uncompressed(secret: Uint8Array): Buffer {
 
 function rawPublic(secret: Uint8Array, oidLast: "70" | "6e"): Buffer {
   const der = Buffer.concat([Buffer.from(`302e020100300506032b65${oidLast}04220420`, "hex"), secret])
-  return createPublicKey(createPrivateKey({ key: der, format: "der", type: "pkcs8" })).export({ format: "der", type: "spki" }).subarray(-32)
+  return createPublicKey(createPrivateKey({ key: der, format: "der", type: "pkcs8" }))
+    .export({ format: "der", type: "spki" })
+    .subarray(-32)
 }
 
 const hex = (bytes: Uint8Array): string => Buffer.from(bytes).toString("hex")
@@ -47,15 +49,34 @@ function epoch(node: Uint8Array, number: number) {
   const label = scalar(labels, "keygrove/v1/label", "photos/2026")
   return {
     epoch: number,
-    secrets: { signing: hex(signing), encryption: hex(encryption), delegation: hex(delegation), sealing: hex(sealing), storage: hex(key("storage")), labels: hex(labels) },
-    keys: { signingKey: hex(rawPublic(signing, "70")), encryptionKey: hex(point(encryption)), sealingKey: hex(rawPublic(sealing, "6e")), delegationKey: hex(point(delegation)) },
+    secrets: {
+      signing: hex(signing),
+      encryption: hex(encryption),
+      delegation: hex(delegation),
+      sealing: hex(sealing),
+      storage: hex(key("storage")),
+      labels: hex(labels),
+    },
+    keys: {
+      signingKey: hex(rawPublic(signing, "70")),
+      encryptionKey: hex(point(encryption)),
+      sealingKey: hex(rawPublic(sealing, "6e")),
+      delegationKey: hex(point(delegation)),
+    },
     label: { name: "photos/2026", secret: hex(label), key: hex(point(label)) },
   }
 }
 
 function node(path: string, generation: number, secret: Uint8Array, epochs: readonly number[]) {
   const anchor = hkdf(secret, info("keygrove/v1/anchor"))
-  return { path, generation, secret: hex(secret), anchorSeed: hex(anchor), anchorKey: hex(rawPublic(anchor, "70")), epochs: epochs.map((number) => epoch(secret, number)) }
+  return {
+    path,
+    generation,
+    secret: hex(secret),
+    anchorSeed: hex(anchor),
+    anchorKey: hex(rawPublic(anchor, "70")),
+    epochs: epochs.map((number) => epoch(secret, number)),
+  }
 }
 
 const child = (parent: Uint8Array, name: string, generation: number): Buffer => hkdf(parent, info("keygrove/v1/child", name, generation))
@@ -72,9 +93,19 @@ const nodes = [
 const rootAnchor = Buffer.from(nodes[0]?.anchorKey ?? "", "hex")
 const cluster = createHash("sha256").update(info("keygrove/v1/cluster", rootAnchor)).digest()
 const keys = nodes[1]?.epochs[0]?.keys
-const payload = encode([1, Buffer.from(keys?.encryptionKey ?? "", "hex"), Buffer.from(keys?.signingKey ?? "", "hex"), cluster], rfc8949EncodeOptions)
+const payload = encode(
+  [1, Buffer.from(keys?.encryptionKey ?? "", "hex"), Buffer.from(keys?.signingKey ?? "", "hex"), cluster],
+  rfc8949EncodeOptions,
+)
 const identity = bech32m.encode("kg", bech32m.toWords(payload), false)
 
 mkdirSync(new URL("../vectors/hierarchy/", import.meta.url), { recursive: true })
-const vectors = { description: "ARCHITECTURE.md, Keys; bytes in hex", words: WORDS, seed: hex(seed), cluster: hex(cluster), identity, nodes }
+const vectors = {
+  description: "ARCHITECTURE.md, Keys; bytes in hex",
+  words: WORDS,
+  seed: hex(seed),
+  cluster: hex(cluster),
+  identity,
+  nodes,
+}
 writeFileSync(new URL("../vectors/hierarchy/derivation.json", import.meta.url), `${JSON.stringify(vectors, undefined, 2)}\n`)

@@ -26,7 +26,9 @@ export function checkLayers(root: string): LayerReport {
     files: files.length,
     imports,
     problems: [
-      ...(files.length === 0 || imports === 0 ? [`nothing was checked: ${files.length} files and ${imports} imports seen below ${root}`] : []),
+      ...(files.length === 0 || imports === 0
+        ? [`nothing was checked: ${files.length} files and ${imports} imports seen below ${root}`]
+        : []),
       ...unseen.map(({ name }) => `unseen: ${name} has no source file`),
       ...faults.map(printFault),
       ...cycles(workspace, edges),
@@ -39,7 +41,10 @@ function printFault({ file, line, rule, message }: Fault): string {
 }
 
 /** Packages that import each other in a ring, production and test code together left out: only what ships counts. */
-function cycles(workspace: Workspace, edges: readonly { readonly file: string; readonly specifier: string | undefined }[]): readonly string[] {
+function cycles(
+  workspace: Workspace,
+  edges: readonly { readonly file: string; readonly specifier: string | undefined }[],
+): readonly string[] {
   const graph = new Map<string, Set<string>>()
   for (const { file, specifier } of edges) {
     const from = packageOf(workspace, file)
@@ -49,5 +54,7 @@ function cycles(workspace: Workspace, edges: readonly { readonly file: string; r
   }
   const reaches = (from: string, to: string, seen: Set<string>): boolean =>
     [...(graph.get(from) ?? [])].some((next) => next === to || (!seen.has(next) && reaches(next, to, seen.add(next))))
-  return [...graph.keys()].filter((name) => reaches(name, name, new Set())).map((name) => `cycle: ${name} reaches itself through its imports`)
+  return [...graph.keys()]
+    .filter((name) => reaches(name, name, new Set()))
+    .map((name) => `cycle: ${name} reaches itself through its imports`)
 }

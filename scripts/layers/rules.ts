@@ -27,7 +27,12 @@ export function judgeFile(workspace: Workspace, file: string, source: SourceFile
   if (own?.layer !== "core" || isTestCode(file)) return imports
   const pure = source.globals
     .filter(({ name }) => IMPURE.test(name))
-    .map(({ name, line }): Fault => ({ rule: "pure", file, line, message: `core is pure, but uses ${name}; take the value as an argument` }))
+    .map(({ name, line }): Fault => ({
+      rule: "pure",
+      file,
+      line,
+      message: `core is pure, but uses ${name}; take the value as an argument`,
+    }))
   const synchronous = source.asynchronous.map(({ name, line }): Fault => {
     return { rule: "synchronous", file, line, message: `core is synchronous, but has ${name}; move it to service` }
   })
@@ -41,7 +46,8 @@ interface Importer {
 
 function judgeImport(workspace: Workspace, { file, own }: Importer, { specifier, line }: Import): readonly Fault[] {
   const fault = (rule: Fault["rule"], message: string): readonly Fault[] => [{ rule, file, line, message }]
-  if (specifier === undefined) return own === undefined || isTestCode(file) ? [] : fault("computed", "the name of an imported module must be a literal")
+  if (specifier === undefined)
+    return own === undefined || isTestCode(file) ? [] : fault("computed", "the name of an imported module must be a literal")
   const banned = BANNED.find(({ matches }) => matches.test(specifier))
   // A declaration file names the types of a module; nothing of it is loaded.
   if (banned !== undefined && !file.endsWith(".d.ts")) return fault("banned", `${specifier} is banned: ${banned.reason}`)
@@ -51,13 +57,19 @@ function judgeImport(workspace: Workspace, { file, own }: Importer, { specifier,
     const target = posix.join(posix.dirname(file), specifier)
     if (test) return []
     if (isTestCode(target)) return fault("test-code", `${specifier} is test code; production files cannot depend on it`)
-    return target.startsWith(`${own.folder}/`) ? [] : fault("outside", `${specifier} lies outside ${own.name}; import the package by its name`)
+    return target.startsWith(`${own.folder}/`)
+      ? []
+      : fault("outside", `${specifier} lies outside ${own.name}; import the package by its name`)
   }
   if (specifier.startsWith("node:")) return own.layer === "core" && !test ? fault("pure", `core is pure, but imports ${specifier}`) : []
   return judgePackage(workspace, { file, own }, { specifier, line })
 }
 
-function judgePackage(workspace: Workspace, { file, own }: { file: string; own: WorkspacePackage }, used: { specifier: string; line: number }): readonly Fault[] {
+function judgePackage(
+  workspace: Workspace,
+  { file, own }: { file: string; own: WorkspacePackage },
+  used: { specifier: string; line: number },
+): readonly Fault[] {
   const name = used.specifier.split("/", used.specifier.startsWith("@") ? 2 : 1).join("/")
   const test = isTestCode(file)
   const faults: Fault[] = []

@@ -54,7 +54,9 @@ export function readSourceFile(path: string): SourceFile {
       .filter(({ node, parent, key }) => node.type === "Identifier" && isReference(parent, key) && !declared.has(String(node["name"])))
       .map(({ node, parent }): Use => ({ name: qualified(node, parent), line: lineOf(node) })),
     asynchronous: nodes
-      .filter(({ node }) => node["async"] === true || node["await"] === true || node.type === "AwaitExpression" || node["kind"] === "await using")
+      .filter(
+        ({ node }) => node["async"] === true || node["await"] === true || node.type === "AwaitExpression" || node["kind"] === "await using",
+      )
       .map(({ node }): Use => ({ name: node.type, line: lineOf(node) })),
   }
 }
@@ -95,7 +97,8 @@ function declaredNames(node: Node): readonly string[] {
   if (node.type === "VariableDeclarator") return boundNames(node["id"])
   if (node.type === "CatchClause") return boundNames(node["param"])
   if (/^Import(Default|Namespace)?Specifier$/.test(node.type)) return boundNames(node["local"])
-  if (/Function|^Class|^TS(TypeAlias|Interface|TypeParameter)/.test(node.type)) return [node["id"], node["name"], node["params"]].flatMap(boundNames)
+  if (/Function|^Class|^TS(TypeAlias|Interface|TypeParameter)/.test(node.type))
+    return [node["id"], node["name"], node["params"]].flatMap(boundNames)
   return []
 }
 
@@ -113,7 +116,8 @@ function boundNames(pattern: unknown): readonly string[] {
 function isReference(parent: Node | undefined, key: string): boolean {
   if (parent === undefined) return false
   if (parent.type === "MemberExpression") return key === "object" || parent["computed"] === true
-  if (/^(Property|PropertyDefinition|MethodDefinition|TSPropertySignature|TSMethodSignature)$/.test(parent.type)) return key !== "key" || parent["computed"] === true
+  if (/^(Property|PropertyDefinition|MethodDefinition|TSPropertySignature|TSMethodSignature)$/.test(parent.type))
+    return key !== "key" || parent["computed"] === true
   return !(parent.type === "TSQualifiedName" && key === "right")
 }
 

@@ -1,0 +1,43 @@
+import { spawn } from "node:child_process"
+import { rmSync } from "node:fs"
+import { fileURLToPath } from "node:url"
+import { countTests } from "./count-tests.ts"
+import { addCounts, type Counts, type Step } from "./step.ts"
+
+const root = fileURLToPath(new URL("../..", import.meta.url))
+
+/** Runs groups of steps: the steps of a group side by side, one group after the other. Prints a line a step, and the output of those that fail. */
+export async function runSteps(groups: readonly (readonly Step[])[]): Promise<Counts> {
+  const counts: Counts[] = []
+  for (const group of groups) counts.push(...(await Promise.all(group.map(runStep))))
+  return addCounts(counts)
+}
+
+/** `N passed, N failed, N skipped`, the last line of every run. */
+export function printCounts({ passed, failed, skipped }: Counts): void {
+  console.log(`${passed} passed, ${failed} failed, ${skipped} skipped`)
+}
+
+async function runStep(step: Step): Promise<Counts> {
+  const start = performance.now()
+  if (step.report !== undefined) rmSync(step.report, { force: true })
+  const { status, output } = await run(step.command)
+  const counts =
+    step.report === undefined ? { passed: status === 0 ? 1 : 0, failed: status === 0 ? 0 : 1, skipped: 0 } : countTests(step.report, status)
+  const time = `${((performance.now() - start) / 1000).toFixed(1)} s`
+  if (counts.failed > 0) console.log(output.trimEnd())
+  const tests = step.report === undefined ? "" : `  ${counts.passed} passed, ${counts.failed} failed, ${counts.skipped} skipped`
+  console.log(`${counts.failed === 0 ? "ok    " : "FAILED"} ${step.name.padEnd(14)} ${time.padStart(8)}${tests}`)
+  return counts
+}
+
+function run(command: readonly string[]): Promise<{ readonly status: number; readonly output: string }> {
+  return new Promise((resolve) => {
+    const child = spawn(process.execPath, command, { cwd: root, stdio: ["ignore", "pipe", "pipe"], env: { ...process.env, NO_COLOR: "1" } })
+    const chunks: Buffer[] = []
+    child.stdout.on("data", (chunk: Buffer) => chunks.push(chunk))
+    child.stderr.on("data", (chunk: Buffer) => chunks.push(chunk))
+    child.on("error", (error) => resolve({ status: 1, output: error.message }))
+    child.on("close", (code) => resolve({ status: code ?? 1, output: Buffer.concat(chunks).toString("utf8") }))
+  })
+}

@@ -1,0 +1,26 @@
+import type { Step } from "./step.ts"
+
+const tool = (name: string, command: readonly string[]): Step => ({ name, command })
+
+function tests(name: string, filters: readonly string[] = []): Step {
+  const report = `.cache/reports/${name}.json`
+  const reporters = ["--reporter=dot", "--reporter=json", `--outputFile.json=${report}`]
+  return { name, report, command: ["node_modules/vitest/vitest.mjs", "run", "--project", name, ...filters, ...reporters] }
+}
+
+/** What needs no test runner; a few seconds altogether. */
+export const staticSteps: readonly (readonly Step[])[] = [
+  [tool("format", ["node_modules/oxfmt/bin/oxfmt", "--check", "."]), tool("lint", ["node_modules/oxlint/bin/oxlint"])],
+  [tool("types", ["node_modules/typescript/bin/tsc", "-b"]), tool("layers", ["scripts/check-layers.ts"])],
+  [
+    tool("unused code", ["node_modules/knip/bin/knip.js", "--cache", "--cache-location", ".cache/knip"]),
+    tool("errors", ["scripts/generate-errors.ts", "--check"]),
+  ],
+  [tool("documents", ["scripts/check-docs.ts"])],
+]
+
+/** The tests of core, which need nothing but a processor. */
+export const coreTests: Step = tests("unit", ["packages/core"])
+
+/** Every test, one kind after the other, because the last ones start processes and measure time. */
+export const allTests: readonly Step[] = ["unit", "repository", "interop", "simulation", "e2e"].map((name) => tests(name))

@@ -1,0 +1,75 @@
+// Plain JavaScript for Node 20, because it runs before the installation has brought Node 24.
+import { spawnSync } from "node:child_process"
+import { accessSync, constants, readFileSync } from "node:fs"
+import { dirname, join } from "node:path"
+import { fileURLToPath } from "node:url"
+
+export const root = dirname(dirname(fileURLToPath(import.meta.url)))
+/** The Node 24 of this checkout. */
+export const node24 = join(root, "node_modules", "node", "bin", "node")
+
+/** What this repository uses of the operating system. `of` is the Debian package. */
+const PROGRAMS = {
+  age: { of: "age", why: "npm run bench compares file encryption with it" },
+  git: { of: "git", why: "npm run verify asks it which files belong to the repository" },
+  openssl: { of: "openssl", why: "npm run bench takes the speed limit of AES-256-GCM from it" },
+}
+
+/** Installs the npm packages of package-lock.json unless they are there. Returns whether they are afterwards. */
+export function installPackages() {
+  if (isInstalled()) return true
+  console.error("installing packages (npm ci) …")
+  const { status } = spawnSync("npm", ["ci", "--no-fund", "--no-audit", "--loglevel=error"], { cwd: root, stdio: ["ignore", 2, 2] })
+  if (status === 0 && isInstalled()) return true
+  console.error("INSTALL_FAILED: npm ci did not bring what package-lock.json names; see its messages above and try again")
+  return false
+}
+
+/** Makes sure that the named programs exist: with apt-get as root on Debian, otherwise by saying what to install. */
+export function installPrograms(names) {
+  const missing = names.filter((name) => !isOnPath(name))
+  if (missing.length === 0) return true
+  const packages = missing.map((name) => PROGRAMS[name].of)
+  if (process.getuid?.() === 0 && isOnPath("apt-get")) {
+    console.error(`installing ${packages.join(", ")} (apt-get) …`)
+    const apt = (...args) =>
+      spawnSync("apt-get", args, { stdio: ["ignore", 2, 2], env: { ...process.env, DEBIAN_FRONTEND: "noninteractive" } })
+    const install = () => apt("install", "-y", "-qq", "--no-install-recommends", ...packages).status === 0
+    if (install() || (apt("update", "-qq").status === 0 && install())) return true
+  }
+  for (const name of missing)
+    console.error(`PROGRAM_MISSING: ${name}: ${PROGRAMS[name].why}; install the package ${PROGRAMS[name].of} and try again`)
+  return false
+}
+
+/** Versions by path, from a lockfile; `undefined` when it is missing or broken. */
+function lockedVersions(file) {
+  try {
+    return JSON.parse(readFileSync(file, "utf8")).packages
+  } catch {
+    return undefined
+  }
+}
+
+/** Whether node_modules holds what package-lock.json asks for; optional packages of other platforms may be absent. */
+function isInstalled() {
+  const wanted = lockedVersions(join(root, "package-lock.json"))
+  const present = lockedVersions(join(root, "node_modules", ".package-lock.json"))
+  if (wanted === undefined || present === undefined) return false
+  const isMissing = ([path, entry]) =>
+    path.startsWith("node_modules/") && !entry.optional && !entry.peer && !entry.link && present[path]?.version !== entry.version
+  return !Object.entries(wanted).some(isMissing) && isExecutable(node24)
+}
+
+function isOnPath(name) {
+  return (process.env.PATH ?? "").split(":").some((folder) => folder !== "" && isExecutable(join(folder, name)))
+}
+
+function isExecutable(file) {
+  try {
+    accessSync(file, constants.X_OK)
+    return true
+  } catch {
+    return false
+  }
+}

@@ -1,0 +1,69 @@
+import { mkdirSync } from "node:fs"
+import { join } from "node:path"
+import { expect, test } from "vitest"
+import { countTests } from "../../scripts/gate/count-tests.ts"
+import { judgeDocument, judgePrivacy } from "../../scripts/documents/rules.ts"
+import { plantTree } from "./faults.ts"
+
+/** Counts a report with the given statuses a file, and the exit status of the run. */
+function count(files: readonly (readonly string[])[], exitStatus: number, fileStatus = "passed"): unknown {
+  using tree = plantTree()
+  const testResults = files.map((statuses) => ({
+    name: "a.test.ts",
+    status: fileStatus,
+    assertionResults: statuses.map((status) => ({ status })),
+  }))
+  tree.write("report.json", JSON.stringify({ testResults }))
+  return countTests(join(tree.root, "report.json"), exitStatus)
+}
+
+test("counts what passed, failed and was skipped", () => {
+  expect(count([["passed", "passed", "failed", "skipped", "todo", "pending"]], 1)).toEqual({ passed: 2, failed: 1, skipped: 3 })
+})
+
+test("counts a file that did not load as a failure", () => {
+  expect(count([[]], 1, "failed")).toEqual({ passed: 0, failed: 1, skipped: 0 })
+})
+
+test("counts an exit status that contradicts the report as a failure", () => {
+  expect(count([["passed"]], 1)).toEqual({ passed: 1, failed: 1, skipped: 0 })
+})
+
+test("counts a run without tests, or without a report, as a failure", () => {
+  expect(count([], 0)).toEqual({ passed: 0, failed: 1, skipped: 0 })
+  expect(count([["skipped"]], 0)).toEqual({ passed: 0, failed: 1, skipped: 1 })
+  using tree = plantTree()
+  mkdirSync(join(tree.root, "empty"))
+  expect(countTests(join(tree.root, "empty", "report.json"), 0)).toEqual({ passed: 0, failed: 1, skipped: 0 })
+})
+
+const options = [{ flags: "-m, --threshold <M>", description: "" }]
+const known = {
+  files: new Set(["README.md", "docs/errors.md"]),
+  npmScripts: new Set(["verify"]),
+  commands: [{ name: "grant", summary: "", options, examples: [], load: () => Promise.reject(new Error("not called")) }],
+}
+
+test.each([
+  ["[a](docs/errors.md#x) [b](https://example.org) `npm run verify` `keygrove grant x -m 3 --json`", 0],
+  ["keygrove forgets nothing, in prose", 0],
+  ["[a](docs/missing.md)", 1],
+  ["`npm run missing`", 1],
+  ["`keygrove give x`", 1],
+  ["```sh\nkeygrove grant x --shards 3\n```", 1],
+  ["```text\nkeygrove drawn (anything)\n```", 0],
+])("judges the document %j", (text, faults) => {
+  expect(judgeDocument("README.md", text, known)).toHaveLength(faults)
+})
+
+test.each([
+  ["/home/someone/project/file", 1],
+  ["-----BEGIN EC PRIVATE KEY-----", 1],
+  ['"resolved": "https://registry/x.tgz"', 1].map((part) => (typeof part === "string" ? part.replace("registry", "host") : part)) as [
+    string,
+    number,
+  ],
+  ["https://example.org/home/page and ~/home/x", 0],
+])("judges the text %j", (text, faults) => {
+  expect(judgePrivacy("x.ts", text)).toHaveLength(faults)
+})
