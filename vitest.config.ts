@@ -7,7 +7,12 @@ const config: ViteUserConfig = defineConfig({
   test: {
     maxWorkers: 2,
     pool: "forks",
-    coverage: { provider: "v8", include: ["packages/core/*/src/**"], exclude: ["**/*.test.ts", "**/*.contract.ts"], reportsDirectory: "coverage" },
+    coverage: {
+      provider: "v8",
+      include: ["packages/core/*/src/**"],
+      exclude: ["**/*.test.ts", "**/*.contract.ts"],
+      reportsDirectory: "coverage",
+    },
     projects: [
       { test: { name: "unit", include: ["packages/**/src/**/*.test.ts"], testTimeout: 20_000 } },
       { test: { name: "repository", include: ["tests/repository/**/*.test.ts"], testTimeout: 60_000, ...serial } },

@@ -37,7 +37,8 @@ interface Contest {
 /** Runs both programs in turn on the same input, ROUNDS times, every run from start to exit. */
 function compare(mebibytes: number): void {
   if (!Number.isSafeInteger(mebibytes) || mebibytes < 1) throw new RangeError("--size is a number of MiB from 1")
-  if (spawnSync("age", ["--version"]).status !== 0) throw new Error("age is missing: install it with `apt-get install age` and run the benchmark again")
+  if (spawnSync("age", ["--version"]).status !== 0)
+    throw new Error("age is missing: install it with `apt-get install age` and run the benchmark again")
   const directory = mkdtempSync(join(tmpdir(), "keygrove-bench-"))
   const path = (name: string): string => join(directory, name)
   try {
@@ -51,11 +52,25 @@ function compare(mebibytes: number): void {
     const contests: readonly Contest[] = [
       { name: "encrypt", age: [...encryptAge, path("input")], task: "encrypt", input: path("input"), output: path("output") },
       { name: "encrypt to /dev/null", age: [...encryptAge, path("input")], task: "encrypt", input: path("input"), output: "/dev/null" },
-      { name: "decrypt", age: ["-d", "-i", identity, path("sealed.age")], task: "decrypt", input: path("sealed.kg"), output: path("output") },
-      { name: "decrypt to /dev/null", age: ["-d", "-i", identity, path("sealed.age")], task: "decrypt", input: path("sealed.kg"), output: "/dev/null" },
+      {
+        name: "decrypt",
+        age: ["-d", "-i", identity, path("sealed.age")],
+        task: "decrypt",
+        input: path("sealed.kg"),
+        output: path("output"),
+      },
+      {
+        name: "decrypt to /dev/null",
+        age: ["-d", "-i", identity, path("sealed.age")],
+        task: "decrypt",
+        input: path("sealed.kg"),
+        output: "/dev/null",
+      },
     ]
     const limit = opensslRate()
-    print(`${mebibytes} MiB of random bytes in ${directory}; median of ${ROUNDS}; a keygrove output is flushed to the disk before it gets its name, age's is not`)
+    print(
+      `${mebibytes} MiB of random bytes in ${directory}; median of ${ROUNDS}; a keygrove output is flushed to the disk before it gets its name, age's is not`,
+    )
     print(`limit: openssl speed aes-256-gcm ${limit.toFixed(0)} MiB/s on one core`)
     for (const contest of contests) report(contest, mebibytes, limit)
   } finally {
@@ -75,12 +90,21 @@ function report(contest: Contest, mebibytes: number, limit: number): void {
     const ourMs = timed(() => (own = runOurs(task, input, output)))
     return { ageMs, durableAgeMs: ageMs + flushMs, ourMs, ...own }
   })
-  const [ageMs, durableAgeMs, ourMs] = [median(rounds.map((r) => r.ageMs)), median(rounds.map((r) => r.durableAgeMs)), median(rounds.map((r) => r.ourMs))]
+  const [ageMs, durableAgeMs, ourMs] = [
+    median(rounds.map((r) => r.ageMs)),
+    median(rounds.map((r) => r.durableAgeMs)),
+    median(rounds.map((r) => r.ourMs)),
+  ]
   const rss = Math.max(...rounds.map((r) => r.rss))
   const innerMs = median(rounds.map((r) => r.innerMs))
   const rate = (mebibytes * 1000) / innerMs
-  print(`${name}: keygrove ${ourMs.toFixed(0)} ms, ${innerMs.toFixed(0)} of them after start-up (${rate.toFixed(0)} MiB/s, ${(rate / limit).toFixed(2)} of the limit), age ${ageMs.toFixed(0)} ms, ratio ${(ageMs / ourMs).toFixed(2)}`)
-  if (toFile) print(`${name}: age flushed to the disk too ${durableAgeMs.toFixed(0)} ms, ratio ${(durableAgeMs / ourMs).toFixed(2)} (bar for encrypt: 2)`)
+  print(
+    `${name}: keygrove ${ourMs.toFixed(0)} ms, ${innerMs.toFixed(0)} of them after start-up (${rate.toFixed(0)} MiB/s, ${(rate / limit).toFixed(2)} of the limit), age ${ageMs.toFixed(0)} ms, ratio ${(ageMs / ourMs).toFixed(2)}`,
+  )
+  if (toFile)
+    print(
+      `${name}: age flushed to the disk too ${durableAgeMs.toFixed(0)} ms, ratio ${(durableAgeMs / ourMs).toFixed(2)} (bar for encrypt: 2)`,
+    )
   print(`${name}: peak memory ${rss} MiB (bar: under ${RSS_LIMIT_MIB})${rss < RSS_LIMIT_MIB ? "" : " MISSED"}`)
 }
 

@@ -92,7 +92,11 @@ describe.each([["native", nativePrimitives]] as const)("derivation, %s primitive
     const cluster = clusterIdOf(primitives, unwrap(fromHex(root?.anchorKey ?? "")))
     expect(cluster).toBe(vectors.cluster)
     const keys = laptop?.epochs[0]?.keys
-    const identity = { encryptionKey: unwrap(fromHex(keys?.encryptionKey ?? "")), signingKey: unwrap(fromHex(keys?.signingKey ?? "")), cluster }
+    const identity = {
+      encryptionKey: unwrap(fromHex(keys?.encryptionKey ?? "")),
+      signingKey: unwrap(fromHex(keys?.signingKey ?? "")),
+      cluster,
+    }
     expect(encodeIdentity(identity)).toBe(vectors.identity)
     expect(unwrap(decodeIdentity(vectors.identity))).toEqual(identity)
   })
@@ -101,7 +105,8 @@ describe.each([["native", nativePrimitives]] as const)("derivation, %s primitive
     using node = deriveNode(primitives, "/laptop", 1)
     const secrets = deriveEpoch(primitives, node, unwrap(decodeEpoch(1)))
     secrets[Symbol.dispose]()
-    for (const secret of [secrets.signing, secrets.encryption, secrets.delegation, secrets.sealing, secrets.storage, secrets.labels]) expect(secret.live).toBe(false)
+    for (const secret of [secrets.signing, secrets.encryption, secrets.delegation, secrets.sealing, secrets.storage, secrets.labels])
+      expect(secret.live).toBe(false)
     expect(node.live).toBe(true)
   })
 

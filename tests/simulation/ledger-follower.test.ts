@@ -64,7 +64,8 @@ beforeEach(() => {
 })
 afterEach(() => rmSync(directory, { recursive: true }))
 
-const embedded = (name: string): EmbeddedLedgerEngine => unwrap(EmbeddedLedgerEngine.open({ path: join(directory, name), primitives: nativePrimitives }))
+const embedded = (name: string): EmbeddedLedgerEngine =>
+  unwrap(EmbeddedLedgerEngine.open({ path: join(directory, name), primitives: nativePrimitives }))
 
 describe("one embedded ledger and its followers", () => {
   test("two followers see the same state, append through the host, and read offline", async () => {
@@ -76,7 +77,13 @@ describe("one embedded ledger and its followers", () => {
     await using replicas = new AsyncDisposableStack()
     const open = async (name: string): Promise<LedgerReplica> => {
       const transport = replicas.use(network.join(kitKey(name)))
-      const engine = FollowerLedgerEngine.start({ transport, host, copy: embedded(`${name}.db`), clock: systemClock, primitives: nativePrimitives })
+      const engine = FollowerLedgerEngine.start({
+        transport,
+        host,
+        copy: embedded(`${name}.db`),
+        clock: systemClock,
+        primitives: nativePrimitives,
+      })
       return replicas.use(unwrap(await LedgerReplica.open({ primitives: nativePrimitives, engine }, call)))
     }
     const [alice, bob] = [await open("alice"), await open("bob")]
@@ -164,7 +171,11 @@ describe("one embedded ledger and its followers", () => {
     await using engine = new MemoryLedgerEngine(nativePrimitives)
     await using served = network.join(hostKey)
     await using transport = network.join(kitKey("follower"))
-    const silent = served.serve("ledger", (_request, options) => new Promise((_resolve, reject) => options.signal.addEventListener("abort", () => reject(new Error("gone")), { once: true })))
+    const silent = served.serve(
+      "ledger",
+      (_request, options) =>
+        new Promise((_resolve, reject) => options.signal.addEventListener("abort", () => reject(new Error("gone")), { once: true })),
+    )
     const copy = new MemoryLedgerEngine(nativePrimitives)
     await using follower = FollowerLedgerEngine.start({ transport, host, copy, clock, primitives: nativePrimitives })
     const appending = follower.append(kitLog(1), emptyHead(), call)

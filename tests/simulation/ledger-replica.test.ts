@@ -65,7 +65,7 @@ test("many replicas of one engine append at once; every append lands or says why
   await using replicas = new AsyncDisposableStack()
   const all: LedgerReplica[] = []
   for (let count = 0; count < 3; count++) all.push(replicas.use(await open(shared(engine))))
-  const results = await Promise.all(Array.from({ length: 12 }, (_, index) => all[index % 3]?.appendEntries([termsEntry(laptop, 1, index + 1)], call)))
+  const results = await Promise.all(Array.from({ length: 12 }, (_, index) => Promise.resolve(all[index % 3]?.appendEntries([termsEntry(laptop, 1, index + 1)], call))))
   const landed = results.filter((result) => result?.ok === true).length
   expect(results.every((result) => result?.ok === true || result?.code === "PROXY_TERMS_STALE")).toBe(true)
   expect((await engine.head(call)).length).toBe(3 + landed)

@@ -1,4 +1,4 @@
-import { Secret, type Result } from "@keygrove/base"
+import type { Result, Secret } from "@keygrove/base"
 import { decodeSealedMessage, encodeSealedMessage, sealedMessageInfo, sealedMessageSigningInput, type Ed25519, type SealedMessageContext } from "@keygrove/crypto"
 import type { Sealing } from "./ports/sealing.ts"
 

@@ -44,9 +44,21 @@ export const nativeXSalsa: Aead = createAead({
   nonceBytes: 24,
   hasAssociatedData: false,
   seal: ({ key, nonce, input, target }) =>
-    sodium.crypto_secretbox_detached(view(target.subarray(0, input.length)), view(target.subarray(input.length)), view(input), view(nonce), view(key)),
+    sodium.crypto_secretbox_detached(
+      view(target.subarray(0, input.length)),
+      view(target.subarray(input.length)),
+      view(input),
+      view(nonce),
+      view(key),
+    ),
   open: ({ key, nonce, input, target }) =>
-    sodium.crypto_secretbox_open_detached(view(target), view(input.subarray(0, target.length)), view(input.subarray(target.length)), view(nonce), view(key)),
+    sodium.crypto_secretbox_open_detached(
+      view(target),
+      view(input.subarray(0, target.length)),
+      view(input.subarray(target.length)),
+      view(nonce),
+      view(key),
+    ),
 })
 
 const preparedKeys: WeakMap<Uint8Array, KeyObject> = new WeakMap()

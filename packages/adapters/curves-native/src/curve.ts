@@ -32,7 +32,8 @@ function point(bytes: Uint8Array): Point {
 
 function decodePoint(bytes: Uint8Array): Result<Point, "POINT_INVALID"> {
   if (bytes.length !== POINT_BYTES) return refuse("POINT_INVALID", `point has ${bytes.length} bytes; expected ${POINT_BYTES}, compressed`)
-  if ((bytes[0] !== 2 && bytes[0] !== 3) || !secp256k1.publicKeyVerify(bytes)) return refuse("POINT_INVALID", "the bytes are not a point of secp256k1")
+  if ((bytes[0] !== 2 && bytes[0] !== 3) || !secp256k1.publicKeyVerify(bytes))
+    return refuse("POINT_INVALID", "the bytes are not a point of secp256k1")
   return ok(point(secp256k1.publicKeyConvert(bytes, false)))
 }
 
@@ -62,7 +63,8 @@ function keepCoordinates(_x: Uint8Array, _y: Uint8Array, product: Uint8Array): U
 }
 
 function combinePublic(points: readonly Point[], scalars: readonly Scalar[]): Point | undefined {
-  if (points.length === 0 || points.length !== scalars.length) throw new RangeError(`${points.length} points and ${scalars.length} scalars; expected as many, at least one`)
+  if (points.length === 0 || points.length !== scalars.length)
+    throw new RangeError(`${points.length} points and ${scalars.length} scalars; expected as many, at least one`)
   return sum(points.map((base, index) => point(secp256k1.publicKeyTweakMul(base, scalars[index] ?? new Uint8Array(0), false))))
 }
 
@@ -98,7 +100,9 @@ function addSecrets(a: Secret, b: Secret): Secret | undefined {
 }
 
 /** n − 2, most significant nibble first: a⁻¹ = aⁿ⁻² (Fermat). */
-const INVERSION_EXPONENT: readonly number[] = Array.from("fffffffffffffffffffffffffffffffebaaedce6af48a03bbfd25e8cd036413f", (digit) => Number.parseInt(digit, 16))
+const INVERSION_EXPONENT: readonly number[] = Array.from("fffffffffffffffffffffffffffffffebaaedce6af48a03bbfd25e8cd036413f", (digit) =>
+  Number.parseInt(digit, 16),
+)
 
 /** Exponentiation by the public exponent n − 2 in a fixed sequence of the binding's multiplications: 4-bit windows over a¹…a¹⁵. */
 function invertSecret(a: Secret): Secret {

@@ -33,7 +33,11 @@ export const nativeX25519: X25519 = {
     assertLength("X25519 secret", secret.length, SECRET_KEY_BYTES)
     assertLength("X25519 public key", publicKey.length, PUBLIC_KEY_BYTES)
     try {
-      return ok(secret.expose((bytes) => Secret.fill(PUBLIC_KEY_BYTES, (shared) => sodium.crypto_scalarmult(view(shared), view(bytes), view(publicKey)))))
+      return ok(
+        secret.expose((bytes) =>
+          Secret.fill(PUBLIC_KEY_BYTES, (shared) => sodium.crypto_scalarmult(view(shared), view(bytes), view(publicKey))),
+        ),
+      )
     } catch {
       // libsodium's only failure here: the result would be all zeros.
       return refuse("X25519_SMALL_ORDER", "X25519 public key is of small order; refuse the peer")

@@ -71,7 +71,13 @@ describe("lockedSecretMemory", () => {
   test("leaks nothing through printing, serialising or cloning", () => {
     installSecretMemory(lockedSecretMemory({ arenaBytes: 4_096 }))
     using secret = Secret.take(new Uint8Array(32).fill(0xab))
-    const shown = [String(secret), JSON.stringify({ secret }), inspect(secret, { showHidden: true, depth: 9 }), inspect(structuredClone(secret)), inspect({ ...secret })]
+    const shown = [
+      String(secret),
+      JSON.stringify({ secret }),
+      inspect(secret, { showHidden: true, depth: 9 }),
+      inspect(structuredClone(secret)),
+      inspect({ ...secret }),
+    ]
     expect(shown.join(" ")).not.toMatch(/171|ab/i)
   })
 })

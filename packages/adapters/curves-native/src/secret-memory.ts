@@ -29,13 +29,21 @@ const SLOT_BYTES: readonly number[] = [32, 64, 128, 256, 512, 1_024, 4_096, 16_3
  */
 export function lockedSecretMemory(options: LockedSecretMemoryOptions = {}): SecretMemory {
   const { arenaBytes = DEFAULT_ARENA_BYTES, warn = () => undefined } = options
-  if (!Number.isSafeInteger(arenaBytes) || arenaBytes < 4_096 || arenaBytes > 8_388_608) throw new RangeError(`arena must have 4096 to 8388608 bytes, got ${arenaBytes}`)
+  if (!Number.isSafeInteger(arenaBytes) || arenaBytes < 4_096 || arenaBytes > 8_388_608)
+    throw new RangeError(`arena must have 4096 to 8388608 bytes, got ${arenaBytes}`)
   const arena = sodium.sodium_malloc(arenaBytes)
   arena.fill(0)
   const locked = isLockable(arena)
-  if (!locked) warn("SECRET_MEMORY_UNLOCKED", `${arenaBytes} bytes could not be locked in memory; raise the limit (ulimit -l) so that secrets never reach the swap`)
+  if (!locked)
+    warn(
+      "SECRET_MEMORY_UNLOCKED",
+      `${arenaBytes} bytes could not be locked in memory; raise the limit (ulimit -l) so that secrets never reach the swap`,
+    )
   return new Arena(arena, locked, () =>
-    warn("SECRET_MEMORY_FULL", `the ${arenaBytes} bytes of locked memory are spent; further secrets are in plain memory; restart the process`),
+    warn(
+      "SECRET_MEMORY_FULL",
+      `the ${arenaBytes} bytes of locked memory are spent; further secrets are in plain memory; restart the process`,
+    ),
   )
 }
 

@@ -53,8 +53,11 @@ function multiplySecret(base: Point, scalar: Secret): Point {
 }
 
 function combinePublic(points: readonly Point[], factors: readonly Scalar[]): Point | undefined {
-  if (points.length === 0 || points.length !== factors.length) throw new RangeError(`${points.length} points and ${factors.length} scalars; expected as many, at least one`)
-  return points.map((base, index) => present(tiny.pointMultiply(base, factors[index] ?? new Uint8Array(0), false))).reduce<Point | undefined>(sum, undefined)
+  if (points.length === 0 || points.length !== factors.length)
+    throw new RangeError(`${points.length} points and ${factors.length} scalars; expected as many, at least one`)
+  return points
+    .map((base, index) => present(tiny.pointMultiply(base, factors[index] ?? new Uint8Array(0), false)))
+    .reduce<Point | undefined>(sum, undefined)
 }
 
 /** a + b, where `undefined` is infinity on both sides. */

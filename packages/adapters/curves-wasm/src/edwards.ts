@@ -15,7 +15,8 @@ export const portableEd25519: Ed25519 = {
     assertLength("Ed25519 seed", seed.length)
     return seed.expose((bytes) => ed25519.sign(message, bytes))
   },
-  verify: (publicKey, message, signature) => isStrictEd25519Input(publicKey, signature) && verifyCofactorless(publicKey, message, signature),
+  verify: (publicKey, message, signature) =>
+    isStrictEd25519Input(publicKey, signature) && verifyCofactorless(publicKey, message, signature),
 }
 
 /**

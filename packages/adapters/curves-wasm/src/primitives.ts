@@ -1,7 +1,15 @@
 import { hkdf } from "@noble/hashes/hkdf.js"
 import { sha256 as hash } from "@noble/hashes/sha2.js"
 import { Secret, unreachable } from "@keygrove/base"
-import { portableAesGcm, portableAesGcmSiv, portableXChaCha, portableXSalsa, type Aead, type Primitives, type SuiteName } from "@keygrove/crypto"
+import {
+  portableAesGcm,
+  portableAesGcmSiv,
+  portableXChaCha,
+  portableXSalsa,
+  type Aead,
+  type Primitives,
+  type SuiteName,
+} from "@keygrove/crypto"
 import { wasmCurve } from "./curve.ts"
 import { portableEd25519, portableX25519 } from "./edwards.ts"
 

@@ -11,20 +11,32 @@ const hex = (text: string): Uint8Array => unwrap(fromHex(text))
 const u16 = (value: number): Uint8Array => Uint8Array.of(value >> 8, value & 0xff)
 
 /** A plain transcription of RFC 9180 §4–5 (base mode, DHKEM X25519) as oracle: key and base nonce of the recipient. */
-function keySchedule(keys: { readonly enc: Uint8Array; readonly secretKey: Uint8Array; readonly publicKey: Uint8Array }, info: Uint8Array, aeadId: 1 | 2): { readonly key: Uint8Array; readonly nonce: Uint8Array } {
+function keySchedule(
+  keys: { readonly enc: Uint8Array; readonly secretKey: Uint8Array; readonly publicKey: Uint8Array },
+  info: Uint8Array,
+  aeadId: 1 | 2,
+): { readonly key: Uint8Array; readonly nonce: Uint8Array } {
   using secret = Secret.take(Uint8Array.from(keys.secretKey))
   using shared = unwrap(nativePrimitives.x25519.sharedSecret(secret, keys.enc))
   const dh = shared.expose((bytes) => Uint8Array.from(bytes))
   const kem = concatBytes(utf8("KEM"), u16(0x20))
   const suite = concatBytes(utf8("HPKE"), u16(0x20), u16(1), u16(aeadId))
-  const labeledExtract = (id: Uint8Array, salt: Uint8Array, label: string, ikm: Uint8Array): Uint8Array => extract(sha256, concatBytes(utf8("HPKE-v1"), id, utf8(label), ikm), salt)
+  const labeledExtract = (id: Uint8Array, salt: Uint8Array, label: string, ikm: Uint8Array): Uint8Array =>
+    extract(sha256, concatBytes(utf8("HPKE-v1"), id, utf8(label), ikm), salt)
   const labeledExpand = (id: Uint8Array, prk: Uint8Array, label: string, context: Uint8Array, length: number): Uint8Array =>
     expand(sha256, prk, concatBytes(u16(length), utf8("HPKE-v1"), id, utf8(label), context), length)
   const none = new Uint8Array(0)
   const kemSecret = labeledExpand(kem, labeledExtract(kem, none, "eae_prk", dh), "shared_secret", concatBytes(keys.enc, keys.publicKey), 32)
-  const context = concatBytes(Uint8Array.of(0), labeledExtract(suite, none, "psk_id_hash", none), labeledExtract(suite, none, "info_hash", info))
+  const context = concatBytes(
+    Uint8Array.of(0),
+    labeledExtract(suite, none, "psk_id_hash", none),
+    labeledExtract(suite, none, "info_hash", info),
+  )
   const schedule = labeledExtract(suite, kemSecret, "secret", none)
-  return { key: labeledExpand(suite, schedule, "key", context, aeadId === 1 ? 16 : 32), nonce: labeledExpand(suite, schedule, "base_nonce", context, 12) }
+  return {
+    key: labeledExpand(suite, schedule, "key", context, aeadId === 1 ? 16 : 32),
+    nonce: labeledExpand(suite, schedule, "base_nonce", context, 12),
+  }
 }
 
 // RFC 9180 A.1.1: DHKEM(X25519, HKDF-SHA256), HKDF-SHA256, AES-128-GCM, base mode, sequence number 0.

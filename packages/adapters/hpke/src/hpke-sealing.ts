@@ -30,7 +30,10 @@ export const hpkeSealing: Sealing = {
     try {
       const recipientKey = await importSecretKey(secretKey)
       const context = await suite.createRecipientContext({ recipientKey, enc: owned(sealed.subarray(0, KEY_BYTES)), info: owned(info) })
-      const plaintext = await context.open(owned(sealed.subarray(KEY_BYTES)), associatedData === undefined ? undefined : owned(associatedData))
+      const plaintext = await context.open(
+        owned(sealed.subarray(KEY_BYTES)),
+        associatedData === undefined ? undefined : owned(associatedData),
+      )
       // A secret has at least one byte; an empty message is nobody's.
       return plaintext.byteLength === 0 ? refusal : ok(Secret.take(new Uint8Array(plaintext)))
     } catch {

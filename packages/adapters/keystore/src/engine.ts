@@ -85,7 +85,8 @@ export class KeystoreEngine implements Keystore {
       return await this.#desk.generate(order, labelKey)
     })
 
-  acceptFragment: Keystore["acceptFragment"] = async (acceptance, options) => await this.#perform(options, () => this.#desk.accept(acceptance))
+  acceptFragment: Keystore["acceptFragment"] = async (acceptance, options) =>
+    await this.#perform(options, () => this.#desk.accept(acceptance))
 
   async reencrypt(order: ReencryptionOrder, options: CallOptions): Promise<Result<Uint8Array, KeystoreRefusal>> {
     return await this.#perform(options, () => this.#desk.reencrypt(order))
@@ -120,7 +121,10 @@ export class KeystoreEngine implements Keystore {
   }
 
   /** The file key of a seed, sealed to the caller; the seed is wiped. */
-  async #release(keySeed: Secret, { headerDigest, recipientKey }: Pick<OriginalOpening, "headerDigest" | "recipientKey">): Promise<Result<Uint8Array, KeystoreRefusal>> {
+  async #release(
+    keySeed: Secret,
+    { headerDigest, recipientKey }: Pick<OriginalOpening, "headerDigest" | "recipientKey">,
+  ): Promise<Result<Uint8Array, KeystoreRefusal>> {
     using seed = keySeed
     if (headerDigest.length !== 32) return invalid(`header digest has ${headerDigest.length} bytes; expected 32`)
     using fileKey = deriveFileKey(this.#tools.primitives, seed, headerDigest)
@@ -133,7 +137,10 @@ export class KeystoreEngine implements Keystore {
     }
   }
 
-  #withLabelKey<T, Code extends string>(name: LabelKeyName, use: (key: Secret) => Result<T, Code>): Result<T, Code | "KEYSTORE_REQUEST_INVALID"> {
+  #withLabelKey<T, Code extends string>(
+    name: LabelKeyName,
+    use: (key: Secret) => Result<T, Code>,
+  ): Result<T, Code | "KEYSTORE_REQUEST_INVALID"> {
     const key = this.#labelKey(name)
     if (!key.ok) return key
     using labelKey = key.value

@@ -1,7 +1,23 @@
 import { ok, refuse, type Refusal, type Result, type Secret } from "@keygrove/base"
-import { decodeSealedMessage, encodeSealedMessage, sealedMessageInfo, sealedMessageSigningInput, type Point, type SealedMessageContext } from "@keygrove/crypto"
+import {
+  decodeSealedMessage,
+  encodeSealedMessage,
+  sealedMessageInfo,
+  sealedMessageSigningInput,
+  type Point,
+  type SealedMessageContext,
+} from "@keygrove/crypto"
 import type { KeyFragment, Umbral, VerifiedCapsuleFragment, VerifiedKeyFragment } from "@keygrove/reencryption"
-import type { FragmentAcceptance, FragmentOrder, FragmentRecipient, Keystore, KeystoreRefusal, ReencryptedOpening, ReencryptionOrder, SealedFragment } from "@keygrove/service"
+import type {
+  FragmentAcceptance,
+  FragmentOrder,
+  FragmentRecipient,
+  Keystore,
+  KeystoreRefusal,
+  ReencryptedOpening,
+  ReencryptionOrder,
+  SealedFragment,
+} from "@keygrove/service"
 import type { KeystoreTools } from "./engine.ts"
 import type { UnlockedNode } from "./node-secrets.ts"
 import { FragmentVault } from "./stored-fragment.ts"
@@ -103,7 +119,12 @@ export class FragmentDesk implements Disposable {
       if (!verified.ok) return refuse("FRAGMENT_INVALID", `capsule fragment ${index}: ${verified.message}`, { index })
       fragments.push(verified.value)
     }
-    const seed = this.#umbral.openReencrypted({ receivingKey: this.#node.secrets.encryption, delegatingKey: delegatingKey.value, capsule: capsule.value, fragments })
+    const seed = this.#umbral.openReencrypted({
+      receivingKey: this.#node.secrets.encryption,
+      delegatingKey: delegatingKey.value,
+      capsule: capsule.value,
+      fragments,
+    })
     return seed.ok ? seed : refuse("FRAGMENTS_INSUFFICIENT", seed.message)
   }
 
@@ -111,7 +132,11 @@ export class FragmentDesk implements Disposable {
     this.#vault[Symbol.dispose]()
   }
 
-  async #sealTo(recipient: FragmentRecipient, policyId: Uint8Array, fragment: KeyFragment): Promise<Result<SealedFragment, KeystoreRefusal>> {
+  async #sealTo(
+    recipient: FragmentRecipient,
+    policyId: Uint8Array,
+    fragment: KeyFragment,
+  ): Promise<Result<SealedFragment, KeystoreRefusal>> {
     const { primitives, sealing } = this.#tools
     const parties = this.#parties(policyId, this.#node.identity.keys.signingKey, recipient.sealingKey)
     using encoded = this.#umbral.encodeFragment(fragment)
@@ -128,10 +153,14 @@ export class FragmentDesk implements Disposable {
   }
 
   #refusalOf(fragment: KeyFragment, acceptance: FragmentAcceptance): Refusal<KeystoreRefusal> | undefined {
-    const points = [acceptance.delegationKey, acceptance.labelKey, acceptance.readerKey].map((key) => this.#tools.primitives.curve.decodePoint(key))
+    const points = [acceptance.delegationKey, acceptance.labelKey, acceptance.readerKey].map((key) =>
+      this.#tools.primitives.curve.decodePoint(key),
+    )
     const [verifyingKey, delegatingKey, receivingKey] = points.map((point): Point | undefined => (point.ok ? point.value : undefined))
-    if (verifyingKey === undefined || delegatingKey === undefined || receivingKey === undefined) return refuse("FRAGMENT_INVALID", "the keys of the policy are not points")
-    if (!fragment.proof.delegatingKeySigned || !fragment.proof.receivingKeySigned) return refuse("FRAGMENT_INVALID", "the fragment's signature does not cover both keys")
+    if (verifyingKey === undefined || delegatingKey === undefined || receivingKey === undefined)
+      return refuse("FRAGMENT_INVALID", "the keys of the policy are not points")
+    if (!fragment.proof.delegatingKeySigned || !fragment.proof.receivingKeySigned)
+      return refuse("FRAGMENT_INVALID", "the fragment's signature does not cover both keys")
     const verified = this.#umbral.verifyFragment(fragment, { verifyingKey, delegatingKey, receivingKey })
     return verified.ok ? undefined : refuse("FRAGMENT_INVALID", verified.message)
   }

@@ -1,5 +1,14 @@
 import type { Primitives } from "@keygrove/crypto"
-import { deriveAnchor, deriveEpoch, epochKeys, type ClusterId, type Epoch, type EpochSecrets, type Generation, type NodePath } from "@keygrove/hierarchy"
+import {
+  deriveAnchor,
+  deriveEpoch,
+  epochKeys,
+  type ClusterId,
+  type Epoch,
+  type EpochSecrets,
+  type Generation,
+  type NodePath,
+} from "@keygrove/hierarchy"
 import type { Secret } from "@keygrove/base"
 import type { NodeIdentity } from "@keygrove/service"
 

@@ -3,10 +3,21 @@ import { ReadStream } from "node:tty"
 import { ok, refuse, Secret, type Result } from "@keygrove/base"
 
 const MAX_TYPED_BYTES = 1_024
-const CONTROL = { interrupt: 0x03, endOfInput: 0x04, backspace: 0x08, lineFeed: 0x0a, carriageReturn: 0x0d, killLine: 0x15, delete: 0x7f } as const
+const CONTROL = {
+  interrupt: 0x03,
+  endOfInput: 0x04,
+  backspace: 0x08,
+  lineFeed: 0x0a,
+  carriageReturn: 0x0d,
+  killLine: 0x15,
+  delete: 0x7f,
+} as const
 
 /** Asks for a secret on a terminal without echo; what is typed goes straight into locked memory. ^C and ^D end the prompt. */
-export async function promptSecret(terminal: number, prompt: string): Promise<Result<Secret, "PROMPT_INTERRUPTED" | "PASSPHRASE_TOO_LONG" | "PASSPHRASE_MISSING">> {
+export async function promptSecret(
+  terminal: number,
+  prompt: string,
+): Promise<Result<Secret, "PROMPT_INTERRUPTED" | "PASSPHRASE_TOO_LONG" | "PASSPHRASE_MISSING">> {
   using typed = Secret.fill(MAX_TYPED_BYTES, () => undefined)
   writeSync(terminal, prompt)
   const ended = await collectLine(terminal, typed)

@@ -11,7 +11,12 @@ export const KEYSTORE_MIGRATIONS: readonly string[] = [
    CREATE TABLE record (id TEXT PRIMARY KEY, kind TEXT NOT NULL, version INTEGER NOT NULL, open BLOB NOT NULL, sealed BLOB NOT NULL) STRICT`,
 ]
 
-export type RecordsRefusal = "KEYSTORE_PASSPHRASE_WRONG" | "KEYSTORE_KEY_FILE_WRONG" | "KEYSTORE_RECORD_CORRUPT" | "KEYSTORE_EMPTY" | "KEYSTORE_EXISTS"
+export type RecordsRefusal =
+  | "KEYSTORE_PASSPHRASE_WRONG"
+  | "KEYSTORE_KEY_FILE_WRONG"
+  | "KEYSTORE_RECORD_CORRUPT"
+  | "KEYSTORE_EMPTY"
+  | "KEYSTORE_EXISTS"
 
 /** A record: its public part in the open, its secret sealed; each is bound to the other and to the record's place. */
 export interface SealedRecord {
@@ -48,14 +53,17 @@ export class SealedRecords implements Disposable {
 
   /** Makes the store in an empty database; nothing is ever overwritten. */
   static create(database: DatabaseSync, tools: RecordTools, unlock: UnlockSecret): Result<SealedRecords, RecordsRefusal> {
-    if (database.prepare("SELECT 1 FROM store").get() !== undefined) return refuse("KEYSTORE_EXISTS", "the keystore holds a node already; choose another home directory")
+    if (database.prepare("SELECT 1 FROM store").get() !== undefined)
+      return refuse("KEYSTORE_EXISTS", "the keystore holds a node already; choose another home directory")
     const derivation = newKeyDerivation(unlock.method, tools.random)
     const storeId = tools.random(32)
     const key = deriveKeyEncryptionKey(tools.primitives, derivation, unlock.secret)
     const records = new SealedRecords(database, tools, storeId, key)
     using proof = Secret.take(Uint8Array.from(PROOF))
     const sealed = records.#seal(proof, records.#associated("proof", 1, derivationValue(derivation)))
-    database.prepare("INSERT INTO store (one, id, derivation, proof) VALUES (1, ?, ?, ?)").run(storeId, encodeCanonical(derivationValue(derivation)), sealed)
+    database
+      .prepare("INSERT INTO store (one, id, derivation, proof) VALUES (1, ?, ?, ?)")
+      .run(storeId, encodeCanonical(derivationValue(derivation)), sealed)
     return ok(records)
   }
 
@@ -64,7 +72,8 @@ export class SealedRecords implements Disposable {
     const row = database.prepare("SELECT id, derivation, proof FROM store").get()
     if (row === undefined) return refuse("KEYSTORE_EMPTY", "the keystore holds no node; make one with `keygrove init`")
     const derivation = decodeDerivation(blob(row["derivation"]))
-    if (derivation === undefined) return refuse("KEYSTORE_RECORD_CORRUPT", "the keystore's parameters were changed; restore the home directory from a backup")
+    if (derivation === undefined)
+      return refuse("KEYSTORE_RECORD_CORRUPT", "the keystore's parameters were changed; restore the home directory from a backup")
     if (derivation.method !== unlock.method) return wrong(derivation.method)
     const key = deriveKeyEncryptionKey(tools.primitives, derivation, unlock.secret)
     const records = new SealedRecords(database, tools, blob(row["id"]), key)
@@ -87,7 +96,9 @@ export class SealedRecords implements Disposable {
   put(record: SealedRecord, secret: Secret): void {
     const { id, kind, version, open } = record
     const sealed = this.#seal(secret, this.#associated(`${kind}:${id}`, version, open))
-    this.#database.prepare("INSERT INTO record (id, kind, version, open, sealed) VALUES (?, ?, ?, ?, ?)").run(id, kind, version, encodeCanonical(open), sealed)
+    this.#database
+      .prepare("INSERT INTO record (id, kind, version, open, sealed) VALUES (?, ?, ?, ?, ?)")
+      .run(id, kind, version, encodeCanonical(open), sealed)
   }
 
   /** Opens a record; the secret belongs to the caller. */
@@ -118,7 +129,9 @@ export class SealedRecords implements Disposable {
 
   #open(sealed: Uint8Array, associated: Uint8Array): Secret | undefined {
     if (sealed.length <= NONCE_BYTES) return undefined
-    const opened = this.#tools.primitives.aead("xchacha20-poly1305").open(this.#key, sealed.subarray(0, NONCE_BYTES), sealed.subarray(NONCE_BYTES), associated)
+    const opened = this.#tools.primitives
+      .aead("xchacha20-poly1305")
+      .open(this.#key, sealed.subarray(0, NONCE_BYTES), sealed.subarray(NONCE_BYTES), associated)
     return opened.ok ? Secret.take(opened.value) : undefined
   }
 }
@@ -149,10 +162,14 @@ function blob(value: SQLOutputValue | undefined): Uint8Array {
 }
 
 function corrupt(id: string): Result<never, "KEYSTORE_RECORD_CORRUPT"> {
-  return refuse("KEYSTORE_RECORD_CORRUPT", `the sealed record "${id}" was changed; restore the home directory from a backup, or recover the node from its words`)
+  return refuse(
+    "KEYSTORE_RECORD_CORRUPT",
+    `the sealed record "${id}" was changed; restore the home directory from a backup, or recover the node from its words`,
+  )
 }
 
 function wrong(method: KeyDerivation["method"]): Result<never, "KEYSTORE_PASSPHRASE_WRONG" | "KEYSTORE_KEY_FILE_WRONG"> {
-  if (method === "argon2id") return refuse("KEYSTORE_PASSPHRASE_WRONG", "the passphrase does not open the keystore; try again, nothing was changed")
+  if (method === "argon2id")
+    return refuse("KEYSTORE_PASSPHRASE_WRONG", "the passphrase does not open the keystore; try again, nothing was changed")
   return refuse("KEYSTORE_KEY_FILE_WRONG", "the keystore opens with another key file; give the one it was made with")
 }

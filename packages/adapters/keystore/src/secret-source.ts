@@ -18,7 +18,9 @@ export type SourceRefusal =
   | "KEYSTORE_KEY_FILE_INVALID"
 
 /** Where the secret that unlocks comes from: an inherited descriptor (a file, a pipe or a terminal), or a key file by its path. */
-export type SecretSource = { readonly kind: "descriptor"; readonly descriptor: number } | { readonly kind: "key-file"; readonly path: string }
+export type SecretSource =
+  | { readonly kind: "descriptor"; readonly descriptor: number }
+  | { readonly kind: "key-file"; readonly path: string }
 
 /** Reads the secret that unlocks an existing keystore. Belongs to the caller. */
 export async function readUnlockSecret(source: SecretSource): Promise<Result<UnlockSecret, SourceRefusal>> {
@@ -56,11 +58,13 @@ async function promptTwice(terminal: number): Promise<Result<Secret, SourceRefus
 function readLine(descriptor: number): Result<Secret, SourceRefusal> {
   using buffer = Secret.fill(MAX_PASSPHRASE_BYTES + 2, () => undefined)
   const filled = buffer.expose((bytes) => readFully(descriptor, bytes))
-  if (filled === undefined) return refuse("PASSPHRASE_MISSING", "the passphrase cannot be read; give --passphrase-file FILE, or run it on a terminal")
+  if (filled === undefined)
+    return refuse("PASSPHRASE_MISSING", "the passphrase cannot be read; give --passphrase-file FILE, or run it on a terminal")
   return buffer.expose((bytes): Result<Secret, SourceRefusal> => {
     const end = lineEnd(bytes.subarray(0, filled))
     if (end === 0) return refuse("PASSPHRASE_MISSING", "the passphrase is empty; write it in the first line of the file")
-    if (end > MAX_PASSPHRASE_BYTES) return refuse("PASSPHRASE_TOO_LONG", `the passphrase is longer than ${MAX_PASSPHRASE_BYTES} bytes; was the right file given?`)
+    if (end > MAX_PASSPHRASE_BYTES)
+      return refuse("PASSPHRASE_TOO_LONG", `the passphrase is longer than ${MAX_PASSPHRASE_BYTES} bytes; was the right file given?`)
     return ok(Secret.fill(end, (target) => target.set(bytes.subarray(0, end))))
   })
 }
@@ -69,7 +73,8 @@ function readLine(descriptor: number): Result<Secret, SourceRefusal> {
 function readFully(descriptor: number, bytes: Uint8Array): number | undefined {
   let filled = 0
   try {
-    for (let count = -1; count !== 0 && filled < bytes.length; filled += count) count = readSync(descriptor, bytes, filled, bytes.length - filled, null)
+    for (let count = -1; count !== 0 && filled < bytes.length; filled += count)
+      count = readSync(descriptor, bytes, filled, bytes.length - filled, null)
     return filled
   } catch {
     return undefined
@@ -84,15 +89,20 @@ function lineEnd(bytes: Uint8Array): number {
 
 /** A key file: 32 bytes that nobody but its owner can read. */
 function readKeyFile(path: string): Result<UnlockSecret, "KEYSTORE_KEY_FILE_INVALID"> {
-  const invalid = (reason: string): Result<never, "KEYSTORE_KEY_FILE_INVALID"> => refuse("KEYSTORE_KEY_FILE_INVALID", `the key file ${path} ${reason}`)
+  const invalid = (reason: string): Result<never, "KEYSTORE_KEY_FILE_INVALID"> =>
+    refuse("KEYSTORE_KEY_FILE_INVALID", `the key file ${path} ${reason}`)
   try {
     const descriptor = openSync(path, "r")
     try {
       const facts = fstatSync(descriptor)
-      if (!facts.isFile() || facts.size !== KEY_FILE_BYTES) return invalid(`must be a file of ${KEY_FILE_BYTES} bytes; it has ${facts.size}`)
+      if (!facts.isFile() || facts.size !== KEY_FILE_BYTES)
+        return invalid(`must be a file of ${KEY_FILE_BYTES} bytes; it has ${facts.size}`)
       if ((facts.mode & 0o077) !== 0) return invalid(`has mode ${(facts.mode & 0o777).toString(8)}; only its owner may read it (chmod 600)`)
       if (process.getuid !== undefined && facts.uid !== process.getuid()) return invalid(`belongs to user ${facts.uid}; it must be yours`)
-      return ok({ method: "key-file", secret: Secret.fill(KEY_FILE_BYTES, (target) => void readSync(descriptor, target, 0, KEY_FILE_BYTES, 0)) })
+      return ok({
+        method: "key-file",
+        secret: Secret.fill(KEY_FILE_BYTES, (target) => void readSync(descriptor, target, 0, KEY_FILE_BYTES, 0)),
+      })
     } finally {
       closeSync(descriptor)
     }

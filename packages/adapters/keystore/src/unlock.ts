@@ -22,6 +22,10 @@ export function unlockKeystore(database: DatabaseSync, tools: KeystoreTools, unl
   const node = records.get("node")
   if (!node.ok) return node
   using nodeSecret = node.value.secret
-  const place = checkShape(node.value.record.open, { shape: placeShape, code: "KEYSTORE_RECORD_CORRUPT", noun: "sealed record of the node" })
+  const place = checkShape(node.value.record.open, {
+    shape: placeShape,
+    code: "KEYSTORE_RECORD_CORRUPT",
+    noun: "sealed record of the node",
+  })
   return place.ok ? ok(new KeystoreEngine(tools, unlockNode(tools.primitives, nodeSecret, place.value))) : place
 }

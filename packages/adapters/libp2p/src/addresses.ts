@@ -21,7 +21,8 @@ export function signingKeyOf(peer: PeerId): Uint8Array | undefined {
 
 /** Reads `/ip4/192.0.2.7/tcp/7410/p2p/12D3KooW…`. */
 export function parsePeerAddress(text: string): Result<PeerAddress, "ADDRESS_INVALID"> {
-  const invalid = (reason: string): Result<never, "ADDRESS_INVALID"> => refuse("ADDRESS_INVALID", `the address ${reason}; it looks like /ip4/192.0.2.7/tcp/7410/p2p/12D3KooW…`)
+  const invalid = (reason: string): Result<never, "ADDRESS_INVALID"> =>
+    refuse("ADDRESS_INVALID", `the address ${reason}; it looks like /ip4/192.0.2.7/tcp/7410/p2p/12D3KooW…`)
   const cut = text.lastIndexOf("/p2p/")
   if (text.length > MAX_ADDRESS_CHARACTERS) return invalid(`has ${text.length} characters`)
   if (cut < 1) return invalid("does not end with /p2p/ and the id of a node")

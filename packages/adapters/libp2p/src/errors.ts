@@ -1,15 +1,43 @@
 import type { ErrorTable } from "@keygrove/base"
 
-export type Libp2pErrorCode = "PEER_UNREACHABLE" | "PEER_TIMEOUT" | "PEER_BUSY" | "PEER_PROTOCOL" | "PEER_CLOSED" | "PORT_IN_USE" | "LISTEN_FAILED" | "ADDRESS_INVALID"
+export type Libp2pErrorCode =
+  | "PEER_UNREACHABLE"
+  | "PEER_TIMEOUT"
+  | "PEER_BUSY"
+  | "PEER_PROTOCOL"
+  | "PEER_CLOSED"
+  | "PORT_IN_USE"
+  | "LISTEN_FAILED"
+  | "ADDRESS_INVALID"
 
 /** Codes of connections between nodes. */
 export const libp2pErrors: ErrorTable<Libp2pErrorCode> = {
-  PEER_UNREACHABLE: { class: "peers", meaning: "A node cannot be reached at its addresses.", remedy: "Check that it runs, and the network between." },
+  PEER_UNREACHABLE: {
+    class: "peers",
+    meaning: "A node cannot be reached at its addresses.",
+    remedy: "Check that it runs, and the network between.",
+  },
   PEER_TIMEOUT: { class: "peers", meaning: "A node did not answer in time.", remedy: "Try again, or use another." },
   PEER_BUSY: { class: "peers", meaning: "Too many requests to one node are under way.", remedy: "Try again in a moment." },
-  PEER_PROTOCOL: { class: "peers", meaning: "A node answered something that is not the protocol.", remedy: "Use the same version of keygrove on both sides." },
+  PEER_PROTOCOL: {
+    class: "peers",
+    meaning: "A node answered something that is not the protocol.",
+    remedy: "Use the same version of keygrove on both sides.",
+  },
   PEER_CLOSED: { class: "peers", meaning: "A node closed the connection before it answered.", remedy: "Try again." },
-  PORT_IN_USE: { class: "failed", meaning: "Another program listens at the node's address.", remedy: "Stop it, or choose another `listen` address in config.json." },
-  LISTEN_FAILED: { class: "failed", meaning: "The node cannot listen at its address.", remedy: "Check `listen` in config.json: the address must be one of this machine." },
-  ADDRESS_INVALID: { class: "usage", meaning: "An address of a node is malformed.", remedy: "Give it as /ip4/…/tcp/…/p2p/…; `keygrove ledger status` shows it." },
+  PORT_IN_USE: {
+    class: "failed",
+    meaning: "Another program listens at the node's address.",
+    remedy: "Stop it, or choose another `listen` address in config.json.",
+  },
+  LISTEN_FAILED: {
+    class: "failed",
+    meaning: "The node cannot listen at its address.",
+    remedy: "Check `listen` in config.json: the address must be one of this machine.",
+  },
+  ADDRESS_INVALID: {
+    class: "usage",
+    meaning: "An address of a node is malformed.",
+    remedy: "Give it as /ip4/…/tcp/…/p2p/…; `keygrove ledger status` shows it.",
+  },
 }

@@ -1,4 +1,14 @@
-import { bytesWithinShape, checkShape, decodeCanonical, encodeCanonical, integerShape, ok, refuse, type Result, type Shape } from "@keygrove/base"
+import {
+  bytesWithinShape,
+  checkShape,
+  decodeCanonical,
+  encodeCanonical,
+  integerShape,
+  ok,
+  refuse,
+  type Result,
+  type Shape,
+} from "@keygrove/base"
 import type { Uint8ArrayList } from "uint8arraylist"
 import * as v from "valibot"
 
@@ -9,7 +19,9 @@ const MAX_FRAME_BYTES: number = MAX_BODY_BYTES + 256
 const PREFIX_BYTES = 4
 
 /** One message of the stream: a request, its answer, or why there is none. */
-export type Frame = { readonly id: number; readonly body: Uint8Array } | { readonly id: number; readonly error: "PEER_BUSY" | "PEER_PROTOCOL" }
+export type Frame =
+  | { readonly id: number; readonly body: Uint8Array }
+  | { readonly id: number; readonly error: "PEER_BUSY" | "PEER_PROTOCOL" }
 
 const id = integerShape(1, Number.MAX_SAFE_INTEGER)
 const shape: Shape<Frame> = v.union([

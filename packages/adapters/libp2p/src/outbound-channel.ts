@@ -25,7 +25,8 @@ export class OutboundChannel {
   /** Sends a request and waits for its answer; rejects with the signal's reason when it fires first. */
   async call(body: Uint8Array, { signal }: CallOptions): Promise<Result<Uint8Array, RequestRefusal>> {
     signal.throwIfAborted()
-    if (this.#pending.size >= MAX_UNDER_WAY) return refuse("PEER_BUSY", `${MAX_UNDER_WAY} requests to this node are under way; try again in a moment`)
+    if (this.#pending.size >= MAX_UNDER_WAY)
+      return refuse("PEER_BUSY", `${MAX_UNDER_WAY} requests to this node are under way; try again in a moment`)
     const id = ++this.#lastId
     const { promise, resolve, reject } = Promise.withResolvers<Frame | undefined>()
     const onAbort = (): void => reject(signal.reason)

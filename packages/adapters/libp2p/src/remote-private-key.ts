@@ -20,6 +20,7 @@ export function remotePrivateKey(signingKey: Uint8Array, sign: HandshakeSigner):
       throw new TypeError("the node's private key never leaves the keystore")
     },
     equals: (other) => publicKey.equals(other?.publicKey),
-    sign: async (message: Uint8Array | Parameters<Ed25519PrivateKey["sign"]>[0], options?: AbortOptions) => await sign(message.subarray(), { signal: options?.signal ?? never }),
+    sign: async (message: Uint8Array | Parameters<Ed25519PrivateKey["sign"]>[0], options?: AbortOptions) =>
+      await sign(message.subarray(), { signal: options?.signal ?? never }),
   }
 }

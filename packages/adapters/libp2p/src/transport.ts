@@ -42,8 +42,10 @@ export async function openLibp2pTransport(options: Libp2pTransportOptions): Prom
     return ok(new Libp2pTransport(node))
   } catch (cause) {
     const text = messagesOf(cause)
-    if (text.includes("EADDRINUSE")) return refuse("PORT_IN_USE", `another program listens at ${listen.join(" ")}; stop it, or change "listen" in config.json`)
-    if (/EADDRNOTAVAIL|EACCES|listen|addresses/i.test(text)) return refuse("LISTEN_FAILED", `this machine cannot listen at ${listen.join(" ")}; change "listen" in config.json`)
+    if (text.includes("EADDRINUSE"))
+      return refuse("PORT_IN_USE", `another program listens at ${listen.join(" ")}; stop it, or change "listen" in config.json`)
+    if (/EADDRNOTAVAIL|EACCES|listen|addresses/i.test(text))
+      return refuse("LISTEN_FAILED", `this machine cannot listen at ${listen.join(" ")}; change "listen" in config.json`)
     throw new KeygroveError("LISTEN_FAILED", `the network could not be started at ${listen.join(" ")}`, { cause })
   }
 }
@@ -71,7 +73,12 @@ class Libp2pTransport implements Transport {
     return this.#node.getPeers().flatMap((peer) => signingKeyOf(peer) ?? [])
   }
 
-  async request(peer: PeerAddress, protocol: ProtocolName, body: Uint8Array, options: CallOptions): Promise<Result<Uint8Array, RequestRefusal>> {
+  async request(
+    peer: PeerAddress,
+    protocol: ProtocolName,
+    body: Uint8Array,
+    options: CallOptions,
+  ): Promise<Result<Uint8Array, RequestRefusal>> {
     options.signal.throwIfAborted()
     try {
       const key = `${toHex(peer.signingKey)} ${protocol}`
@@ -107,12 +114,23 @@ class Libp2pTransport implements Transport {
     await this.#node.stop()
   }
 
-  async #call(key: string, peer: PeerAddress, protocol: ProtocolName, body: Uint8Array, options: CallOptions): Promise<Result<Uint8Array, RequestRefusal>> {
+  async #call(
+    key: string,
+    peer: PeerAddress,
+    protocol: ProtocolName,
+    body: Uint8Array,
+    options: CallOptions,
+  ): Promise<Result<Uint8Array, RequestRefusal>> {
     const channel = await this.#channel(key, peer, protocol, options)
     return channel.ok ? await channel.value.call(body, options) : channel
   }
 
-  async #channel(key: string, peer: PeerAddress, protocol: ProtocolName, { signal }: CallOptions): Promise<Result<OutboundChannel, RequestRefusal>> {
+  async #channel(
+    key: string,
+    peer: PeerAddress,
+    protocol: ProtocolName,
+    { signal }: CallOptions,
+  ): Promise<Result<OutboundChannel, RequestRefusal>> {
     const known = this.#channels.get(key)
     const isUsable = known !== undefined && (known.channel === undefined || known.channel.open)
     const slot: ChannelSlot = isUsable ? known : { opening: this.#open(peer, protocol) }
@@ -135,7 +153,10 @@ class Libp2pTransport implements Transport {
       return ok(new OutboundChannel(stream))
     } catch (error) {
       this.#stop.signal.throwIfAborted()
-      return refuse("PEER_UNREACHABLE", `the node ${id.toString()} cannot be reached at ${peer.addresses.join(" ") || "any address"} (${error instanceof Error ? error.name : "unknown"})`)
+      return refuse(
+        "PEER_UNREACHABLE",
+        `the node ${id.toString()} cannot be reached at ${peer.addresses.join(" ") || "any address"} (${error instanceof Error ? error.name : "unknown"})`,
+      )
     }
   }
 }

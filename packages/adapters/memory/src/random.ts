@@ -7,7 +7,9 @@ export function seededRandom(seed: string): RandomBytes {
   return (length) => {
     const bytes = new Uint8Array(new ArrayBuffer(length))
     for (let offset = 0; offset < length; offset += 32) {
-      const digest = createHash("sha256").update(concatBytes(utf8(`${block++}:`), utf8(seed))).digest()
+      const digest = createHash("sha256")
+        .update(concatBytes(utf8(`${block++}:`), utf8(seed)))
+        .digest()
       bytes.set(digest.subarray(0, Math.min(32, length - offset)), offset)
     }
     return bytes

@@ -8,6 +8,9 @@ test("a full disk refuses puts, never removals", async () => {
   await using storage = new MemoryStorage()
   const call = { signal: AbortSignal.timeout(1000) }
   storage.setFull(true)
-  expect(await storage.write([{ kind: "put", collection: "label", key: "a", value: 1 }], call)).toMatchObject({ ok: false, code: "DISK_FULL" })
+  expect(await storage.write([{ kind: "put", collection: "label", key: "a", value: 1 }], call)).toMatchObject({
+    ok: false,
+    code: "DISK_FULL",
+  })
   expect(await storage.write([{ kind: "remove", collection: "label", key: "a" }], call)).toMatchObject({ ok: true })
 })

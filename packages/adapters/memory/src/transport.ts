@@ -71,7 +71,12 @@ export class MemoryTransport implements Transport {
     return this.#network.keys().filter((key) => toHex(key) !== own)
   }
 
-  async request(peer: PeerAddress, protocol: ProtocolName, body: Uint8Array, { signal }: CallOptions): Promise<Result<Uint8Array, RequestRefusal>> {
+  async request(
+    peer: PeerAddress,
+    protocol: ProtocolName,
+    body: Uint8Array,
+    { signal }: CallOptions,
+  ): Promise<Result<Uint8Array, RequestRefusal>> {
     signal.throwIfAborted()
     if (body.length > MAX_MESSAGE_BYTES) throw new RangeError(`a message has at most ${MAX_MESSAGE_BYTES} bytes, got ${body.length}`)
     const target = this.#network.find(peer.signingKey)

@@ -29,7 +29,11 @@ export function openDatabase(file: DatabaseFile): Result<DatabaseSync, DatabaseR
     // SQLite would create it with the umask's mode; its journal files take the mode of this one.
     closeSync(openSync(file.path, "a", 0o600))
     chmodSync(file.path, 0o600)
-    const database = new DatabaseSync(file.path, { timeout: BUSY_TIMEOUT_MS, enableForeignKeyConstraints: true, enableDoubleQuotedStringLiterals: false })
+    const database = new DatabaseSync(file.path, {
+      timeout: BUSY_TIMEOUT_MS,
+      enableForeignKeyConstraints: true,
+      enableDoubleQuotedStringLiterals: false,
+    })
     opening.adopt(database, (open) => open.close())
     const prepared = prepareSchema(database, file)
     if (!prepared.ok) return prepared

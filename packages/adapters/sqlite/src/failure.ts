@@ -15,7 +15,9 @@ export function databaseFailure(error: unknown, path: string): Refusal<DatabaseR
   if (!(error instanceof Error)) throw error
   if ("errcode" in error && typeof error.errcode === "number") {
     const code = CODES.get(error.errcode & 0xff) ?? "DATABASE_FAILED"
-    return refuse(code, `${path}: ${"errstr" in error ? String(error.errstr) : "database error"} (SQLite ${error.errcode})`, { sqlite: error.errcode })
+    return refuse(code, `${path}: ${"errstr" in error ? String(error.errstr) : "database error"} (SQLite ${error.errcode})`, {
+      sqlite: error.errcode,
+    })
   }
   if ("code" in error && error.code === "ENOSPC") return refuse("DISK_FULL", `${path}: no space left on the disk`)
   if ("code" in error && "syscall" in error) return refuse("DATABASE_FAILED", `${path}: ${String(error.code)}`)

@@ -20,7 +20,9 @@ afterEach(() => rmSync(directory, { recursive: true }))
 
 const freshPath = (): string => join(directory, `ledger-${count++}.db`)
 const open = (path: string, maxBytes?: number): EmbeddedLedgerEngine =>
-  unwrap(EmbeddedLedgerEngine.open(maxBytes === undefined ? { path, primitives: kitPrimitives } : { path, primitives: kitPrimitives, maxBytes }))
+  unwrap(
+    EmbeddedLedgerEngine.open(maxBytes === undefined ? { path, primitives: kitPrimitives } : { path, primitives: kitPrimitives, maxBytes }),
+  )
 
 ledgerEngineContract("embedded SQLite", { open: async () => open(freshPath()) })
 
@@ -64,14 +66,14 @@ describe("embedded ledger file", () => {
     expect(await engine.read(emptyHead().length, 10, { signal })).toMatchObject({ ok: false, code: "LEDGER_CORRUPT" })
   })
 
-  test("refuses another program's file and a newer version", () => {
+  test("refuses another program's file and a newer version", async () => {
     const foreign = freshPath()
     const other = new DatabaseSync(foreign)
     other.exec("CREATE TABLE notes (text TEXT)")
     other.close()
     expect(EmbeddedLedgerEngine.open({ path: foreign, primitives: kitPrimitives })).toMatchObject({ ok: false, code: "DATABASE_FOREIGN" })
     const newer = freshPath()
-    open(newer)[Symbol.asyncDispose]()
+    await open(newer)[Symbol.asyncDispose]()
     const database = new DatabaseSync(newer)
     database.exec("INSERT INTO migration (version) VALUES (99)")
     database.close()

@@ -6,7 +6,10 @@ const MAX_TRIES = 20
 const PAUSE_MS = 50
 
 /** Repeats `work` while another process holds the database's lock. */
-export async function whileBusy<T, Code extends string>(signal: AbortSignal, work: () => Result<T, Code | "DATABASE_BUSY">): Promise<Result<T, Code | "DATABASE_BUSY">> {
+export async function whileBusy<T, Code extends string>(
+  signal: AbortSignal,
+  work: () => Result<T, Code | "DATABASE_BUSY">,
+): Promise<Result<T, Code | "DATABASE_BUSY">> {
   for (let attempt = 1; ; attempt++) {
     signal.throwIfAborted()
     const result = work()

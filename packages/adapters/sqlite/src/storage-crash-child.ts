@@ -7,7 +7,9 @@ async function writeForEver(path: string, first: number): Promise<never> {
   const signal = new AbortController().signal
   for (let number = first; ; number++) {
     const value = { number, filler: new Uint8Array((number % 40) * 1000) }
-    const pair = (["receipt", "fragment"] as const).map((collection) => ({ kind: "put", collection, key: String(number % 50), value }) as const)
+    const pair = (["receipt", "fragment"] as const).map(
+      (collection) => ({ kind: "put", collection, key: String(number % 50), value }) as const,
+    )
     unwrap(await storage.write(pair, { signal }))
     process.stdout.write(`${number}\n`)
   }

@@ -25,7 +25,9 @@ export interface SqliteStorageOptions {
 
 /** "KGND" */
 const APPLICATION_ID = 0x4b474e44
-const MIGRATIONS = ["CREATE TABLE record (collection TEXT NOT NULL, key TEXT NOT NULL, value BLOB NOT NULL, PRIMARY KEY (collection, key)) STRICT"]
+const MIGRATIONS = [
+  "CREATE TABLE record (collection TEXT NOT NULL, key TEXT NOT NULL, value BLOB NOT NULL, PRIMARY KEY (collection, key)) STRICT",
+]
 
 /** The Storage port over one SQLite file (`node.db`); a write is one durable transaction. */
 export class SqliteStorage implements Storage {
@@ -42,7 +44,9 @@ export class SqliteStorage implements Storage {
     this.#database = database
     this.#select = database.prepare("SELECT value FROM record WHERE collection = ? AND key = ?")
     this.#selectPage = database.prepare("SELECT key, value FROM record WHERE collection = ? AND key > ? ORDER BY key LIMIT ?")
-    this.#put = database.prepare("INSERT INTO record (collection, key, value) VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET value = excluded.value")
+    this.#put = database.prepare(
+      "INSERT INTO record (collection, key, value) VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET value = excluded.value",
+    )
     this.#remove = database.prepare("DELETE FROM record WHERE collection = ? AND key = ?")
   }
 
@@ -50,7 +54,8 @@ export class SqliteStorage implements Storage {
   static open(options: SqliteStorageOptions): Result<SqliteStorage, DatabaseRefusal | "STORAGE_CORRUPT"> {
     const file = { path: options.path, applicationId: APPLICATION_ID, migrations: MIGRATIONS }
     const database = openDatabase(options.maxBytes === undefined ? file : { ...file, maxBytes: options.maxBytes })
-    if (!database.ok) return database.code === "DATABASE_CORRUPT" ? refuse("STORAGE_CORRUPT", `${database.message}; restore it from a backup`) : database
+    if (!database.ok)
+      return database.code === "DATABASE_CORRUPT" ? refuse("STORAGE_CORRUPT", `${database.message}; restore it from a backup`) : database
     try {
       return ok(new SqliteStorage(options.path, database.value))
     } catch (error) {
@@ -84,7 +89,9 @@ export class SqliteStorage implements Storage {
     signal.throwIfAborted()
     const encoded = encodeStorageChanges(changes)
     if (changes.length === 0) return ok(true)
-    return toStorageRefusal(await whileBusy<true, StorageRefusal | DatabaseRefusal>(signal, () => this.#attempt(() => this.#apply(changes, encoded))))
+    return toStorageRefusal(
+      await whileBusy<true, StorageRefusal | DatabaseRefusal>(signal, () => this.#attempt(() => this.#apply(changes, encoded))),
+    )
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

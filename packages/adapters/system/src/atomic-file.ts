@@ -73,7 +73,7 @@ async function createPartial(partial: string, path: string): Promise<FileHandle>
 
 async function writeFully(handle: FileHandle, path: string, bytes: Uint8Array): Promise<void> {
   try {
-    for (let written = 0; written < bytes.length; ) written += (await handle.write(bytes, written)).bytesWritten
+    for (let written = 0; written < bytes.length;) written += (await handle.write(bytes, written)).bytesWritten
   } catch (cause) {
     throw writeError(path, cause)
   }

@@ -11,8 +11,13 @@ const FULL: readonly string[] = ["ENOSPC", "EDQUOT", "EFBIG"]
 /** What a failed write means to the person. */
 export function writeError(path: string, cause: unknown): KeygroveError {
   const errno = errnoOf(cause)
-  if (FULL.includes(errno)) return systemError("DISK_FULL", `${path} cannot be written: no space left (${errno}); free some space and run it again`, cause)
-  return systemError("OUTPUT_UNWRITABLE", `${path} cannot be written (${errno}); check that its directory exists and may be written to`, cause)
+  if (FULL.includes(errno))
+    return systemError("DISK_FULL", `${path} cannot be written: no space left (${errno}); free some space and run it again`, cause)
+  return systemError(
+    "OUTPUT_UNWRITABLE",
+    `${path} cannot be written (${errno}); check that its directory exists and may be written to`,
+    cause,
+  )
 }
 
 /** What a failed open or read means to the person. */

@@ -21,7 +21,8 @@ export function toHex(bytes: Uint8Array): string {
 
 /** Bytes of a hex string of either case; refuses anything else. */
 export function fromHex(text: string): Result<Uint8Array, "HEX_INVALID"> {
-  if (text.length % 2 !== 0 || !/^[0-9a-fA-F]*$/.test(text)) return refuse("HEX_INVALID", `not hex: ${text.length} characters; expected pairs of 0-9 and a-f`)
+  if (text.length % 2 !== 0 || !/^[0-9a-fA-F]*$/.test(text))
+    return refuse("HEX_INVALID", `not hex: ${text.length} characters; expected pairs of 0-9 and a-f`)
   return ok(hexToBytes(text))
 }
 

@@ -52,7 +52,13 @@ describe("Secret", () => {
 
   test("prints, serialises and clones as nothing", () => {
     using secret = Secret.take(new Uint8Array(8).fill(0xab))
-    const shown = [`${secret}`, JSON.stringify([secret]), inspect({ secret }, { showHidden: true, depth: 9 }), inspect(structuredClone(secret)), String(Object.entries(secret))]
+    const shown = [
+      `${secret}`,
+      JSON.stringify([secret]),
+      inspect({ secret }, { showHidden: true, depth: 9 }),
+      inspect(structuredClone(secret)),
+      String(Object.entries(secret)),
+    ]
     expect(shown.slice(0, 3)).toEqual(["[secret]", '["[secret]"]', "{ secret: [secret] }"])
     expect(shown.join(" ")).not.toMatch(/171|ab/i)
   })

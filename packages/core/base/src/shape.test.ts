@@ -4,7 +4,12 @@ import { encodeCanonical } from "./cbor.ts"
 import { refuse } from "./result.ts"
 import { brandShape, bytesShape, bytesWithinShape, decodeShape, integerShape } from "./shape.ts"
 
-const shape = v.strictObject({ id: bytesShape(2), extra: bytesWithinShape(0, 1), count: integerShape(1, 3), name: brandShape((value) => (value === "a" ? { ok: true, value: "a" } : refuse("NAME_INVALID", "must be a"))) })
+const shape = v.strictObject({
+  id: bytesShape(2),
+  extra: bytesWithinShape(0, 1),
+  count: integerShape(1, 3),
+  name: brandShape((value) => (value === "a" ? { ok: true, value: "a" } : refuse("NAME_INVALID", "must be a"))),
+})
 const rules = { shape, maxBytes: 64, code: "TEST_INVALID", noun: "test message" } as const
 const good = { id: Uint8Array.of(1, 2), extra: new Uint8Array(0), count: 2, name: "a" }
 
@@ -22,6 +27,7 @@ test.each([
 
 test("refuses unknown and missing fields, other types and long messages with the one code", () => {
   const { name: _, ...short } = good
-  for (const value of [{ ...good, more: 1 }, short, [good], null, 1]) expect(decodeShape(encodeCanonical(value), rules)).toMatchObject({ code: "TEST_INVALID" })
+  for (const value of [{ ...good, more: 1 }, short, [good], null, 1])
+    expect(decodeShape(encodeCanonical(value), rules)).toMatchObject({ code: "TEST_INVALID" })
   expect(decodeShape(new Uint8Array(65), rules)).toMatchObject({ code: "TEST_INVALID" })
 })

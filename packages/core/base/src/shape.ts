@@ -57,7 +57,10 @@ export function decodeShape<T, Code extends string>(bytes: Uint8Array, rules: Sh
 }
 
 /** Checks the shape of an already decoded value. */
-export function checkShape<T, Code extends string>(value: CborValue, rules: Pick<ShapeRules<T, Code>, "shape" | "code" | "noun">): Result<T, Code> {
+export function checkShape<T, Code extends string>(
+  value: CborValue,
+  rules: Pick<ShapeRules<T, Code>, "shape" | "code" | "noun">,
+): Result<T, Code> {
   const parsed = v.safeParse(rules.shape, value, { abortEarly: true })
   if (parsed.success) return ok(parsed.output)
   const issue = parsed.issues[0]

@@ -32,13 +32,15 @@ export function createAead(cipher: Cipher): Aead {
 
   function seal(key: Secret, call: Omit<CipherCall, "key">): void {
     assertLengths(cipher, key, call)
-    if (call.target.length !== call.input.length + AEAD_TAG_BYTES) throw new RangeError(`${suite} target must have the plaintext's length + ${AEAD_TAG_BYTES}`)
+    if (call.target.length !== call.input.length + AEAD_TAG_BYTES)
+      throw new RangeError(`${suite} target must have the plaintext's length + ${AEAD_TAG_BYTES}`)
     key.expose((bytes) => cipher.seal({ ...call, key: bytes }))
   }
 
   function open(key: Secret, call: Omit<CipherCall, "key">): boolean {
     assertLengths(cipher, key, call)
-    if (call.target.length !== call.input.length - AEAD_TAG_BYTES) throw new RangeError(`${suite} target must have the ciphertext's length - ${AEAD_TAG_BYTES}`)
+    if (call.target.length !== call.input.length - AEAD_TAG_BYTES)
+      throw new RangeError(`${suite} target must have the ciphertext's length - ${AEAD_TAG_BYTES}`)
     if (key.expose((bytes) => cipher.open({ ...call, key: bytes }))) return true
     call.target.fill(0)
     return false
@@ -60,7 +62,8 @@ export function createAead(cipher: Cipher): Aead {
       return open(key, { nonce, input: ciphertext, associatedData, target, bulk: false }) ? ok(target) : failed
     },
     sealInto: (key, nonce, plaintext, target) => seal(key, { nonce, input: plaintext, associatedData: undefined, target, bulk: true }),
-    openInto: (key, nonce, ciphertext, target) => (open(key, { nonce, input: ciphertext, associatedData: undefined, target, bulk: true }) ? ok(true) : failed),
+    openInto: (key, nonce, ciphertext, target) =>
+      open(key, { nonce, input: ciphertext, associatedData: undefined, target, bulk: true }) ? ok(true) : failed,
   }
 }
 

@@ -5,7 +5,8 @@ import { expect, test } from "vitest"
 import { deriveKey, deriveScalar, encodeInfo } from "./derive.ts"
 import type { Primitives } from "./primitives.ts"
 
-const hkdf: Primitives["hkdf"] = (secret, info, length) => Secret.take(secret.expose((bytes) => expand(sha256, extract(sha256, bytes), info, length)))
+const hkdf: Primitives["hkdf"] = (secret, info, length) =>
+  Secret.take(secret.expose((bytes) => expand(sha256, extract(sha256, bytes), info, length)))
 
 /** A curve that accepts only the candidates after the first `rejected`. */
 function pickyCurve(rejected: number): Pick<Primitives["curve"], "isScalar"> & { seen: number } {

@@ -1,4 +1,4 @@
-import { refuse, ok, Secret, type Result } from "@keygrove/base"
+import { ok, refuse, type Result, type Secret } from "@keygrove/base"
 import { bytesToNumberBE, numberToBytesBE } from "@noble/curves/utils.js"
 import { Field, FpInvertBatch } from "@noble/curves/abstract/modular.js"
 import { SCALAR_BYTES, type Curve, type Scalar } from "./curve.ts"

@@ -29,7 +29,8 @@ export const portableXChaCha: Aead = createAead({
   nonceBytes: 24,
   hasAssociatedData: true,
   seal: ({ key, nonce, input, associatedData, target }) => target.set(xchacha20poly1305(key, nonce, associatedData).encrypt(input)),
-  open: ({ key, nonce, input, associatedData, target }) => opened(target, () => xchacha20poly1305(key, nonce, associatedData).decrypt(input)),
+  open: ({ key, nonce, input, associatedData, target }) =>
+    opened(target, () => xchacha20poly1305(key, nonce, associatedData).decrypt(input)),
 })
 
 /** XSalsa20-Poly1305 (NaCl secretbox) in JavaScript, with the tag after the ciphertext as in every suite; NaCl puts it first. */

@@ -73,7 +73,8 @@ function parse(value: CborValue): Parsed | undefined {
   const recipient = bytesOf(fields.get("recipient"), PUBLIC_KEY_BYTES)
   const sealed = bytesOf(fields.get("sealed"))
   const sig = bytesOf(fields.get("sig"), SIGNATURE_BYTES)
-  if (!Array.isArray(context) || sender === undefined || recipient === undefined || sealed === undefined || sig === undefined) return undefined
+  if (!Array.isArray(context) || sender === undefined || recipient === undefined || sealed === undefined || sig === undefined)
+    return undefined
   return { context, sender, recipient, sealed, sig }
 }
 

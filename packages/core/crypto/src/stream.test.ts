@@ -29,7 +29,14 @@ function open(chunks: readonly Uint8Array[]): string | undefined {
 
 describe("STREAM", () => {
   test("opens what it sealed, empty streams and full last chunks too", () => {
-    for (const [full, last] of [[0, 0], [0, 1], [0, STREAM_CHUNK_BYTES], [1, 1], [2, STREAM_CHUNK_BYTES]] as const) expect(open(sealed(full, last))).toBeUndefined()
+    for (const [full, last] of [
+      [0, 0],
+      [0, 1],
+      [0, STREAM_CHUNK_BYTES],
+      [1, 1],
+      [2, STREAM_CHUNK_BYTES],
+    ] as const)
+      expect(open(sealed(full, last))).toBeUndefined()
   })
 
   test("names truncation, trailing data, reordering, repetition and changes", () => {

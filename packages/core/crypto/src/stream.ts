@@ -72,7 +72,8 @@ export class StreamOpener {
   openInto(target: Uint8Array, sealed: Uint8Array, last: boolean): Result<number, StreamRefusal> {
     const index = this.#nonces.index
     const length = sealed.length - AEAD_TAG_BYTES
-    if (!last && length !== STREAM_CHUNK_BYTES) throw new RangeError(`sealed chunk has ${sealed.length} bytes, expected ${STREAM_SEALED_CHUNK_BYTES}`)
+    if (!last && length !== STREAM_CHUNK_BYTES)
+      throw new RangeError(`sealed chunk has ${sealed.length} bytes, expected ${STREAM_SEALED_CHUNK_BYTES}`)
     if (length > STREAM_CHUNK_BYTES) throw new RangeError(`sealed chunk has ${sealed.length} bytes, at most ${STREAM_SEALED_CHUNK_BYTES}`)
     if (length < 0 || (length === 0 && index > 0)) {
       this.#nonces.end()
@@ -89,8 +90,12 @@ export class StreamOpener {
     const opposite = ChunkNonces.at(this.#aead.nonceBytes, index, !last)
     const held = this.#aead.openInto(this.#key, opposite, sealed, scratch).ok
     scratch.fill(0)
-    if (!held) return refuse("STREAM_CORRUPT", `chunk ${index} of the encrypted data was changed, moved, or is of another file; fetch it again`, { chunk: index })
-    if (last) return refuse("STREAM_TRUNCATED", `encrypted data ends after chunk ${index}, which is not its last; fetch it again`, { chunk: index })
+    if (!held)
+      return refuse("STREAM_CORRUPT", `chunk ${index} of the encrypted data was changed, moved, or is of another file; fetch it again`, {
+        chunk: index,
+      })
+    if (last)
+      return refuse("STREAM_TRUNCATED", `encrypted data ends after chunk ${index}, which is not its last; fetch it again`, { chunk: index })
     return refuse("STREAM_TRAILING", `encrypted data goes on after its last chunk ${index}; fetch it again`, { chunk: index })
   }
 }

@@ -36,7 +36,11 @@ export function deriveRoot(primitives: Primitives, seed: Secret): Secret {
 }
 
 /** s(child) from s(parent); hardened, so it reveals nothing about the parent or its other children. */
-export function deriveChild(primitives: Primitives, parent: Secret, child: { readonly name: NodeName; readonly generation: Generation }): Secret {
+export function deriveChild(
+  primitives: Primitives,
+  parent: Secret,
+  child: { readonly name: NodeName; readonly generation: Generation },
+): Secret {
   return derive(primitives, parent, ["keygrove/v1/child", child.name, child.generation])
 }
 

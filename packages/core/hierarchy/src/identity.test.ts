@@ -5,7 +5,8 @@ import { expect, test } from "vitest"
 import { decodeIdentity, encodeIdentity, type Identity } from "./identity.ts"
 import { clusterBytes, decodeClusterBytes } from "./names.ts"
 
-const bytes = (length: number): fc.Arbitrary<Uint8Array> => fc.uint8Array({ minLength: length, maxLength: length }).map((array) => Uint8Array.from(array))
+const bytes = (length: number): fc.Arbitrary<Uint8Array> =>
+  fc.uint8Array({ minLength: length, maxLength: length }).map((array) => Uint8Array.from(array))
 const identities = fc.record<Identity>({
   encryptionKey: fc.tuple(fc.constantFrom(2, 3), bytes(32)).map(([prefix, rest]) => Uint8Array.of(prefix, ...rest)),
   signingKey: bytes(32),
@@ -37,7 +38,8 @@ test("refuses other forms, versions, prefixes and checksums", () => {
   const [identity] = fc.sample(identities, { numRuns: 1, seed: 7 })
   if (identity === undefined) throw new TypeError("no sample")
   const text = encodeIdentity(identity)
-  const payload = (version: number, key = identity.encryptionKey): Uint8Array => encodeCanonical([version, key, identity.signingKey, clusterBytes(identity.cluster)])
+  const payload = (version: number, key = identity.encryptionKey): Uint8Array =>
+    encodeCanonical([version, key, identity.signingKey, clusterBytes(identity.cluster)])
   const encodeWith = (prefix: string, value: Uint8Array): string => bech32m.encode(prefix, bech32m.toWords(value), false)
   for (const wrong of [
     "",

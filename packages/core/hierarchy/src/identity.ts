@@ -30,11 +30,15 @@ export function encodeIdentity(identity: Identity): string {
 /** Strict inverse of {@link encodeIdentity}: mixed case, other prefixes, checksums and lengths are refused. */
 export function decodeIdentity(text: string): Result<Identity, "IDENTITY_INVALID"> {
   if (text.length !== IDENTITY_CHARACTERS || !text.startsWith("kg1")) {
-    return refuse("IDENTITY_INVALID", `an identity is kg1… with ${IDENTITY_CHARACTERS} characters, got ${text.length}; copy it again from keygrove id`)
+    return refuse(
+      "IDENTITY_INVALID",
+      `an identity is kg1… with ${IDENTITY_CHARACTERS} characters, got ${text.length}; copy it again from keygrove id`,
+    )
   }
   const payload = decodePayload(text)
   const decoded = payload === undefined ? undefined : decodeCanonical(payload, MAX_PAYLOAD_BYTES)
-  if (decoded === undefined || !decoded.ok) return refuse("IDENTITY_INVALID", "the identity has a typing error (checksum); copy it again from keygrove id")
+  if (decoded === undefined || !decoded.ok)
+    return refuse("IDENTITY_INVALID", "the identity has a typing error (checksum); copy it again from keygrove id")
   const checked = checkShape(decoded.value, { shape, code: "IDENTITY_INVALID", noun: "identity" })
   if (!checked.ok) return checked
   const [, encryptionKey, signingKey, cluster] = checked.value

@@ -20,7 +20,25 @@ describe("paths", () => {
     expect(decodeNodePath(path)).toMatchObject({ ok: true, value: path })
   })
 
-  test.each(["", "laptop", "//", "/laptop/", "/Laptop", "/-a", "/a-", "/a b", "/ä", "/..", "/.", "/a/../b", `/${"x".repeat(33)}`, "/a/b/c/d/e/f/g/h/i", "/a\n", "/a\0", "/a".repeat(5000)])("refuses %j", (path) => {
+  test.each([
+    "",
+    "laptop",
+    "//",
+    "/laptop/",
+    "/Laptop",
+    "/-a",
+    "/a-",
+    "/a b",
+    "/ä",
+    "/..",
+    "/.",
+    "/a/../b",
+    `/${"x".repeat(33)}`,
+    "/a/b/c/d/e/f/g/h/i",
+    "/a\n",
+    "/a\0",
+    "/a".repeat(5000),
+  ])("refuses %j", (path) => {
     expect(decodeNodePath(path)).toMatchObject({ ok: false, code: "PATH_INVALID" })
   })
 
@@ -60,7 +78,8 @@ test("cluster ids are 64 lower-case hex digits, 32 bytes on the wire", () => {
   const cluster = unwrap(decodeClusterBytes(bytes))
   expect(clusterBytes(cluster)).toEqual(bytes)
   expect(decodeClusterId(cluster)).toMatchObject({ ok: true })
-  for (const value of [cluster.toUpperCase(), cluster.slice(1), `${cluster}0`, 1]) expect(decodeClusterId(value)).toMatchObject({ code: "CLUSTER_INVALID" })
+  for (const value of [cluster.toUpperCase(), cluster.slice(1), `${cluster}0`, 1])
+    expect(decodeClusterId(value)).toMatchObject({ code: "CLUSTER_INVALID" })
   expect(decodeClusterBytes(bytes.slice(1))).toEqual(refuse("CLUSTER_INVALID", "a cluster id has 32 bytes"))
 })
 

@@ -31,12 +31,15 @@ export function decodeNodeName(value: unknown): Result<NodeName, "PATH_INVALID">
 
 /** Checks a path; the one grammar for paths everywhere. */
 export function decodeNodePath(value: unknown): Result<NodePath, "PATH_INVALID"> {
-  if (typeof value !== "string" || !value.startsWith("/")) return refuse("PATH_INVALID", "a node path starts with /, for example /laptop/phone")
+  if (typeof value !== "string" || !value.startsWith("/"))
+    return refuse("PATH_INVALID", "a node path starts with /, for example /laptop/phone")
   if (value === "/") return ok(value as NodePath)
   // Long input is refused before it is split: 8 names of 32 characters with their slashes.
-  if (value.length > MAX_PATH_DEPTH * 33) return refuse("PATH_INVALID", `node path has ${value.length} characters; at most ${MAX_PATH_DEPTH * 33} are allowed`)
+  if (value.length > MAX_PATH_DEPTH * 33)
+    return refuse("PATH_INVALID", `node path has ${value.length} characters; at most ${MAX_PATH_DEPTH * 33} are allowed`)
   const names = value.slice(1).split("/")
-  if (names.length > MAX_PATH_DEPTH) return refuse("PATH_INVALID", `node path has ${names.length} names; at most ${MAX_PATH_DEPTH} are allowed`)
+  if (names.length > MAX_PATH_DEPTH)
+    return refuse("PATH_INVALID", `node path has ${names.length} names; at most ${MAX_PATH_DEPTH} are allowed`)
   for (const name of names) {
     const checked = decodeNodeName(name)
     if (!checked.ok) return checked

@@ -60,7 +60,8 @@ describe("tampering with a log", () => {
   })
 
   test("trailing bytes, other scopes and oversized entries are corrupt", () => {
-    for (const bytes of [Uint8Array.of(...(log[0] ?? []), 0), new Uint8Array(65_537), new Uint8Array(0)]) expect(replay([bytes]).corruptAt).toBe(0)
+    for (const bytes of [Uint8Array.of(...(log[0] ?? []), 0), new Uint8Array(65_537), new Uint8Array(0)])
+      expect(replay([bytes]).corruptAt).toBe(0)
   })
 })
 

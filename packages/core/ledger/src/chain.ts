@@ -32,7 +32,8 @@ export function foldEntry(
 ): Result<{ readonly ledger: FoldedLedger; readonly judged: JudgedEntry }, "LEDGER_CORRUPT"> {
   const index = ledger.head.length
   const entry = verifyEntry(primitives, bytes)
-  if (!entry.ok) return refuse("LEDGER_CORRUPT", `entry ${index} of the ledger is not valid (${entry.message}); do not trust this log`, { index })
+  if (!entry.ok)
+    return refuse("LEDGER_CORRUPT", `entry ${index} of the ledger is not valid (${entry.message}); do not trust this log`, { index })
   const { state, verdict } = applyEntry(primitives, ledger.state, index, entry.value)
   return ok({ ledger: { head: nextHead(primitives, ledger.head, bytes), state }, judged: { index, entry: entry.value, verdict } })
 }

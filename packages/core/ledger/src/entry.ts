@@ -54,7 +54,16 @@ export function entrySignBytes(entry: UnsignedEntry): Uint8Array {
 /** Canonical CBOR of a draft with its signature: what engines store and chain. */
 export function encodeEntry(entry: UnsignedEntry & { readonly signature: Uint8Array }): Uint8Array {
   const { scope, kind, body, author, signature } = entry
-  return encodeCanonical({ v: VERSION, scope, kind, body, cluster: clusterBytes(author.cluster), path: author.path, key: author.key, sig: signature })
+  return encodeCanonical({
+    v: VERSION,
+    scope,
+    kind,
+    body,
+    cluster: clusterBytes(author.cluster),
+    path: author.path,
+    key: author.key,
+    sig: signature,
+  })
 }
 
 /** Decodes an entry and its statement; its signature is checked by {@link verifyEntry}. */
@@ -64,7 +73,8 @@ export function decodeEntry(bytes: Uint8Array): Result<Entry, "ENTRY_INVALID"> {
   const { scope, kind, body, cluster, path, key, sig } = decoded.value
   const rest = { scope, kind, body, author: { cluster, path, key }, signature: sig }
   if (!isStatementKind(kind)) return ok({ ...rest, statement: undefined })
-  if (scope !== scopeOfKind[kind]) return refuse("ENTRY_INVALID", `ledger entry: a ${kind} statement has scope ${scopeOfKind[kind]}, not ${scope}`)
+  if (scope !== scopeOfKind[kind])
+    return refuse("ENTRY_INVALID", `ledger entry: a ${kind} statement has scope ${scopeOfKind[kind]}, not ${scope}`)
   const statement = decodeStatement(kind, body)
   return statement.ok ? ok({ ...rest, statement: statement.value }) : refuse("ENTRY_INVALID", `ledger entry: ${statement.message}`)
 }

@@ -1,15 +1,6 @@
 export { checkBatch, type BatchHeads } from "./batch.ts"
 export { emptyLedger, foldEntry, type FoldedLedger, type JudgedEntry } from "./chain.ts"
-export {
-  decodeEntry,
-  draftEntry,
-  encodeEntry,
-  entrySignBytes,
-  verifyEntry,
-  type Author,
-  type Entry,
-  type UnsignedEntry,
-} from "./entry.ts"
+export { decodeEntry, draftEntry, encodeEntry, entrySignBytes, verifyEntry, type Author, type Entry, type UnsignedEntry } from "./entry.ts"
 export { ledgerErrors, type LedgerCode } from "./errors.ts"
 export { advanceIndex, decodeLedgerIndex, emptyHead, isSameHead, nextHead, type LedgerHead, type LedgerIndex } from "./head.ts"
 export { HexMap } from "./hex-map.ts"

@@ -98,7 +98,13 @@ export function kitEpochKeys(node: KitNode, epoch: number): EpochKeys {
   const name = signingName(node, epoch)
   const point = (purpose: string): Uint8Array => kitPoint(`${purpose} ${name}`)
   const signingKey = kitKey(name)
-  return { epoch: unwrap(decodeEpoch(epoch)), signingKey, encryptionKey: point("encryption"), sealingKey: kitBytes(`sealing ${name}`), delegationKey: point("delegation") }
+  return {
+    epoch: unwrap(decodeEpoch(epoch)),
+    signingKey,
+    encryptionKey: point("encryption"),
+    sealingKey: kitBytes(`sealing ${name}`),
+    delegationKey: point("delegation"),
+  }
 }
 
 /** An encoded entry, signed by the named key. */
@@ -143,7 +149,11 @@ export function termsEntry(node: KitNode, epoch: number, revision: number): Uint
 }
 
 /** A grant by `owner` in its epoch to proxies in theirs. */
-export function kitGrant(name: string, owner: { readonly node: KitNode; readonly epoch: number }, proxies: readonly { readonly node: KitNode; readonly epoch: number }[]): PolicyGrant {
+export function kitGrant(
+  name: string,
+  owner: { readonly node: KitNode; readonly epoch: number },
+  proxies: readonly { readonly node: KitNode; readonly epoch: number }[],
+): PolicyGrant {
   const keys = kitEpochKeys(owner.node, owner.epoch)
   return {
     policyId: kitBytes(`policy ${name}`),

@@ -33,7 +33,10 @@ const revokeEntry = (name: string, owner: KitNode, epoch = 1): Uint8Array =>
   kitEntry({ kind: "policy-revoked", body: { policyId: kitBytes(`policy ${name}`) } }, owner, signingName(owner, epoch))
 
 /** Folds a log; verdicts as words. */
-function fold(entries: readonly Uint8Array[], from: FoldedLedger = emptyLedger()): { readonly ledger: FoldedLedger; readonly verdicts: string[] } {
+function fold(
+  entries: readonly Uint8Array[],
+  from: FoldedLedger = emptyLedger(),
+): { readonly ledger: FoldedLedger; readonly verdicts: string[] } {
   let ledger = from
   const verdicts: string[] = []
   for (const bytes of entries) {
@@ -51,7 +54,9 @@ const last = (entries: readonly Uint8Array[]): string | undefined => fold([...ba
 describe("what the ledger allows", () => {
   test("a cluster is announced once, by its own root", () => {
     expect(last([clusterEntry(root)])).toBe("CLUSTER_DUPLICATE")
-    expect(fold([kitEntry({ kind: "cluster", body: { anchorKey: kitBytes("x") } }, root, anchorName(root))]).verdicts).toEqual(["AUTHOR_KEY_WRONG"])
+    expect(fold([kitEntry({ kind: "cluster", body: { anchorKey: kitBytes("x") } }, root, anchorName(root))]).verdicts).toEqual([
+      "AUTHOR_KEY_WRONG",
+    ])
     const thief = { ...bob, cluster: root.cluster }
     const stolen = decodeEntry(clusterEntry(bob))
     expect(stolen.ok).toBe(true)
@@ -64,12 +69,23 @@ describe("what the ledger allows", () => {
     expect(last([nodeEntry(root, phone)])).toBe("NODE_NOT_A_CHILD")
     expect(last([nodeEntry(bob, kitChild(bob, "/server"))])).toBe("AUTHOR_UNKNOWN")
     expect(last([nodeEntry(root, laptop)])).toBe("NODE_GENERATION_STALE")
-    expect(last([kitEntry({ kind: "node", body: unwrapNode(nodeEntry(laptop, phone)) }, laptop, signingName(laptop, 1))])).toBe("AUTHOR_KEY_WRONG")
+    expect(last([kitEntry({ kind: "node", body: unwrapNode(nodeEntry(laptop, phone)) }, laptop, signingName(laptop, 1))])).toBe(
+      "AUTHOR_KEY_WRONG",
+    )
   })
 
   test("a new generation replaces the node and ends all below it", () => {
     const replaced = kitChild(root, "/laptop", 2)
-    const { ledger, verdicts } = fold([...base, nodeEntry(laptop, phone), rekeyEntry(phone, 1), nodeEntry(root, replaced), nodeEntry(laptop, phone), rekeyEntry(phone, 1), termsEntry(laptop, 1, 1), rekeyEntry(laptop, 2)])
+    const { ledger, verdicts } = fold([
+      ...base,
+      nodeEntry(laptop, phone),
+      rekeyEntry(phone, 1),
+      nodeEntry(root, replaced),
+      nodeEntry(laptop, phone),
+      rekeyEntry(phone, 1),
+      termsEntry(laptop, 1, 1),
+      rekeyEntry(laptop, 2),
+    ])
     expect(verdicts.slice(5)).toEqual(["applied", "AUTHOR_KEY_WRONG", "AUTHOR_UNKNOWN", "AUTHOR_KEY_WRONG", "AUTHOR_KEY_WRONG"])
     expect(findNode(ledger.state, laptop)).toMatchObject({ generation: 2 })
     expect(findNode(ledger.state, laptop)?.keys).toBeUndefined()
@@ -85,7 +101,9 @@ describe("what the ledger allows", () => {
     expect(asAnchor({ ...good, previous: kitBytes("other") })).toBe("REKEY_PREVIOUS_WRONG")
     expect(asAnchor({ ...good, possession: new Uint8Array(64) })).toBe("REKEY_POSSESSION_UNPROVED")
     expect(asAnchor({ ...good, keys: { ...good.keys, signingKey: kitRekey(laptop, 1).keys.signingKey } })).toBe("REKEY_KEY_REUSED")
-    expect(asAnchor({ ...good, generation: unwrapNode(nodeEntry(root, kitChild(root, "/laptop", 2))).generation })).toBe("REKEY_GENERATION_WRONG")
+    expect(asAnchor({ ...good, generation: unwrapNode(nodeEntry(root, kitChild(root, "/laptop", 2))).generation })).toBe(
+      "REKEY_GENERATION_WRONG",
+    )
   })
 
   test("terms only count up, and only under the current signing key", () => {
@@ -104,7 +122,9 @@ describe("what the ledger allows", () => {
     const both = [nodeEntry(laptop, phone), rekeyEntry(phone, 1), grantEntry("p", laptop)]
     expect(last([...both, revokeEntry("p", phone)])).toBe("POLICY_OWNER_WRONG")
     const foreign = { ...kitGrant("q", at1(laptop), [at1(laptop)]), delegationKey: kitRekey(phone, 1).keys.delegationKey }
-    expect(last([kitEntry({ kind: "policy-granted", body: foreign }, laptop, signingName(laptop, 1))])).toBe("POLICY_DELEGATION_KEY_FOREIGN")
+    expect(last([kitEntry({ kind: "policy-granted", body: foreign }, laptop, signingName(laptop, 1))])).toBe(
+      "POLICY_DELEGATION_KEY_FOREIGN",
+    )
     const early = { ...kitGrant("q", at1(laptop), [at1(laptop)]), epoch: kitRekey(laptop, 2).keys.epoch }
     expect(last([kitEntry({ kind: "policy-granted", body: early }, laptop, signingName(laptop, 1))])).toBe("POLICY_EPOCH_UNKNOWN")
     // After a rekey the new key revokes what the old one granted.
@@ -156,7 +176,10 @@ class NaiveLedger {
 
   rekeys(cluster: string, path: string): Entry[] {
     const since = this.anchorOf(cluster, path)?.since ?? Number.POSITIVE_INFINITY
-    return this.effective.filter((entry, index) => index > since && entry.statement?.kind === "rekey" && entry.author.cluster === cluster && entry.author.path === path)
+    return this.effective.filter(
+      (entry, index) =>
+        index > since && entry.statement?.kind === "rekey" && entry.author.cluster === cluster && entry.author.path === path,
+    )
   }
 
   signingKeyOf(cluster: string, path: string): string | undefined {
@@ -168,29 +191,55 @@ class NaiveLedger {
     const { cluster, path } = author
     const byAnchor = this.anchorOf(cluster, path)?.key === toHex(author.key)
     const bySigningKey = this.signingKeyOf(cluster, path) === toHex(author.key)
-    const said = this.effective.flatMap((entry) => (entry.statement === undefined ? [] : [{ author: entry.author, statement: entry.statement }]))
+    const said = this.effective.flatMap((entry) =>
+      entry.statement === undefined ? [] : [{ author: entry.author, statement: entry.statement }],
+    )
     switch (statement?.kind) {
       case "cluster":
         return path === "/" && !said.some((other) => other.statement.kind === "cluster" && other.author.cluster === cluster)
       case "node": {
         const current = this.nodes().get(cluster + statement.body.path)?.statement
-        return byAnchor && parentPath(statement.body.path) === path && (current?.kind !== "node" || current.body.generation < statement.body.generation)
+        return (
+          byAnchor &&
+          parentPath(statement.body.path) === path &&
+          (current?.kind !== "node" || current.body.generation < statement.body.generation)
+        )
       }
       case "rekey": {
-        const isNew = !said.some((other) => other.statement.kind === "rekey" && toHex(other.statement.body.keys.signingKey) === toHex(statement.body.keys.signingKey))
-        return byAnchor && isNew && statement.body.keys.epoch === this.rekeys(cluster, path).length + 1 && this.isGeneration(cluster, path, statement.body.generation)
+        const isNew = !said.some(
+          (other) =>
+            other.statement.kind === "rekey" && toHex(other.statement.body.keys.signingKey) === toHex(statement.body.keys.signingKey),
+        )
+        return (
+          byAnchor &&
+          isNew &&
+          statement.body.keys.epoch === this.rekeys(cluster, path).length + 1 &&
+          this.isGeneration(cluster, path, statement.body.generation)
+        )
       }
       case "proxy-terms": {
         const since = this.anchorOf(cluster, path)?.since ?? -1
-        const revisions = this.effective.map((entry, index) => (index > since && entry.statement?.kind === "proxy-terms" && entry.author.cluster === cluster && entry.author.path === path ? entry.statement.body.revision : 0))
+        const revisions = this.effective.map((entry, index) =>
+          index > since && entry.statement?.kind === "proxy-terms" && entry.author.cluster === cluster && entry.author.path === path
+            ? entry.statement.body.revision
+            : 0,
+        )
         return bySigningKey && statement.body.revision > Math.max(0, ...revisions)
       }
       case "policy-granted": {
-        const isNew = !said.some((other) => other.statement.kind === "policy-granted" && toHex(other.statement.body.policyId) === toHex(statement.body.policyId))
-        return bySigningKey && isNew && statement.body.proxies.every((proxy) => this.signingKeyOf(proxy.cluster, proxy.path) === toHex(proxy.signingKey))
+        const isNew = !said.some(
+          (other) => other.statement.kind === "policy-granted" && toHex(other.statement.body.policyId) === toHex(statement.body.policyId),
+        )
+        return (
+          bySigningKey &&
+          isNew &&
+          statement.body.proxies.every((proxy) => this.signingKeyOf(proxy.cluster, proxy.path) === toHex(proxy.signingKey))
+        )
       }
       case "policy-revoked": {
-        const about = said.filter((other) => "policyId" in other.statement.body && toHex(other.statement.body.policyId) === toHex(statement.body.policyId))
+        const about = said.filter(
+          (other) => "policyId" in other.statement.body && toHex(other.statement.body.policyId) === toHex(statement.body.policyId),
+        )
         const granted = about.find((other) => other.statement.kind === "policy-granted")
         return bySigningKey && granted?.author.cluster === cluster && granted.author.path === path && about.length === 1
       }
@@ -214,7 +263,9 @@ const family = people.flatMap((person) =>
   }),
 )
 const parents = (node: KitNode): KitNode[] =>
-  node.path === "/laptop" ? people.filter((person) => person.cluster === node.cluster) : family.filter((other) => other.path === "/laptop" && other.cluster === node.cluster)
+  node.path === "/laptop"
+    ? people.filter((person) => person.cluster === node.cluster)
+    : family.filter((other) => other.path === "/laptop" && other.cluster === node.cluster)
 const distinct = [...new Map(family.map((node) => [anchorName(node), node])).values()]
 const pool = [
   ...people.map((person) => clusterEntry(person)),
@@ -231,7 +282,10 @@ const historiesOf = (entries: readonly Uint8Array[]): fc.Arbitrary<Uint8Array[]>
     return picks.map(([index, inOrder]) => entries[inOrder ? (sorted.shift() ?? index) : index] ?? new Uint8Array(0))
   })
 // The second kind stays within one cluster's membership, so that generations replace each other often.
-const histories = fc.oneof(historiesOf(pool), historiesOf(pool.slice(0, 30)).map((history) => [...base, nodeEntry(laptop, phone), ...history]))
+const histories = fc.oneof(
+  historiesOf(pool),
+  historiesOf(pool.slice(0, 30)).map((history) => [...base, nodeEntry(laptop, phone), ...history]),
+)
 
 describe("over random histories", () => {
   test("the reducer and its naive twin agree on every entry", () => {
@@ -257,7 +311,8 @@ describe("over random histories", () => {
         const whole = fold(history).ledger
         const parts = fold(history.slice(cut), fold(history.slice(0, cut)).ledger).ledger
         expect(parts.head).toEqual(whole.head)
-        for (const map of ["clusters", "policies", "signingKeys"] as const) expect([...parts.state[map].entries()]).toEqual([...whole.state[map].entries()])
+        for (const map of ["clusters", "policies", "signingKeys"] as const)
+          expect([...parts.state[map].entries()]).toEqual([...whole.state[map].entries()])
       }),
       { numRuns: 20 },
     )

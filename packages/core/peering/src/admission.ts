@@ -16,19 +16,30 @@ export interface ProxyView {
   readonly selfKey: Uint8Array
 }
 
-export type StoreRefusal = "NOT_OFFERING" | "OFFER_TOO_SHORT" | "CAPACITY_SPENT" | "OWNER_UNKNOWN" | "NOT_OWNER" | "POLICY_EXPIRED" | "POLICY_REVOKED"
+export type StoreRefusal =
+  | "NOT_OFFERING"
+  | "OFFER_TOO_SHORT"
+  | "CAPACITY_SPENT"
+  | "OWNER_UNKNOWN"
+  | "NOT_OWNER"
+  | "POLICY_EXPIRED"
+  | "POLICY_REVOKED"
 
 /** Whether a fragment is accepted from `from` (the channel's key). `held` is how many fragments the proxy keeps now. */
 export function admitStore(view: ProxyView, from: Uint8Array, draft: PolicyDraft, held: number): Result<KeyedNode, StoreRefusal> {
   const self = findNodeByKey(view.state, view.selfKey)
-  if (self?.terms === undefined || self.terms.until <= view.now) return refuse("NOT_OFFERING", "this node offers nothing as a proxy; choose another")
-  if (self.terms.until < draft.expiresAt) return refuse("OFFER_TOO_SHORT", `the offer ends at ${self.terms.until}, before the policy at ${draft.expiresAt}; choose another proxy`)
+  if (self?.terms === undefined || self.terms.until <= view.now)
+    return refuse("NOT_OFFERING", "this node offers nothing as a proxy; choose another")
+  if (self.terms.until < draft.expiresAt)
+    return refuse("OFFER_TOO_SHORT", `the offer ends at ${self.terms.until}, before the policy at ${draft.expiresAt}; choose another proxy`)
   if (draft.expiresAt <= view.now) return refuse("POLICY_EXPIRED", `the policy expired at ${draft.expiresAt}; it is ${view.now}`)
   if (held >= self.terms.capacity) return refuse("CAPACITY_SPENT", `all ${self.terms.capacity} places are taken; choose another proxy`)
   const owner = findNode(view.state, draft.owner)
-  if (owner === undefined || !hasKeys(owner)) return refuse("OWNER_UNKNOWN", "the ledger knows no such node as the policy's owner; wait until it does")
+  if (owner === undefined || !hasKeys(owner))
+    return refuse("OWNER_UNKNOWN", "the ledger knows no such node as the policy's owner; wait until it does")
   if (!equalBytes(owner.keys.signingKey, from)) return refuse("NOT_OWNER", "the sender is not the node it says owns the policy")
-  if (!equalBytes(owner.keys.delegationKey, draft.delegationKey)) return refuse("NOT_OWNER", "the delegation key is not the one the ledger names for the owner")
+  if (!equalBytes(owner.keys.delegationKey, draft.delegationKey))
+    return refuse("NOT_OWNER", "the delegation key is not the one the ledger names for the owner")
   const known = findPolicy(view.state, draft.policyId)
   if (known?.revokedAt !== undefined) return refuse("POLICY_REVOKED", "the policy was revoked; grant again under another id")
   return ok(owner)
@@ -37,29 +48,51 @@ export function admitStore(view: ProxyView, from: Uint8Array, draft: PolicyDraft
 export type ReencryptRefusal = "POLICY_UNKNOWN" | "POLICY_REVOKED" | "POLICY_EXPIRED" | "NOT_READER" | "REQUEST_STALE"
 
 /** Whether a capsule is re-encrypted: the policy stands on the ledger, has not expired, and its reader signed this request for this proxy, just now. */
-export function admitReencrypt(primitives: Pick<Primitives, "sha256" | "ed25519">, view: ProxyView, request: ReencryptionRequest): Result<PolicyState, ReencryptRefusal> {
+export function admitReencrypt(
+  primitives: Pick<Primitives, "sha256" | "ed25519">,
+  view: ProxyView,
+  request: ReencryptionRequest,
+): Result<PolicyState, ReencryptRefusal> {
   const standing = standingPolicy(view, request.policyId)
   if (!standing.ok) return standing
   const { grant } = standing.value
   const message = requestSignBytes(primitives, request, view.selfKey)
-  if (!primitives.ed25519.verify(grant.reader.signingKey, message, request.signature)) return refuse("NOT_READER", "the request is not signed by the reader of the policy")
+  if (!primitives.ed25519.verify(grant.reader.signingKey, message, request.signature))
+    return refuse("NOT_READER", "the request is not signed by the reader of the policy")
   if (Math.abs(view.now - request.issuedAt) > MAX_CLOCK_SKEW_MS) {
-    return refuse("REQUEST_STALE", `the request was signed at ${request.issuedAt}, it is ${view.now}; at most ${MAX_CLOCK_SKEW_MS} ms apart: set the clocks`)
+    return refuse(
+      "REQUEST_STALE",
+      `the request was signed at ${request.issuedAt}, it is ${view.now}; at most ${MAX_CLOCK_SKEW_MS} ms apart: set the clocks`,
+    )
   }
   return standing
 }
 
 /** The policy, when it stands and has not expired. */
-export function standingPolicy({ state, now }: Pick<ProxyView, "state" | "now">, policyId: Uint8Array): Result<PolicyState, "POLICY_UNKNOWN" | "POLICY_REVOKED" | "POLICY_EXPIRED"> {
+export function standingPolicy(
+  { state, now }: Pick<ProxyView, "state" | "now">,
+  policyId: Uint8Array,
+): Result<PolicyState, "POLICY_UNKNOWN" | "POLICY_REVOKED" | "POLICY_EXPIRED"> {
   const policy = findPolicy(state, policyId)
   if (policy === undefined) return refuse("POLICY_UNKNOWN", "the ledger has no such policy; check its id")
-  if (policy.revokedAt !== undefined) return refuse("POLICY_REVOKED", `the owner revoked the policy at ledger entry ${policy.revokedAt}; ask for a new one`, { entry: policy.revokedAt })
-  if (policy.grant.expiresAt <= now) return refuse("POLICY_EXPIRED", `the policy expired at ${policy.grant.expiresAt}, it is ${now}; ask for a new one`, { expiresAt: policy.grant.expiresAt })
+  if (policy.revokedAt !== undefined)
+    return refuse("POLICY_REVOKED", `the owner revoked the policy at ledger entry ${policy.revokedAt}; ask for a new one`, {
+      entry: policy.revokedAt,
+    })
+  if (policy.grant.expiresAt <= now)
+    return refuse("POLICY_EXPIRED", `the policy expired at ${policy.grant.expiresAt}, it is ${now}; ask for a new one`, {
+      expiresAt: policy.grant.expiresAt,
+    })
   return ok(policy)
 }
 
 /** Whether a fragment may go on the word of `from`: its owner may always remove it; once the policy is over, anyone may ask for what must happen anyway. */
-export function admitRemoval(view: ProxyView, from: Uint8Array, policyId: Uint8Array, owner: PolicyDraft["owner"]): Result<true, "NOT_OWNER"> {
+export function admitRemoval(
+  view: ProxyView,
+  from: Uint8Array,
+  policyId: Uint8Array,
+  owner: PolicyDraft["owner"],
+): Result<true, "NOT_OWNER"> {
   const sender = findNodeByKey(view.state, from)
   if (sender !== undefined && isSameNode(sender, owner)) return ok(true)
   const policy = standingPolicy(view, policyId)

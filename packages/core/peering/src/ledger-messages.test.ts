@@ -38,7 +38,9 @@ test.each(answers)("answer $kind encodes and decodes", (answer) => {
 })
 
 test("a refusal's message is cut and printable", () => {
-  const answer = unwrap(decodeLedgerAnswer(encodeLedgerAnswer({ kind: "refused", code: "LEDGER_FULL", message: `a\n\u001b[31m${"x".repeat(5000)}` })))
+  const answer = unwrap(
+    decodeLedgerAnswer(encodeLedgerAnswer({ kind: "refused", code: "LEDGER_FULL", message: `a\n\u001b[31m${"x".repeat(5000)}` })),
+  )
   if (answer.kind !== "refused") throw new TypeError("not a refusal")
   expect(answer.message).toHaveLength(1024)
   expect(answer.message).toMatch(/^a {2}\[31mx+$/)

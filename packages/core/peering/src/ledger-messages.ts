@@ -1,5 +1,21 @@
-import { brandShape, bytesShape, bytesWithinShape, decodeShape, encodeCanonical, integerShape, type CborValue, type Result } from "@keygrove/base"
-import { decodeLedgerIndex, MAX_BATCH_ENTRIES, MAX_ENTRY_BYTES, MAX_SLICE_ENTRIES, type LedgerHead, type LedgerIndex } from "@keygrove/ledger"
+import {
+  brandShape,
+  bytesShape,
+  bytesWithinShape,
+  decodeShape,
+  encodeCanonical,
+  integerShape,
+  type CborValue,
+  type Result,
+} from "@keygrove/base"
+import {
+  decodeLedgerIndex,
+  MAX_BATCH_ENTRIES,
+  MAX_ENTRY_BYTES,
+  MAX_SLICE_ENTRIES,
+  type LedgerHead,
+  type LedgerIndex,
+} from "@keygrove/ledger"
 import * as v from "valibot"
 
 /** Requests of protocol `ledger`. */
@@ -79,7 +95,12 @@ export function encodeLedgerRequest(request: LedgerRequest): Uint8Array {
 
 /** Strict inverse of {@link encodeLedgerRequest}. */
 export function decodeLedgerRequest(bytes: Uint8Array): Result<LedgerRequest, "LEDGER_REQUEST_INVALID"> {
-  return decodeShape(bytes, { shape: requestShape, maxBytes: MAX_LEDGER_MESSAGE_BYTES, code: "LEDGER_REQUEST_INVALID", noun: "ledger request" })
+  return decodeShape(bytes, {
+    shape: requestShape,
+    maxBytes: MAX_LEDGER_MESSAGE_BYTES,
+    code: "LEDGER_REQUEST_INVALID",
+    noun: "ledger request",
+  })
 }
 
 /** Canonical CBOR of an answer. A refusal's message is cut to 1,024 printable characters. */
@@ -91,7 +112,12 @@ export function encodeLedgerAnswer(answer: LedgerAnswer): Uint8Array {
 
 /** Strict inverse of {@link encodeLedgerAnswer}. */
 export function decodeLedgerAnswer(bytes: Uint8Array): Result<LedgerAnswer, "LEDGER_ANSWER_INVALID"> {
-  return decodeShape(bytes, { shape: answerShape, maxBytes: MAX_LEDGER_MESSAGE_BYTES, code: "LEDGER_ANSWER_INVALID", noun: "ledger answer" })
+  return decodeShape(bytes, {
+    shape: answerShape,
+    maxBytes: MAX_LEDGER_MESSAGE_BYTES,
+    code: "LEDGER_ANSWER_INVALID",
+    noun: "ledger answer",
+  })
 }
 
 function headValue(value: LedgerHead): CborValue {

@@ -1,5 +1,13 @@
 import { brandShape, bytesShape, bytesWithinShape, decodeShape, encodeCanonical, type CborValue, type Result } from "@keygrove/base"
-import { clusterBytes, compressedPointShape, decodeClusterBytes, decodeNodePath, decodeTimestamp, type NodeReference, type Timestamp } from "@keygrove/hierarchy"
+import {
+  clusterBytes,
+  compressedPointShape,
+  decodeClusterBytes,
+  decodeNodePath,
+  decodeTimestamp,
+  type NodeReference,
+  type Timestamp,
+} from "@keygrove/hierarchy"
 import * as v from "valibot"
 
 /** A policy before it stands on the ledger, as its owner tells the proxies. */
@@ -93,7 +101,11 @@ const answerShape = v.variant("kind", [
     issuedAt: timestamp,
     signature: bytesShape(64),
   }),
-  v.strictObject({ v: version, kind: v.literal("fragments"), fragments: v.pipe(v.array(bytesShape(CAPSULE_FRAGMENT_BYTES)), v.maxLength(MAX_REQUEST_CAPSULES)) }),
+  v.strictObject({
+    v: version,
+    kind: v.literal("fragments"),
+    fragments: v.pipe(v.array(bytesShape(CAPSULE_FRAGMENT_BYTES)), v.maxLength(MAX_REQUEST_CAPSULES)),
+  }),
   v.strictObject({
     v: version,
     kind: v.literal("refused"),
@@ -118,7 +130,12 @@ export function encodeProxyRequest(request: ProxyRequest): Uint8Array {
 
 /** Strict inverse of {@link encodeProxyRequest}. */
 export function decodeProxyRequest(bytes: Uint8Array): Result<ProxyRequest, "PROXY_REQUEST_INVALID"> {
-  const decoded = decodeShape(bytes, { shape: requestShape, maxBytes: MAX_PROXY_MESSAGE_BYTES, code: "PROXY_REQUEST_INVALID", noun: "proxy request" })
+  const decoded = decodeShape(bytes, {
+    shape: requestShape,
+    maxBytes: MAX_PROXY_MESSAGE_BYTES,
+    code: "PROXY_REQUEST_INVALID",
+    noun: "proxy request",
+  })
   if (!decoded.ok) return decoded
   const { v: _version, ...request } = decoded.value
   if (request.op !== "store_rekey") return { ok: true, value: request }
@@ -134,7 +151,12 @@ export function encodeProxyAnswer(answer: ProxyAnswer): Uint8Array {
 
 /** Strict inverse of {@link encodeProxyAnswer}. */
 export function decodeProxyAnswer(bytes: Uint8Array): Result<ProxyAnswer, "PROXY_ANSWER_INVALID"> {
-  const decoded = decodeShape(bytes, { shape: answerShape, maxBytes: MAX_PROXY_MESSAGE_BYTES, code: "PROXY_ANSWER_INVALID", noun: "proxy answer" })
+  const decoded = decodeShape(bytes, {
+    shape: answerShape,
+    maxBytes: MAX_PROXY_MESSAGE_BYTES,
+    code: "PROXY_ANSWER_INVALID",
+    noun: "proxy answer",
+  })
   if (!decoded.ok) return decoded
   const { v: _version, ...answer } = decoded.value
   return { ok: true, value: answer }

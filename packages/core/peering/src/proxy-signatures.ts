@@ -8,7 +8,14 @@ export function requestSignBytes(
   request: Pick<ReencryptionRequest, "policyId" | "capsules" | "issuedAt" | "nonce">,
   proxyKey: Uint8Array,
 ): Uint8Array {
-  return encodeInfo(["keygrove/v1/request", request.policyId, primitives.sha256(...request.capsules), proxyKey, request.issuedAt, request.nonce])
+  return encodeInfo([
+    "keygrove/v1/request",
+    request.policyId,
+    primitives.sha256(...request.capsules),
+    proxyKey,
+    request.issuedAt,
+    request.nonce,
+  ])
 }
 
 /** What a proxy signs. */
@@ -26,7 +33,11 @@ export interface ExpectedReceipt {
 }
 
 /** Checks a receipt against what was asked and the proxy's signature. */
-export function verifyReceipt(primitives: Pick<Primitives, "ed25519">, receipt: Receipt, expected: ExpectedReceipt): Result<true, "RECEIPT_INVALID"> {
+export function verifyReceipt(
+  primitives: Pick<Primitives, "ed25519">,
+  receipt: Receipt,
+  expected: ExpectedReceipt,
+): Result<true, "RECEIPT_INVALID"> {
   const isAbout = receipt.action === expected.action && equalBytes(receipt.policyId, expected.policyId)
   const isSame = expected.fragmentDigest === undefined || equalBytes(receipt.fragmentDigest, expected.fragmentDigest)
   if (!isAbout || !isSame) return refuse("RECEIPT_INVALID", "the proxy's receipt is about something else than was asked; use another proxy")

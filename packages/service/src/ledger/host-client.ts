@@ -1,6 +1,13 @@
 import { ok, refuse, type Result } from "@keygrove/base"
 import type { LedgerHead, LedgerIndex } from "@keygrove/ledger"
-import { decodeLedgerAnswer, encodeLedgerRequest, MAX_LEDGER_WAIT_MS, type LedgerAnswer, type LedgerHostRefusal, type LedgerRequest } from "@keygrove/peering"
+import {
+  decodeLedgerAnswer,
+  encodeLedgerRequest,
+  MAX_LEDGER_WAIT_MS,
+  type LedgerAnswer,
+  type LedgerHostRefusal,
+  type LedgerRequest,
+} from "@keygrove/peering"
 import type { CallOptions } from "../ports/call-options.ts"
 import type { Clock } from "../ports/clock.ts"
 import type { LedgerSlice } from "../ports/ledger-engine.ts"
@@ -40,7 +47,8 @@ export class LedgerHostClient {
     const answer = await this.#ask({ op: "read", from, limit }, options, 0)
     if (!answer.ok) return answer
     const { value } = answer
-    if (value.kind === "slice" && value.from === from && value.entries.length <= limit) return ok({ from, before: value.before, entries: value.entries })
+    if (value.kind === "slice" && value.from === from && value.entries.length <= limit)
+      return ok({ from, before: value.before, entries: value.entries })
     return value.kind === "refused" ? refuse(value.code, value.message) : misfit()
   }
 
@@ -66,7 +74,9 @@ export class LedgerHostClient {
       signal.throwIfAborted()
       if (!answer.ok) return refuse("LEDGER_UNREACHABLE", `the ledger's host did not answer (${answer.code}: ${answer.message})`)
       const decoded = decodeLedgerAnswer(answer.value)
-      return decoded.ok ? decoded : refuse("LEDGER_UNREACHABLE", `the ledger's host gave an answer that cannot be read (${decoded.message})`)
+      return decoded.ok
+        ? decoded
+        : refuse("LEDGER_UNREACHABLE", `the ledger's host gave an answer that cannot be read (${decoded.message})`)
     } catch (error) {
       // Whoever called gets its own reason; the deadline is an expected refusal; anything else is a fault.
       signal.throwIfAborted()

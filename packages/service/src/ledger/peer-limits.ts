@@ -45,7 +45,8 @@ export class PeerMeter {
     const { requests, waits, appendsPerSecond } = this.#limits
     if (use.requests >= requests) return refuse("LEDGER_BUSY", `${requests} requests of this peer are under way already`)
     if (op === "wait" && use.waits >= waits) return refuse("LEDGER_BUSY", `${waits} waits of this peer are under way already`)
-    if (op === "append" && use.appends < 1) return refuse("LEDGER_BUSY", `this peer may append ${appendsPerSecond} times a second; try again later`)
+    if (op === "append" && use.appends < 1)
+      return refuse("LEDGER_BUSY", `this peer may append ${appendsPerSecond} times a second; try again later`)
     const waiting = op === "wait" ? 1 : 0
     if (op === "append") use.appends--
     use.requests++

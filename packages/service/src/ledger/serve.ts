@@ -29,7 +29,12 @@ export function serveLedger(options: LedgerHostOptions): Disposable {
 
 type AppendRequest = Extract<LedgerRequest, { readonly op: "append" }>
 
-async function answerRequest(options: LedgerHostOptions, meter: PeerMeter, inbound: InboundRequest, call: CallOptions): Promise<LedgerAnswer> {
+async function answerRequest(
+  options: LedgerHostOptions,
+  meter: PeerMeter,
+  inbound: InboundRequest,
+  call: CallOptions,
+): Promise<LedgerAnswer> {
   const request = decodeLedgerRequest(inbound.body)
   if (!request.ok) return refused(request)
   const admitted = meter.admit(inbound.from, request.value.op)
@@ -68,7 +73,11 @@ async function perform(options: LedgerHostOptions, request: LedgerRequest, call:
 }
 
 /** The refusal of a batch that would be void at the head it names. At any other head the engine refuses it, and knows better than a replica that lags behind. */
-async function objectionTo({ engine, replica }: LedgerHostOptions, batch: AppendRequest, call: CallOptions): Promise<LedgerAnswer | undefined> {
+async function objectionTo(
+  { engine, replica }: LedgerHostOptions,
+  batch: AppendRequest,
+  call: CallOptions,
+): Promise<LedgerAnswer | undefined> {
   if (replica === undefined || !isSameHead(await engine.head(call), batch.expected)) return undefined
   const folded = await replica.waitUntil(batch.expected.length, call)
   if (!folded.ok || !isSameHead(replica.head, batch.expected)) return undefined
@@ -77,7 +86,11 @@ async function objectionTo({ engine, replica }: LedgerHostOptions, batch: Append
 }
 
 /** Returns when the ledger has another length than `length`, or the time is over. */
-async function waitForNews({ engine, clock }: LedgerHostOptions, request: { readonly length: LedgerIndex; readonly timeoutMs: number }, call: CallOptions): Promise<void> {
+async function waitForNews(
+  { engine, clock }: LedgerHostOptions,
+  request: { readonly length: LedgerIndex; readonly timeoutMs: number },
+  call: CallOptions,
+): Promise<void> {
   const head = await engine.head(call)
   if (head.length !== request.length) return
   using over = abortOnDispose()

@@ -47,7 +47,8 @@ export function clockContract(name: string, make: () => ClockSubject): void {
     test("refuses durations that are no whole, positive milliseconds or over a day", async () => {
       const { clock } = make()
       const { signal } = new AbortController()
-      for (const durationMs of [-1, 0.5, Number.NaN, 86_400_001]) await expect(clock.sleep(durationMs, { signal })).rejects.toThrow(RangeError)
+      for (const durationMs of [-1, 0.5, Number.NaN, 86_400_001])
+        await expect(clock.sleep(durationMs, { signal })).rejects.toThrow(RangeError)
     })
   })
 }

@@ -111,7 +111,10 @@ export interface Keystore extends AsyncDisposable {
   /** Generates the fragments of a policy, each sealed to its proxy. */
   generateFragments(order: FragmentOrder, options: CallOptions): Promise<Result<readonly SealedFragment[], KeystoreRefusal>>
   /** Opens and checks a fragment sent to this proxy and seals it again under the node's storage key, bound to the policy. */
-  acceptFragment(acceptance: FragmentAcceptance, options: CallOptions): Promise<Result<{ readonly stored: Uint8Array; readonly digest: Uint8Array }, KeystoreRefusal>>
+  acceptFragment(
+    acceptance: FragmentAcceptance,
+    options: CallOptions,
+  ): Promise<Result<{ readonly stored: Uint8Array; readonly digest: Uint8Array }, KeystoreRefusal>>
   /** Re-encrypts a capsule with a stored fragment; returns the capsule fragment, 381 bytes. */
   reencrypt(order: ReencryptionOrder, options: CallOptions): Promise<Result<Uint8Array, KeystoreRefusal>>
   /** Combines capsule fragments as the reader; returns the file key sealed to `recipientKey` as {@link Keystore.openOriginal} does. Names the liar in `data.index` when a fragment is bad. */

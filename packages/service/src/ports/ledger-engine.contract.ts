@@ -1,5 +1,14 @@
 import { unwrap } from "@keygrove/base"
-import { advanceIndex, decodeLedgerIndex, emptyHead, isSameHead, MAX_BATCH_ENTRIES, nextHead, type LedgerHead, type LedgerIndex } from "@keygrove/ledger"
+import {
+  advanceIndex,
+  decodeLedgerIndex,
+  emptyHead,
+  isSameHead,
+  MAX_BATCH_ENTRIES,
+  nextHead,
+  type LedgerHead,
+  type LedgerIndex,
+} from "@keygrove/ledger"
 import { describe, expect, test } from "vitest"
 import { kitLog, kitPrimitives } from "../../../core/ledger/src/ledger-kit.contract.ts"
 import type { LedgerEngine, LedgerSlice } from "./ledger-engine.ts"
@@ -112,7 +121,8 @@ export function ledgerEngineContract(name: string, subject: LedgerEngineSubject)
       await using engine = await subject.open()
       const log = kitLog(300)
       let head = emptyHead()
-      for (let from = 0; from < log.length; from += MAX_BATCH_ENTRIES) head = unwrap(await engine.append(log.slice(from, from + MAX_BATCH_ENTRIES), head, { signal }))
+      for (let from = 0; from < log.length; from += MAX_BATCH_ENTRIES)
+        head = unwrap(await engine.append(log.slice(from, from + MAX_BATCH_ENTRIES), head, { signal }))
       const first = unwrap(await engine.read(at(0), 10_000, { signal }))
       expect(first.entries.length).toBeLessThanOrEqual(256)
       expect((await take(engine.watch(at(0), { signal }), 300)).length).toBe(300)

@@ -11,7 +11,10 @@ export interface StorageSubject {
 
 const signal = AbortSignal.timeout(60_000)
 const call = { signal }
-const put = (key: string, value: StorageChange extends infer C ? (C extends { readonly value: infer V } ? V : never) : never): StorageChange => ({
+const put = (
+  key: string,
+  value: StorageChange extends infer C ? (C extends { readonly value: infer V } ? V : never) : never,
+): StorageChange => ({
   kind: "put",
   collection: "setting",
   key,
@@ -43,7 +46,12 @@ export function storageContract(name: string, subject: StorageSubject): void {
       await using storage = await subject.open()
       // U+FF5E sorts after U+1F600 in UTF-16 units, before it in bytes.
       const keys = ["b", "a", "ab", "Z", "\u{1f600}", "\uff5e", "a/1"]
-      unwrap(await storage.write(keys.map((key, index) => put(key, index)), call))
+      unwrap(
+        await storage.write(
+          keys.map((key, index) => put(key, index)),
+          call,
+        ),
+      )
       unwrap(await storage.write([{ kind: "put", collection: "receipt", key: "other", value: 1 }], call))
       const expected = keys.toSorted((a, b) => Buffer.compare(Buffer.from(a), Buffer.from(b)))
       const first = unwrap(await storage.list("setting", { limit: 3 }, call))
@@ -64,7 +72,13 @@ export function storageContract(name: string, subject: StorageSubject): void {
       await using storage = await subject.open()
       const tooMany = Array.from({ length: 257 }, (_, index) => put(`k${index}`, index))
       const tooLong = [put("a", 1), put("b", new Uint8Array(1_048_577))]
-      for (const changes of [tooMany, tooLong, [put("a", 1), put("", 2)], [put("a", 1), put("x".repeat(257), 2)], [put("a", 1), put("b", 1.5)]]) {
+      for (const changes of [
+        tooMany,
+        tooLong,
+        [put("a", 1), put("", 2)],
+        [put("a", 1), put("x".repeat(257), 2)],
+        [put("a", 1), put("b", 1.5)],
+      ]) {
         await expect(storage.write(changes, call)).rejects.toThrow(/at most|has 1 to|safe integers/)
       }
       await expect(storage.list("setting", { limit: 0 }, call)).rejects.toThrow(RangeError)

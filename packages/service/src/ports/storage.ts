@@ -9,7 +9,11 @@ export interface Storage extends AsyncDisposable {
   /** The record, or `undefined`. */
   get(collection: StorageCollection, key: string, options: CallOptions): Promise<Result<CborValue | undefined, StorageRefusal>>
   /** Up to `limit` (≤ 1,000) records in key order, after the key `after`. */
-  list(collection: StorageCollection, range: { readonly after?: string; readonly limit: number }, options: CallOptions): Promise<Result<readonly StorageRecord[], StorageRefusal>>
+  list(
+    collection: StorageCollection,
+    range: { readonly after?: string; readonly limit: number },
+    options: CallOptions,
+  ): Promise<Result<readonly StorageRecord[], StorageRefusal>>
   /** Applies all changes or none, durably. At most 256 changes of at most 1 MiB each. */
   write(changes: readonly StorageChange[], options: CallOptions): Promise<Result<true, StorageRefusal>>
 }

@@ -38,7 +38,7 @@ export class FragmentRecords {
 
   static async open(storage: Storage, options: CallOptions): Promise<Result<FragmentRecords, StorageRefusal>> {
     const policies = new Set<string>()
-    for (let after: string | undefined; ; ) {
+    for (let after: string | undefined; ;) {
       const page = await storage.list("fragment", { limit: PAGE, ...(after === undefined ? {} : { after }) }, options)
       if (!page.ok) return page
       for (const { key } of page.value) policies.add(key)

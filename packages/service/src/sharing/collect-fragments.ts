@@ -17,7 +17,12 @@ const SPARES = 1
 const FINAL_CODES: ReadonlySet<string> = new Set(["POLICY_REVOKED", "POLICY_EXPIRED", "NOT_READER"])
 
 /** Asks threshold + 1 proxies at once, verifies every capsule fragment, replaces whoever fails, and stops at the first `threshold` good ones. */
-export async function collectFragments(context: NodeContext, policy: PolicyState, capsule: Uint8Array, options: CallOptions): Promise<Result<readonly Uint8Array[]>> {
+export async function collectFragments(
+  context: NodeContext,
+  policy: PolicyState,
+  capsule: Uint8Array,
+  options: CallOptions,
+): Promise<Result<readonly Uint8Array[]>> {
   const verifier = createVerifier(context, policy, capsule)
   if (!verifier.ok) return verifier
   const { proxies, threshold } = policy.grant
@@ -52,7 +57,12 @@ interface Question {
   readonly verify: Verify
 }
 
-async function askProxy(context: NodeContext, policy: PolicyState, { capsule, proxy, verify }: Question, options: CallOptions): Promise<Result<Uint8Array>> {
+async function askProxy(
+  context: NodeContext,
+  policy: PolicyState,
+  { capsule, proxy, verify }: Question,
+  options: CallOptions,
+): Promise<Result<Uint8Array>> {
   const deadline = AbortSignal.any([options.signal, AbortSignal.timeout(PROXY_TIMEOUT_MS)])
   const address = addressOf(context, proxy)
   try {
@@ -70,7 +80,12 @@ async function askProxy(context: NodeContext, policy: PolicyState, { capsule, pr
   }
 }
 
-async function signRequest(context: NodeContext, policy: PolicyState, capsule: Uint8Array, { proxyKey, signal }: CallOptions & { readonly proxyKey: Uint8Array }): Promise<Result<ReencryptionRequest>> {
+async function signRequest(
+  context: NodeContext,
+  policy: PolicyState,
+  capsule: Uint8Array,
+  { proxyKey, signal }: CallOptions & { readonly proxyKey: Uint8Array },
+): Promise<Result<ReencryptionRequest>> {
   const unsigned = { policyId: policy.grant.policyId, capsules: [capsule], issuedAt: context.clock.now(), nonce: context.random(16) }
   const signature = await context.keystore.sign("message", requestSignBytes(context.primitives, unsigned, proxyKey), { signal })
   return signature.ok ? ok({ ...unsigned, signature: signature.value }) : signature
@@ -82,7 +97,8 @@ function createVerifier({ keystore, primitives, random }: NodeContext, policy: P
   const capsule = umbral.decodeCapsule(capsuleBytes)
   if (!capsule.ok) return refuse("CAPSULE_INVALID", `the file's capsule is damaged: ${capsule.message}`)
   const [delegatingKey, verifyingKey] = [policy.grant.labelKey, policy.grant.delegationKey].map((key) => curve.decodePoint(key))
-  if (delegatingKey?.ok !== true || verifyingKey?.ok !== true) return refuse("FRAGMENT_INVALID", "the keys in the policy are not points; ask the owner for a new grant")
+  if (delegatingKey?.ok !== true || verifyingKey?.ok !== true)
+    return refuse("FRAGMENT_INVALID", "the keys in the policy are not points; ask the owner for a new grant")
   const receivingKey: Point = unwrap(curve.decodePoint(keystore.identity().keys.encryptionKey))
   const keys = { delegatingKey: delegatingKey.value, verifyingKey: verifyingKey.value, receivingKey }
   return ok((bytes) => verifyOne(umbral, capsule.value, bytes, keys))
@@ -100,7 +116,11 @@ function explain(policy: PolicyState, found: number, reasons: readonly Refusal[]
   const { proxies, threshold } = policy.grant
   const counts = Map.groupBy(reasons, ({ code }) => code)
   const detail = [...counts].map(([code, each]) => `${each.length} ${code}`).join(", ")
-  return refuse("NOT_ENOUGH_PROXIES", `${found} of the ${threshold} fragments needed were given by ${proxies.length} proxies (${detail}); try again when more proxies are up`, { found, needed: threshold, proxies: proxies.length })
+  return refuse(
+    "NOT_ENOUGH_PROXIES",
+    `${found} of the ${threshold} fragments needed were given by ${proxies.length} proxies (${detail}); try again when more proxies are up`,
+    { found, needed: threshold, proxies: proxies.length },
+  )
 }
 
 function abortOnDispose(): Disposable & { readonly signal: AbortSignal } {

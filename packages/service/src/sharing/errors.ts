@@ -13,13 +13,33 @@ export type SharingErrorCode =
 
 /** Codes of granting, revoking and reading. */
 export const sharingErrors: ErrorTable<SharingErrorCode> = {
-  THRESHOLD_ABOVE_SHARES: { class: "usage", meaning: "The threshold is below 1 or above the number of shares.", remedy: "Choose 1 ≤ m ≤ n." },
+  THRESHOLD_ABOVE_SHARES: {
+    class: "usage",
+    meaning: "The threshold is below 1 or above the number of shares.",
+    remedy: "Choose 1 ≤ m ≤ n.",
+  },
   SHARES_LIMIT: { class: "usage", meaning: "More shares are asked for than a policy may have.", remedy: "Choose at most 30 shares." },
   EXPIRY_IN_PAST: { class: "usage", meaning: "The policy would have expired already.", remedy: "Choose a time in the future." },
   EXPIRY_TOO_FAR: { class: "usage", meaning: "The expiry is not a time that can be stored.", remedy: "Choose an earlier time." },
-  LABEL_UNKNOWN: { class: "usage", meaning: "Nothing was encrypted under this label on this node.", remedy: "Check its spelling; encrypt something under it first." },
-  NOT_ENOUGH_PROXIES: { class: "peers", meaning: "Too few proxies offer, answer or agree.", remedy: "Start more proxies, wait for those that are down, or ask for fewer shares or an earlier expiry." },
-  NO_POLICY: { class: "refused", meaning: "The label was not granted to this node.", remedy: "Give your id (`keygrove id`) to the owner and ask for a grant." },
+  LABEL_UNKNOWN: {
+    class: "usage",
+    meaning: "Nothing was encrypted under this label on this node.",
+    remedy: "Check its spelling; encrypt something under it first.",
+  },
+  NOT_ENOUGH_PROXIES: {
+    class: "peers",
+    meaning: "Too few proxies offer, answer or agree.",
+    remedy: "Start more proxies, wait for those that are down, or ask for fewer shares or an earlier expiry.",
+  },
+  NO_POLICY: {
+    class: "refused",
+    meaning: "The label was not granted to this node.",
+    remedy: "Give your id (`keygrove id`) to the owner and ask for a grant.",
+  },
   OWNER_ELSEWHERE: { class: "refused", meaning: "The policy belongs to another node.", remedy: "Do it on the node that granted it." },
-  READER_KEY_INVALID: { class: "usage", meaning: "The reader's identity holds a key that is no point of the curve.", remedy: "Ask the reader for `keygrove id` again." },
+  READER_KEY_INVALID: {
+    class: "usage",
+    meaning: "The reader's identity holds a key that is no point of the curve.",
+    remedy: "Ask the reader for `keygrove id` again.",
+  },
 }

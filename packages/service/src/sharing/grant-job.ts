@@ -73,6 +73,10 @@ function jobValue({ policy, recipients, shares }: GrantJob): CborValue {
     ...rest,
     reader: { encryptionKey: reader.encryptionKey, signingKey: reader.signingKey },
     shares,
-    recipients: recipients.map(({ cluster, ...recipient }) => ({ ...recipient, addresses: [...recipient.addresses], cluster: clusterBytes(cluster) })),
+    recipients: recipients.map(({ cluster, ...recipient }) => ({
+      ...recipient,
+      addresses: [...recipient.addresses],
+      cluster: clusterBytes(cluster),
+    })),
   }
 }

@@ -31,7 +31,12 @@ const ROLL_BACK_TIMEOUT_MS = 5_000
  * Grants a label to a reader: fragments are made and remembered, each kept by another proxy against a receipt, and only then does the policy stand
  * on the ledger. Resolves when it does. A crash before that is rolled back by {@link resumeGrants}, after that completed.
  */
-export async function grantPolicy(context: NodeContext, placement: Placement, order: GrantOrder, options: CallOptions): Promise<Result<PolicyState>> {
+export async function grantPolicy(
+  context: NodeContext,
+  placement: Placement,
+  order: GrantOrder,
+  options: CallOptions,
+): Promise<Result<PolicyState>> {
   const refusal = checkOrder(order, context.clock.now())
   if (refusal !== undefined) return refusal
   const job = await prepareJob(context, placement, order, options)
@@ -51,7 +56,9 @@ export async function grantPolicy(context: NodeContext, placement: Placement, or
   }
   await removeGrantJob(context.storage, job.value.policy.policyId, options)
   const standing = findPolicy(context.replica.state, job.value.policy.policyId)
-  return standing === undefined ? refuse("LEDGER_CORRUPT", "the ledger accepted the policy but does not show it; restart the node") : ok(standing)
+  return standing === undefined
+    ? refuse("LEDGER_CORRUPT", "the ledger accepted the policy but does not show it; restart the node")
+    : ok(standing)
 }
 
 /** Ends what a crash left: a grant that stands on the ledger is done, any other is rolled back. Call it when the replica has caught up. */
@@ -66,10 +73,16 @@ export async function resumeGrants(context: NodeContext, options: CallOptions): 
 }
 
 function checkOrder({ expiresAt, shares, threshold }: GrantOrder, now: Timestamp): Refusal | undefined {
-  if (threshold < 1 || threshold > shares) return refuse("THRESHOLD_ABOVE_SHARES", `threshold ${threshold} of ${shares} shares is impossible; choose 1 ≤ m ≤ n`, { threshold, shares })
-  if (shares > MAX_SHARES) return refuse("SHARES_LIMIT", `${shares} shares; a policy has at most ${MAX_SHARES}`, { shares, limit: MAX_SHARES })
+  if (threshold < 1 || threshold > shares)
+    return refuse("THRESHOLD_ABOVE_SHARES", `threshold ${threshold} of ${shares} shares is impossible; choose 1 ≤ m ≤ n`, {
+      threshold,
+      shares,
+    })
+  if (shares > MAX_SHARES)
+    return refuse("SHARES_LIMIT", `${shares} shares; a policy has at most ${MAX_SHARES}`, { shares, limit: MAX_SHARES })
   if (!decodeTimestamp(expiresAt).ok) return refuse("EXPIRY_TOO_FAR", "the expiry is not a time that can be stored; choose an earlier one")
-  if (expiresAt <= now) return refuse("EXPIRY_IN_PAST", `the expiry ${new Date(expiresAt).toISOString()} is past; choose a time in the future`, { expiresAt })
+  if (expiresAt <= now)
+    return refuse("EXPIRY_IN_PAST", `the expiry ${new Date(expiresAt).toISOString()} is past; choose a time in the future`, { expiresAt })
   return undefined
 }
 
@@ -77,12 +90,17 @@ async function prepareJob(context: NodeContext, placement: Placement, order: Gra
   const { keystore, primitives, random } = context
   const label = await findLabel(context, order.label, options)
   if (!label.ok) return label
-  if (label.value === undefined) return refuse("LABEL_UNKNOWN", `nothing was encrypted under the label "${order.label}" on this node; check its spelling`)
-  if (!primitives.curve.decodePoint(order.reader.encryptionKey).ok) return refuse("READER_KEY_INVALID", "the reader's identity holds no valid key; ask for `keygrove id` again")
+  if (label.value === undefined)
+    return refuse("LABEL_UNKNOWN", `nothing was encrypted under the label "${order.label}" on this node; check its spelling`)
+  if (!primitives.curve.decodePoint(order.reader.encryptionKey).ok)
+    return refuse("READER_KEY_INVALID", "the reader's identity holds no valid key; ask for `keygrove id` again")
   const policyId = random(32)
   const candidates = (await placement.candidates(policyId, order.expiresAt, options)).slice(0, Math.min(MAX_SHARES, order.shares + SPARES))
   if (candidates.length < order.shares) {
-    return notEnough(`${candidates.length} of ${order.shares} proxies offer to keep a fragment until ${new Date(order.expiresAt).toISOString()}`, { found: candidates.length, needed: order.shares })
+    return notEnough(
+      `${candidates.length} of ${order.shares} proxies offer to keep a fragment until ${new Date(order.expiresAt).toISOString()}`,
+      { found: candidates.length, needed: order.shares },
+    )
   }
   const { epoch, labelKey } = label.value
   const fragments = await keystore.generateFragments(
@@ -92,11 +110,23 @@ async function prepareJob(context: NodeContext, placement: Placement, order: Gra
   if (!fragments.ok) return fragments
   const { expiresAt, shares, threshold } = order
   const reader = { encryptionKey: order.reader.encryptionKey, signingKey: order.reader.signingKey }
-  const policy = { policyId, scheme: "umbral" as const, epoch, labelKey, delegationKey: keystore.identity().keys.delegationKey, reader, threshold, expiresAt }
+  const policy = {
+    policyId,
+    scheme: "umbral" as const,
+    epoch,
+    labelKey,
+    delegationKey: keystore.identity().keys.delegationKey,
+    reader,
+    threshold,
+    expiresAt,
+  }
   return ok({ policy, shares, recipients: candidates.flatMap((candidate, index) => withFragment(candidate, fragments.value[index])) })
 }
 
-function withFragment(candidate: ProxyCandidate, fragment: Pick<GrantRecipient, "sealed" | "digest"> | undefined): readonly GrantRecipient[] {
+function withFragment(
+  candidate: ProxyCandidate,
+  fragment: Pick<GrantRecipient, "sealed" | "digest"> | undefined,
+): readonly GrantRecipient[] {
   return fragment === undefined ? [] : [{ ...candidate, sealed: fragment.sealed, digest: fragment.digest }]
 }
 
@@ -129,16 +159,27 @@ async function deliver(context: NodeContext, job: GrantJob, recipient: GrantReci
   }
 }
 
-async function publish(context: NodeContext, job: GrantJob, kept: readonly GrantRecipient[], options: CallOptions): Promise<Result<unknown>> {
+async function publish(
+  context: NodeContext,
+  job: GrantJob,
+  kept: readonly GrantRecipient[],
+  options: CallOptions,
+): Promise<Result<unknown>> {
   const proxies = kept.map(({ cluster, digest, path, signingKey }) => ({ cluster, path, signingKey, fragmentDigest: digest }))
   const body: PolicyGrant = { ...job.policy, proxies }
-  return await context.replica.append([{ kind: "policy-granted", body }], statementSigner(context.keystore) satisfies StatementSigner, options)
+  return await context.replica.append(
+    [{ kind: "policy-granted", body }],
+    statementSigner(context.keystore) satisfies StatementSigner,
+    options,
+  )
 }
 
 /** Asks everyone who may keep a fragment to forget it, then forgets the job. Proxies that cannot be reached forget by themselves, because the policy never stands. */
 async function rollBack(context: NodeContext, job: GrantJob): Promise<void> {
   const signal = AbortSignal.timeout(ROLL_BACK_TIMEOUT_MS)
-  await Promise.allSettled(job.recipients.map(async (recipient) => await removeFragment(context, recipient, job.policy.policyId, { signal })))
+  await Promise.allSettled(
+    job.recipients.map(async (recipient) => await removeFragment(context, recipient, job.policy.policyId, { signal })),
+  )
   await removeGrantJob(context.storage, job.policy.policyId, { signal: new AbortController().signal })
 }
 

@@ -27,12 +27,19 @@ export async function useLabel(context: NodeContext, label: Label, options: Call
   if (known.value?.epoch === keys.epoch) return ok(known.value)
   const labelKey = await keystore.labelPublicKey({ label, epoch: keys.epoch }, options)
   if (!labelKey.ok) return labelKey
-  const written = await storage.write([{ kind: "put", collection: "label", key: label, value: { epoch: keys.epoch, labelKey: labelKey.value } }], options)
+  const written = await storage.write(
+    [{ kind: "put", collection: "label", key: label, value: { epoch: keys.epoch, labelKey: labelKey.value } }],
+    options,
+  )
   return written.ok ? ok({ label, epoch: keys.epoch, labelKey: labelKey.value, owner }) : written
 }
 
 /** A label that was used on this node before, or `undefined`. */
-export async function findLabel({ keystore, storage }: NodeContext, label: string, options: CallOptions): Promise<Result<LabelRecord | undefined>> {
+export async function findLabel(
+  { keystore, storage }: NodeContext,
+  label: string,
+  options: CallOptions,
+): Promise<Result<LabelRecord | undefined>> {
   const found = await storage.get("label", label, options)
   if (!found.ok || found.value === undefined) return found.ok ? ok(undefined) : found
   const checked = checkShape(found.value, { shape, code: "STORAGE_CORRUPT", noun: "label record" })

@@ -29,13 +29,21 @@ export class LedgerPlacement implements Placement {
     const used = fragmentCounts(state)
     const able = [...offering(state)].filter((node) => {
       const key = toHex(node.keys.signingKey)
-      return node.terms !== undefined && node.terms.until >= until && (used.get(key) ?? 0) < node.terms.capacity && key !== toHex(this.#selfKey)
+      return (
+        node.terms !== undefined && node.terms.until >= until && (used.get(key) ?? 0) < node.terms.capacity && key !== toHex(this.#selfKey)
+      )
     })
     return able
       .map((node) => ({ node, distance: this.#distance(policyId, node.keys.signingKey) }))
       .toSorted((a, b) => (a.distance < b.distance ? -1 : 1))
       .slice(0, MAX_CANDIDATES)
-      .map(({ node }) => ({ signingKey: node.keys.signingKey, sealingKey: node.keys.sealingKey, addresses: node.terms?.addresses ?? [], cluster: node.cluster, path: node.path }))
+      .map(({ node }) => ({
+        signingKey: node.keys.signingKey,
+        sealingKey: node.keys.sealingKey,
+        addresses: node.terms?.addresses ?? [],
+        cluster: node.cluster,
+        path: node.path,
+      }))
   }
 
   /** As hex, so that it sorts. */

@@ -28,7 +28,11 @@ export async function revokePolicy(context: NodeContext, policyId: Uint8Array, o
   const known = findPolicy(context.replica.state, policyId)
   if (known === undefined) return refuse("POLICY_UNKNOWN", "the ledger has no such policy; see `keygrove policy list`")
   const { cluster, path } = context.keystore.identity()
-  if (!isSameNode(known.owner, { cluster, path })) return refuse("OWNER_ELSEWHERE", `the policy belongs to ${known.owner.path} of cluster ${known.owner.cluster.slice(0, 16)}…; revoke it there`)
+  if (!isSameNode(known.owner, { cluster, path }))
+    return refuse(
+      "OWNER_ELSEWHERE",
+      `the policy belongs to ${known.owner.path} of cluster ${known.owner.cluster.slice(0, 16)}…; revoke it there`,
+    )
   const saved = await context.storage.write([{ kind: "put", collection: "revoke-job", key: toHex(policyId), value: null }], options)
   if (!saved.ok) return saved
   const appended = await revokeOnLedger(context, policyId, options)
@@ -61,7 +65,11 @@ async function workOff(context: NodeContext, options: CallOptions): Promise<void
 async function revokeOnLedger(context: NodeContext, policyId: Uint8Array, options: CallOptions): Promise<Result<PolicyState>> {
   const known = findPolicy(context.replica.state, policyId)
   if (known?.revokedAt === undefined) {
-    const appended = await context.replica.append([{ kind: "policy-revoked", body: { policyId } }], statementSigner(context.keystore), options)
+    const appended = await context.replica.append(
+      [{ kind: "policy-revoked", body: { policyId } }],
+      statementSigner(context.keystore),
+      options,
+    )
     if (!appended.ok && appended.code !== "POLICY_ALREADY_REVOKED") return appended
   }
   const policy = findPolicy(context.replica.state, policyId)

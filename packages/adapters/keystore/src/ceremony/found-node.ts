@@ -47,7 +47,8 @@ export function foundNode(primitives: Primitives, seed: Secret, name: string): R
   using secrets = deriveEpoch(primitives, nodeSecret, place.epoch)
   using node = unlockNode(primitives, nodeSecret, place)
   const rekey = makeRekey(primitives, secrets, { ...place, previous: noPreviousRekey() })
-  const byRoot = (statement: Statement): Uint8Array => signed(primitives, statement, { cluster, path: ROOT_PATH, key: rootAnchor.publicKey }, rootAnchor)
+  const byRoot = (statement: Statement): Uint8Array =>
+    signed(primitives, statement, { cluster, path: ROOT_PATH, key: rootAnchor.publicKey }, rootAnchor)
   const genesis = [
     byRoot({ kind: "cluster", body: { anchorKey: rootAnchor.publicKey } }),
     byRoot({ kind: "node", body: { path: path.value, generation: generation.value, anchorKey: nodeAnchor.publicKey } }),

@@ -17,21 +17,29 @@ export function openTerminal(): number | undefined {
 }
 
 /** Shows the words once, asks some of them back, and clears them from the screen. */
-export async function showWords(words: readonly string[], terminal: number, random: RandomBytes): Promise<Result<true, "WORDS_NOT_CONFIRMED">> {
+export async function showWords(
+  words: readonly string[],
+  terminal: number,
+  random: RandomBytes,
+): Promise<Result<true, "WORDS_NOT_CONFIRMED">> {
   const lines = Array.from({ length: words.length / 4 }, (_, row) =>
     words
       .slice(4 * row, 4 * row + 4)
       .map((word, column) => `${String(4 * row + column + 1).padStart(2)}. ${word.padEnd(10)}`)
       .join("  "),
   )
-  writeSync(terminal, `\nThese 24 words are your root key. Write them on paper now; they are shown once and are the only\nbackup of everything.\n\n${lines.join("\n")}\n\n`)
+  writeSync(
+    terminal,
+    `\nThese 24 words are your root key. Write them on paper now; they are shown once and are the only\nbackup of everything.\n\n${lines.join("\n")}\n\n`,
+  )
   const input = new ReadStream(terminal)
   const ask = createInterface({ input, terminal: false })
   try {
     for (const position of positions(words.length, random)) {
       writeSync(terminal, `Word ${position + 1}: `)
       const typed = await firstLine(ask)
-      if (typed?.trim().toLowerCase() !== words[position]) return refuse("WORDS_NOT_CONFIRMED", `word ${position + 1} was not the one shown; run it again, nothing was made`)
+      if (typed?.trim().toLowerCase() !== words[position])
+        return refuse("WORDS_NOT_CONFIRMED", `word ${position + 1} was not the one shown; run it again, nothing was made`)
     }
     // Clears the screen and what scrolled out of it, where the terminal can.
     writeSync(terminal, "\u001B[3J\u001B[H\u001B[2JThe words are confirmed.\n")
@@ -66,10 +74,14 @@ export function readWords(descriptor: number): Result<string, "WORDS_UNREADABLE"
   const bytes = Buffer.alloc(MAX_WORDS_BYTES)
   try {
     let filled = 0
-    for (let count = -1; count !== 0 && filled < bytes.length; filled += count) count = readSync(descriptor, bytes, filled, bytes.length - filled, null)
+    for (let count = -1; count !== 0 && filled < bytes.length; filled += count)
+      count = readSync(descriptor, bytes, filled, bytes.length - filled, null)
     return ok(bytes.toString("utf8", 0, filled))
   } catch (error) {
-    return refuse("WORDS_UNREADABLE", `the words cannot be read (${error instanceof Error && "code" in error ? String(error.code) : "unknown reason"}); check the file`)
+    return refuse(
+      "WORDS_UNREADABLE",
+      `the words cannot be read (${error instanceof Error && "code" in error ? String(error.code) : "unknown reason"}); check the file`,
+    )
   } finally {
     bytes.fill(0)
   }
@@ -86,7 +98,10 @@ export function writeWords(path: string, words: readonly string[]): Result<true,
     }
     return ok(true)
   } catch (error) {
-    return refuse("WORDS_OUT_EXISTS", `the words cannot be written to ${path} (${error instanceof Error && "code" in error ? String(error.code) : "unknown reason"}); name a new file`)
+    return refuse(
+      "WORDS_OUT_EXISTS",
+      `the words cannot be written to ${path} (${error instanceof Error && "code" in error ? String(error.code) : "unknown reason"}); name a new file`,
+    )
   }
 }
 

@@ -24,8 +24,13 @@ export function newWords(random: RandomBytes): readonly string[] {
 
 /** Checks typed words: their number, each against the list, and the checksum. Names a word's position, never the words. */
 export function decodeWords(text: string): Result<readonly string[], WordsRefusal> {
-  const words = text.normalize("NFKD").toLowerCase().split(/[\s\d.,]+/u).filter((word) => word !== "")
-  if (words.length !== WORD_COUNT) return refuse("WORDS_COUNT", `there are ${words.length} words; enter all ${WORD_COUNT} in order`, { count: words.length })
+  const words = text
+    .normalize("NFKD")
+    .toLowerCase()
+    .split(/[\s\d.,]+/u)
+    .filter((word) => word !== "")
+  if (words.length !== WORD_COUNT)
+    return refuse("WORDS_COUNT", `there are ${words.length} words; enter all ${WORD_COUNT} in order`, { count: words.length })
   const unknown = words.findIndex((word) => !wordlist.includes(word))
   if (unknown >= 0) {
     const suggestion = closestWord(words[unknown] ?? "")
@@ -59,7 +64,9 @@ function editDistance(a: string, b: string): number {
   for (const [row, letter] of [...a].entries()) {
     const current = [row + 1]
     for (const [column, other] of [...b].entries()) {
-      current.push(Math.min((previous[column + 1] ?? 0) + 1, (current[column] ?? 0) + 1, (previous[column] ?? 0) + (letter === other ? 0 : 1)))
+      current.push(
+        Math.min((previous[column + 1] ?? 0) + 1, (current[column] ?? 0) + 1, (previous[column] ?? 0) + (letter === other ? 0 : 1)),
+      )
     }
     previous = current
   }

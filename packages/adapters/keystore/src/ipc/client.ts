@@ -49,7 +49,8 @@ export class KeystoreClient implements Keystore {
 
   sign: Keystore["sign"] = async (purpose, message, options) => await this.#call("sign", { purpose, message }, options)
 
-  labelPublicKey: Keystore["labelPublicKey"] = async ({ label, epoch }, options) => await this.#call("labelPublicKey", { label, epoch }, options)
+  labelPublicKey: Keystore["labelPublicKey"] = async ({ label, epoch }, options) =>
+    await this.#call("labelPublicKey", { label, epoch }, options)
 
   openOriginal: Keystore["openOriginal"] = async ({ label, epoch, capsule, headerDigest, recipientKey }, options) =>
     await this.#call("openOriginal", { label, epoch, capsule, headerDigest, recipientKey }, options)
@@ -62,10 +63,13 @@ export class KeystoreClient implements Keystore {
   acceptFragment: Keystore["acceptFragment"] = async ({ policyId, sealed, ownerSigningKey, delegationKey, labelKey, readerKey }, options) =>
     await this.#call("acceptFragment", { policyId, sealed, ownerSigningKey, delegationKey, labelKey, readerKey }, options)
 
-  reencrypt: Keystore["reencrypt"] = async ({ policyId, stored, capsule }, options) => await this.#call("reencrypt", { policyId, stored, capsule }, options)
+  reencrypt: Keystore["reencrypt"] = async ({ policyId, stored, capsule }, options) =>
+    await this.#call("reencrypt", { policyId, stored, capsule }, options)
 
-  openReencrypted: Keystore["openReencrypted"] = async ({ capsule, capsuleFragments, labelKey, delegationKey, headerDigest, recipientKey }, options) =>
-    await this.#call("openReencrypted", { capsule, capsuleFragments, labelKey, delegationKey, headerDigest, recipientKey }, options)
+  openReencrypted: Keystore["openReencrypted"] = async (
+    { capsule, capsuleFragments, labelKey, delegationKey, headerDigest, recipientKey },
+    options,
+  ) => await this.#call("openReencrypted", { capsule, capsuleFragments, labelKey, delegationKey, headerDigest, recipientKey }, options)
 
   async lock(options: CallOptions): Promise<Result<true>> {
     if (this.#state === "locked") return ok(true)
@@ -81,7 +85,11 @@ export class KeystoreClient implements Keystore {
     await this.#ended
   }
 
-  async #call<M extends KeystoreMethod>(method: M, params: CborValue, { signal }: CallOptions): Promise<Result<KeystoreAnswers[M], KeystoreRefusal>> {
+  async #call<M extends KeystoreMethod>(
+    method: M,
+    params: CborValue,
+    { signal }: CallOptions,
+  ): Promise<Result<KeystoreAnswers[M], KeystoreRefusal>> {
     signal.throwIfAborted()
     if (this.#state === "locked") return refuse("KEYSTORE_LOCKED", "the node's secrets are locked; restart the node with `keygrove up`")
     if (this.#state === "gone") return gone()

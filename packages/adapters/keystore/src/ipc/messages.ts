@@ -1,6 +1,30 @@
-import { brandShape, bytesShape, bytesWithinShape, checkShape, decodeCanonical, encodeCanonical, integerShape, ok, refuse, type CborValue, type RefusalData, type Result, type Shape } from "@keygrove/base"
+import {
+  brandShape,
+  bytesShape,
+  bytesWithinShape,
+  checkShape,
+  decodeCanonical,
+  encodeCanonical,
+  integerShape,
+  ok,
+  refuse,
+  type CborValue,
+  type RefusalData,
+  type Result,
+  type Shape,
+} from "@keygrove/base"
 import { compressedPointShape, decodeClusterBytes, decodeEpoch, decodeGeneration, decodeNodePath, clusterBytes } from "@keygrove/hierarchy"
-import type { FragmentAcceptance, FragmentOrder, LabelKeyName, NodeIdentity, OriginalOpening, ReencryptedOpening, ReencryptionOrder, SealedFragment, SigningPurpose } from "@keygrove/service"
+import type {
+  FragmentAcceptance,
+  FragmentOrder,
+  LabelKeyName,
+  NodeIdentity,
+  OriginalOpening,
+  ReencryptedOpening,
+  ReencryptionOrder,
+  SealedFragment,
+  SigningPurpose,
+} from "@keygrove/service"
 import * as v from "valibot"
 import { MAX_FRAME_BYTES } from "./frames.ts"
 
@@ -88,8 +112,16 @@ export interface RequestFrame {
 }
 
 const methodNames = Object.keys(requestShapes).filter((name): name is KeystoreMethod => Object.hasOwn(requestShapes, name))
-const requestShape = v.strictObject({ id: integerShape(1, Number.MAX_SAFE_INTEGER), method: v.picklist(methodNames), params: v.custom<CborValue>(() => true) })
-const failureShape = v.strictObject({ code: v.pipe(v.string(), v.maxLength(64)), message: v.pipe(v.string(), v.maxLength(1_024)), data: v.record(v.string(), v.union([v.string(), v.number(), v.boolean()])) })
+const requestShape = v.strictObject({
+  id: integerShape(1, Number.MAX_SAFE_INTEGER),
+  method: v.picklist(methodNames),
+  params: v.custom<CborValue>(() => true),
+})
+const failureShape = v.strictObject({
+  code: v.pipe(v.string(), v.maxLength(64)),
+  message: v.pipe(v.string(), v.maxLength(1_024)),
+  data: v.record(v.string(), v.union([v.string(), v.number(), v.boolean()])),
+})
 const answerShape = v.union([
   v.strictObject({ id: integerShape(0, Number.MAX_SAFE_INTEGER), value: v.custom<CborValue>(() => true) }),
   v.strictObject({ id: integerShape(0, Number.MAX_SAFE_INTEGER), failure: failureShape }),
@@ -99,7 +131,13 @@ const identityShape = v.strictObject({
   path: brandShape(decodeNodePath),
   generation: brandShape(decodeGeneration),
   anchorKey: bytesShape(32),
-  keys: v.strictObject({ epoch, signingKey: bytesShape(32), encryptionKey: bytesShape(33), sealingKey: bytesShape(32), delegationKey: bytesShape(33) }),
+  keys: v.strictObject({
+    epoch,
+    signingKey: bytesShape(32),
+    encryptionKey: bytesShape(33),
+    sealingKey: bytesShape(32),
+    delegationKey: bytesShape(33),
+  }),
 })
 
 /** Encodes a request. */
@@ -115,8 +153,15 @@ export function decodeRequest(frame: Uint8Array): Result<RequestFrame, "KEYSTORE
 }
 
 /** Decodes the parameters of a method. */
-export function decodeParams<M extends KeystoreMethod>(method: M, params: CborValue): Result<KeystoreRequests[M], "KEYSTORE_REQUEST_INVALID"> {
-  return checkShape<KeystoreRequests[M], "KEYSTORE_REQUEST_INVALID">(params, { shape: requestShapes[method], code: "KEYSTORE_REQUEST_INVALID", noun: `keystore request ${method}` })
+export function decodeParams<M extends KeystoreMethod>(
+  method: M,
+  params: CborValue,
+): Result<KeystoreRequests[M], "KEYSTORE_REQUEST_INVALID"> {
+  return checkShape<KeystoreRequests[M], "KEYSTORE_REQUEST_INVALID">(params, {
+    shape: requestShapes[method],
+    code: "KEYSTORE_REQUEST_INVALID",
+    noun: `keystore request ${method}`,
+  })
 }
 
 /** Encodes an answer; id 0 is the greeting that follows unlocking. */
@@ -126,7 +171,9 @@ export function encodeAnswer(id: number, answer: Result<CborValue>): Uint8Array 
 }
 
 /** Decodes an answer. */
-export function decodeAnswer(frame: Uint8Array): Result<{ readonly id: number; readonly answer: Result<CborValue> }, "KEYSTORE_REQUEST_INVALID"> {
+export function decodeAnswer(
+  frame: Uint8Array,
+): Result<{ readonly id: number; readonly answer: Result<CborValue> }, "KEYSTORE_REQUEST_INVALID"> {
   const decoded = decodeCanonical(frame, MAX_FRAME_BYTES)
   if (!decoded.ok) return refuse("KEYSTORE_REQUEST_INVALID", decoded.message)
   const checked = checkShape(decoded.value, { shape: answerShape, code: "KEYSTORE_REQUEST_INVALID", noun: "keystore answer" })
@@ -139,7 +186,11 @@ export function decodeAnswer(frame: Uint8Array): Result<{ readonly id: number; r
 
 /** Decodes the value of a method's answer. */
 export function decodeValue<M extends KeystoreMethod>(method: M, value: CborValue): Result<KeystoreAnswers[M], "KEYSTORE_REQUEST_INVALID"> {
-  return checkShape<KeystoreAnswers[M], "KEYSTORE_REQUEST_INVALID">(value, { shape: answerShapes[method], code: "KEYSTORE_REQUEST_INVALID", noun: `keystore answer to ${method}` })
+  return checkShape<KeystoreAnswers[M], "KEYSTORE_REQUEST_INVALID">(value, {
+    shape: answerShapes[method],
+    code: "KEYSTORE_REQUEST_INVALID",
+    noun: `keystore answer to ${method}`,
+  })
 }
 
 /** The identity as it travels. */

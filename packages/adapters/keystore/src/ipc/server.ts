@@ -2,7 +2,15 @@ import type { Duplex } from "node:stream"
 import { KeygroveError, refuse, type CborValue, type Result } from "@keygrove/base"
 import type { Keystore } from "@keygrove/service"
 import { encodeFrame, FrameDecoder, FrameTooLarge } from "./frames.ts"
-import { decodeParams, decodeRequest, encodeAnswer, identityValue, type KeystoreMethod, type KeystoreRequests, type RequestFrame } from "./messages.ts"
+import {
+  decodeParams,
+  decodeRequest,
+  encodeAnswer,
+  identityValue,
+  type KeystoreMethod,
+  type KeystoreRequests,
+  type RequestFrame,
+} from "./messages.ts"
 
 /** Requests under way at once; the next one is refused with `KEYSTORE_BUSY`. */
 const MAX_UNDER_WAY = 256
@@ -11,7 +19,8 @@ const MAX_UNDER_WAY = 256
 export async function serveKeystore(socket: Duplex, keystore: Keystore, signal: AbortSignal): Promise<void> {
   const decoder = new FrameDecoder()
   const underWay = new Set<Promise<void>>()
-  const send = (id: number, answer: Result<CborValue>): void => void (socket.writable && socket.write(encodeFrame(encodeAnswer(id, answer))))
+  const send = (id: number, answer: Result<CborValue>): void =>
+    void (socket.writable && socket.write(encodeFrame(encodeAnswer(id, answer))))
   send(0, { ok: true, value: identityValue(keystore.identity()) })
   try {
     for await (const chunk of socket) {
@@ -43,11 +52,16 @@ async function answer(keystore: Keystore, { method, params }: RequestFrame, sign
     return await call(keystore, { method, params }, signal)
   } catch (error) {
     // A fault in one request must not end the process for all; its words may quote what it worked on, so they stay here.
-    return refuse("KEYSTORE_REQUEST_INVALID", `the keystore failed at ${method} (${error instanceof KeygroveError ? error.code : error instanceof Error ? error.name : "unknown"})`)
+    return refuse(
+      "KEYSTORE_REQUEST_INVALID",
+      `the keystore failed at ${method} (${error instanceof KeygroveError ? error.code : error instanceof Error ? error.name : "unknown"})`,
+    )
   }
 }
 
-type Handlers = { readonly [M in KeystoreMethod]: (keystore: Keystore, params: KeystoreRequests[M], signal: AbortSignal) => Promise<Result<CborValue>> }
+type Handlers = {
+  readonly [M in KeystoreMethod]: (keystore: Keystore, params: KeystoreRequests[M], signal: AbortSignal) => Promise<Result<CborValue>>
+}
 
 const handlers: Handlers = {
   sign: async (keystore, { purpose, message }, signal) => await keystore.sign(purpose, message, { signal }),
@@ -66,12 +80,20 @@ const handlers: Handlers = {
   lock: async (keystore, _params, signal) => await keystore.lock({ signal }),
 }
 
-async function call<M extends KeystoreMethod>(keystore: Keystore, request: { readonly method: M; readonly params: CborValue }, signal: AbortSignal): Promise<Result<CborValue>> {
+async function call<M extends KeystoreMethod>(
+  keystore: Keystore,
+  request: { readonly method: M; readonly params: CborValue },
+  signal: AbortSignal,
+): Promise<Result<CborValue>> {
   const params = decodeParams(request.method, request.params)
   return params.ok ? await handlers[request.method](keystore, params.value, signal) : params
 }
 
 /** The daemon was killed in the middle of a frame. */
 function isAbruptEnd(error: unknown): boolean {
-  return error instanceof Error && "code" in error && (error.code === "ECONNRESET" || error.code === "EPIPE" || error.code === "ERR_STREAM_PREMATURE_CLOSE")
+  return (
+    error instanceof Error &&
+    "code" in error &&
+    (error.code === "ECONNRESET" || error.code === "EPIPE" || error.code === "ERR_STREAM_PREMATURE_CLOSE")
+  )
 }

@@ -107,10 +107,23 @@ function keystoreFile(path: string): Parameters<typeof openDatabase>[0] {
 function readOptions(): ProgramOptions {
   const { values, positionals } = parseArgs({
     allowPositionals: true,
-    options: { store: { type: "string" }, "key-file": { type: "string" }, name: { type: "string" }, "words-out": { type: "string" }, recover: { type: "string" } },
+    options: {
+      store: { type: "string" },
+      "key-file": { type: "string" },
+      name: { type: "string" },
+      "words-out": { type: "string" },
+      recover: { type: "string" },
+    },
   })
   const [mode = "serve"] = positionals
-  return { mode, store: values.store ?? "", keyFile: values["key-file"], name: values.name, wordsOut: values["words-out"], recover: values.recover }
+  return {
+    mode,
+    store: values.store ?? "",
+    keyFile: values["key-file"],
+    name: values.name,
+    wordsOut: values["words-out"],
+    recover: values.recover,
+  }
 }
 
 /** Nothing of an unexpected error's own words leaves: they may quote what was worked on. */

@@ -28,14 +28,18 @@ const CHUNKS_PER_BATCH = 32
  * Puts a source through chunk by chunk and yields the results batch by batch. The next batch is being read while one is worked on;
  * with the consumer writing the one before, disk and processor are busy at the same time. Two buffers each way, whatever the length of the source.
  */
-export async function* batches(source: ByteSource, work: ChunkWork, { signal, reuse }: BatchOptions): AsyncGenerator<Uint8Array, void, undefined> {
+export async function* batches(
+  source: ByteSource,
+  work: ChunkWork,
+  { signal, reuse }: BatchOptions,
+): AsyncGenerator<Uint8Array, void, undefined> {
   const inputs: Pair = [new Uint8Array(CHUNKS_PER_BATCH * work.inputBytes), new Uint8Array(CHUNKS_PER_BATCH * work.inputBytes)]
   const newOutput = (): Uint8Array => new Uint8Array(CHUNKS_PER_BATCH * work.outputBytes)
   const outputs: Pair = reuse ? [newOutput(), newOutput()] : [new Uint8Array(0), new Uint8Array(0)]
   let [input, nextInput] = inputs
   let [output, otherOutput] = outputs
   let length = await source.read(input)
-  for (let ended = false; !ended; ) {
+  for (let ended = false; !ended;) {
     signal.throwIfAborted()
     if (!reuse) output = newOutput()
     const nextRead = length < input.length ? Promise.resolve(0) : source.read(nextInput)

@@ -20,8 +20,10 @@ const megabytes = Uint8Array.from(randomBytes(5 << 20))
 const input = join(directory, "input")
 await writeFile(input, megabytes)
 
-const encrypt = (output: string, overwrite = false): Promise<void> => encryptFile(fixtureTools, { input, output, overwrite }, { ...fixtureLabel, signal })
-const decrypt = (from: string, output: string): Promise<void> => decryptFile(nativePrimitives, { input: from, output }, { fileKey: fixtureKey, signal })
+const encrypt = (output: string, overwrite = false): Promise<void> =>
+  encryptFile(fixtureTools, { input, output, overwrite }, { ...fixtureLabel, signal })
+const decrypt = (from: string, output: string): Promise<void> =>
+  decryptFile(nativePrimitives, { input: from, output }, { fileKey: fixtureKey, signal })
 
 /** A fresh directory, and what it holds in the end. */
 async function place(name: string): Promise<{ readonly path: (file: string) => string; readonly names: () => Promise<readonly string[]> }> {
@@ -66,7 +68,11 @@ describe("encryptFile and decryptFile", () => {
     await writeFile(path("a.kg"), "old")
     const controller = new AbortController()
     const onProgress = (): void => controller.abort(new Error("enough"))
-    const running = encryptFile(fixtureTools, { input, output: path("a.kg"), overwrite: true }, { ...fixtureLabel, signal: controller.signal, onProgress })
+    const running = encryptFile(
+      fixtureTools,
+      { input, output: path("a.kg"), overwrite: true },
+      { ...fixtureLabel, signal: controller.signal, onProgress },
+    )
     await expect(running).rejects.toThrow("enough")
     expect(await names()).toEqual(["a.kg"])
     expect(await readFile(path("a.kg"), "utf8")).toBe("old")
@@ -98,7 +104,9 @@ describe("encryptFile and decryptFile", () => {
 
   test.runIf(process.platform === "linux")("report a full disk behind a stream", async () => {
     const full = createWriteStream("/dev/full")
-    await expect(encryptFile(fixtureTools, { input, output: full }, { ...fixtureLabel, signal })).rejects.toMatchObject({ code: "DISK_FULL" })
+    await expect(encryptFile(fixtureTools, { input, output: full }, { ...fixtureLabel, signal })).rejects.toMatchObject({
+      code: "DISK_FULL",
+    })
   })
 
   test.runIf(isRoot && process.platform === "linux")("report a full disk and leave nothing on it", async () => {
@@ -122,7 +130,9 @@ describe("encryptFile and decryptFile", () => {
     const output = new PassThrough()
     output.resume()
     const onProgress = (): void => void output.destroy(Object.assign(new Error("broken pipe"), { code: "EPIPE" }))
-    await expect(encryptFile(fixtureTools, { input, output }, { ...fixtureLabel, signal, onProgress })).rejects.toMatchObject({ code: "OUTPUT_CLOSED" })
+    await expect(encryptFile(fixtureTools, { input, output }, { ...fixtureLabel, signal, onProgress })).rejects.toMatchObject({
+      code: "OUTPUT_CLOSED",
+    })
   })
 
   test("SIGKILL leaves the old output or the complete new one", { timeout: 60_000 }, async () => {

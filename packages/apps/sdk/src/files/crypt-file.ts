@@ -49,7 +49,11 @@ export async function decryptFile(primitives: Primitives, ends: FileEnds, option
 }
 
 /** Reads the header of a file or stream. */
-export async function inspectFile(primitives: Pick<Primitives, "sha256">, input: string | Readable, { signal }: { readonly signal: AbortSignal }): Promise<ReadHeader> {
+export async function inspectFile(
+  primitives: Pick<Primitives, "sha256">,
+  input: string | Readable,
+  { signal }: { readonly signal: AbortSignal },
+): Promise<ReadHeader> {
   signal.throwIfAborted()
   await using source = await openSource(input, signal)
   return await readHeaderFrom(primitives, source)
@@ -106,8 +110,13 @@ function writableSink(stream: Writable, signal: AbortSignal): ByteSink & Disposa
 
 function closed(cause: Error): KeygroveError {
   const errno = "code" in cause && typeof cause.code === "string" ? cause.code : "UNKNOWN"
-  if (errno === "ENOSPC" || errno === "EDQUOT") return new KeygroveError("DISK_FULL", `the output cannot be written: no space left (${errno}); free some space and run it again`, { cause })
-  return new KeygroveError("OUTPUT_CLOSED", `the output was closed before its end (${errno}); check the command it is piped into`, { cause })
+  if (errno === "ENOSPC" || errno === "EDQUOT")
+    return new KeygroveError("DISK_FULL", `the output cannot be written: no space left (${errno}); free some space and run it again`, {
+      cause,
+    })
+  return new KeygroveError("OUTPUT_CLOSED", `the output was closed before its end (${errno}); check the command it is piped into`, {
+    cause,
+  })
 }
 
 function shrunk(input: string | Readable, read: number, size: number): KeygroveError {

@@ -22,7 +22,11 @@ export interface DecryptOptions {
  * @throws KeygroveError `FILE_NOT_KEYGROVE`, `FILE_VERSION`, `FILE_HEADER_INVALID`, `SUITE_UNKNOWN`, `FILE_TRUNCATED`, `FILE_CORRUPT`,
  * `FILE_TRAILING`; what `fileKey` throws; the source's own errors; the signal's reason.
  */
-export async function* decryptStream(primitives: Primitives, source: ByteIterable, options: DecryptOptions): AsyncGenerator<Uint8Array, void, undefined> {
+export async function* decryptStream(
+  primitives: Primitives,
+  source: ByteIterable,
+  options: DecryptOptions,
+): AsyncGenerator<Uint8Array, void, undefined> {
   options.signal.throwIfAborted()
   await using bytes = new IterableSource(source, options.signal)
   yield* decryptSource(primitives, bytes, { ...options, reuse: false })

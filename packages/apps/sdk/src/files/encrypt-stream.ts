@@ -27,7 +27,11 @@ export interface EncryptOptions extends EncryptionLabel {
  * and readers they grant can open it.
  * @throws KeygroveError `POINT_INVALID` when the label key is not one; the source's own errors; the signal's reason.
  */
-export async function* encryptStream(tools: FileTools, source: ByteIterable, options: EncryptOptions): AsyncGenerator<Uint8Array, void, undefined> {
+export async function* encryptStream(
+  tools: FileTools,
+  source: ByteIterable,
+  options: EncryptOptions,
+): AsyncGenerator<Uint8Array, void, undefined> {
   options.signal.throwIfAborted()
   await using bytes = new IterableSource(source, options.signal)
   yield* encryptSource(tools, bytes, { ...options, reuse: false })

@@ -53,7 +53,9 @@ async function make(primitives: Primitives, suite: SuiteName): Promise<Uint8Arra
   return await collect(encryptStream(tools, [plaintextOf(suite)], { ...fixtureLabel, labelKey, suite, signal }))
 }
 
-const platforms = [nativePrimitives, portablePrimitives].flatMap((primitives) => SUITE_NAMES.map((suite) => ({ primitives, suite, name: primitives.implementation })))
+const platforms = [nativePrimitives, portablePrimitives].flatMap((primitives) =>
+  SUITE_NAMES.map((suite) => ({ primitives, suite, name: primitives.implementation })),
+)
 
 test.each(platforms)("$name makes and opens the $suite vector", async ({ primitives, suite }) => {
   const file = vector(`${suite}.kg`)

@@ -14,7 +14,11 @@ export interface ReadHeader {
  * Reads the header of a `.kg` stream and ends the stream. Nothing in it is authenticated before the file is decrypted.
  * @throws KeygroveError `FILE_NOT_KEYGROVE`, `FILE_VERSION`, `FILE_HEADER_INVALID`, `SUITE_UNKNOWN`, `FILE_TRUNCATED`.
  */
-export async function readHeader(primitives: Pick<Primitives, "sha256">, source: ByteIterable, { signal }: { readonly signal: AbortSignal }): Promise<ReadHeader> {
+export async function readHeader(
+  primitives: Pick<Primitives, "sha256">,
+  source: ByteIterable,
+  { signal }: { readonly signal: AbortSignal },
+): Promise<ReadHeader> {
   signal.throwIfAborted()
   await using bytes = new IterableSource(source, signal)
   return await readHeaderFrom(primitives, bytes)

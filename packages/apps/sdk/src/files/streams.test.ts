@@ -71,9 +71,12 @@ describe("file streams", () => {
   test("detects truncation at every chunk border and elsewhere", async () => {
     const file = await encrypted(Uint8Array.from(randomBytes(3 * CHUNK + 10)))
     const start = file.length - 3 * STREAM_SEALED_CHUNK_BYTES - 26
-    for (let chunks = 0; chunks <= 3; chunks++) expect(await refusal(file.subarray(0, start + chunks * STREAM_SEALED_CHUNK_BYTES))).toBe("FILE_TRUNCATED")
-    for (const length of [0, 1, 13, 14, start - 1]) expect(await refusal(file.subarray(0, length))).toBe(length === 0 ? "FILE_NOT_KEYGROVE" : "FILE_TRUNCATED")
-    for (const length of [file.length - 1, start + 100, start + STREAM_SEALED_CHUNK_BYTES + 20]) expect(await refusal(file.subarray(0, length))).toBe("FILE_CORRUPT")
+    for (let chunks = 0; chunks <= 3; chunks++)
+      expect(await refusal(file.subarray(0, start + chunks * STREAM_SEALED_CHUNK_BYTES))).toBe("FILE_TRUNCATED")
+    for (const length of [0, 1, 13, 14, start - 1])
+      expect(await refusal(file.subarray(0, length))).toBe(length === 0 ? "FILE_NOT_KEYGROVE" : "FILE_TRUNCATED")
+    for (const length of [file.length - 1, start + 100, start + STREAM_SEALED_CHUNK_BYTES + 20])
+      expect(await refusal(file.subarray(0, length))).toBe("FILE_CORRUPT")
   })
 
   test("detects trailing data, reordered and repeated chunks", async () => {

@@ -42,7 +42,8 @@ const fields: Readonly<Record<string, CborValue>> = {
 
 describe("file header", () => {
   test("round-trips in every suite", () => {
-    for (const suite of SUITE_NAMES) expect(decodeFileHeader(encodeFileHeader({ ...header, suite }))).toEqual({ ok: true, value: { ...header, suite } })
+    for (const suite of SUITE_NAMES)
+      expect(decodeFileHeader(encodeFileHeader({ ...header, suite }))).toEqual({ ok: true, value: { ...header, suite } })
   })
 
   test("begins with the magic line, the version and the length", () => {

@@ -1,4 +1,15 @@
-import { brandShape, bytesShape, concatBytes, decodeShape, encodeCanonical, equalBytes, ok, refuse, utf8, type Result } from "@keygrove/base"
+import {
+  brandShape,
+  bytesShape,
+  concatBytes,
+  decodeShape,
+  encodeCanonical,
+  equalBytes,
+  ok,
+  refuse,
+  utf8,
+  type Result,
+} from "@keygrove/base"
 import { decodeSuite, STREAM_CHUNK_BYTES, type SuiteName } from "@keygrove/crypto"
 import { compressedPointShape, decodeClusterId, decodeEpoch, decodeNodePath, type Epoch, type NodeReference } from "@keygrove/hierarchy"
 import * as v from "valibot"
@@ -70,10 +81,16 @@ export function decodeFilePrefix(bytes: Uint8Array): Result<number, FilePrefixRe
   }
   if (bytes.length < FILE_PREFIX_BYTES) return truncated(bytes.length)
   const version = bytes[MAGIC.length] ?? 0
-  if (version !== VERSION) return refuse("FILE_VERSION", `the file has format version ${version}, this program reads version ${VERSION}; update Keygrove`, { version })
+  if (version !== VERSION)
+    return refuse("FILE_VERSION", `the file has format version ${version}, this program reads version ${VERSION}; update Keygrove`, {
+      version,
+    })
   const length = new DataView(bytes.buffer, bytes.byteOffset).getUint32(MAGIC.length + 1)
   if (length > 0 && length <= MAX_FILE_HEADER_BYTES) return ok(length)
-  return refuse("FILE_HEADER_INVALID", `the file's header would have ${length} bytes, 1 to ${MAX_FILE_HEADER_BYTES} are possible; fetch the file again`)
+  return refuse(
+    "FILE_HEADER_INVALID",
+    `the file's header would have ${length} bytes, 1 to ${MAX_FILE_HEADER_BYTES} are possible; fetch the file again`,
+  )
 }
 
 export type FileHeaderRefusal = FilePrefixRefusal | "SUITE_UNKNOWN"
@@ -84,7 +101,8 @@ export function decodeFileHeader(bytes: Uint8Array): Result<FileHeader, FileHead
   if (!length.ok) return length
   const body = bytes.subarray(FILE_PREFIX_BYTES)
   if (body.length < length.value) return truncated(bytes.length)
-  if (body.length > length.value) return refuse("FILE_HEADER_INVALID", `the header has ${body.length} bytes, its length field says ${length.value}`)
+  if (body.length > length.value)
+    return refuse("FILE_HEADER_INVALID", `the header has ${body.length} bytes, its length field says ${length.value}`)
   const decoded = decodeShape(body, { shape, maxBytes: MAX_FILE_HEADER_BYTES, code: "FILE_HEADER_INVALID", noun: "file header" })
   if (!decoded.ok) return decoded
   const suite = decodeSuite(decoded.value.suite)

@@ -2,9 +2,12 @@ import fc from "fast-check"
 import { expect, test } from "vitest"
 import { decodeLabel, MAX_LABEL_BYTES } from "./label.ts"
 
-test.each(["photos", "photos/2026", "a b", "Büro/Verträge", "写真", "x@y.example", "ä".repeat(64), "a".repeat(128), "...", "a/..b"])("accepts %j", (label) => {
-  expect(decodeLabel(label)).toEqual({ ok: true, value: label })
-})
+test.each(["photos", "photos/2026", "a b", "Büro/Verträge", "写真", "x@y.example", "ä".repeat(64), "a".repeat(128), "...", "a/..b"])(
+  "accepts %j",
+  (label) => {
+    expect(decodeLabel(label)).toEqual({ ok: true, value: label })
+  },
+)
 
 test.each([
   ["", "empty"],

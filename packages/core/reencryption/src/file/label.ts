@@ -21,13 +21,18 @@ export function decodeLabel(value: unknown): Result<Label, "LABEL_INVALID"> {
   // Every UTF-16 unit needs at least one byte, so long input is refused before it is scanned.
   if (value.length === 0 || value.length > MAX_LABEL_BYTES) return wrongLength(value.length, "characters")
   if (!value.isWellFormed() || FORBIDDEN.test(value) || ODD_SPACE.test(value)) {
-    return refuse("LABEL_INVALID", "the label has a control, formatting or unusual space character; use letters, digits, punctuation and plain spaces")
+    return refuse(
+      "LABEL_INVALID",
+      "the label has a control, formatting or unusual space character; use letters, digits, punctuation and plain spaces",
+    )
   }
   const bytes = utf8(value).length
   if (bytes > MAX_LABEL_BYTES) return wrongLength(bytes, "bytes")
-  if (value.normalize("NFC") !== value) return refuse("LABEL_INVALID", "the label is not in Unicode form NFC; type it with composed characters")
+  if (value.normalize("NFC") !== value)
+    return refuse("LABEL_INVALID", "the label is not in Unicode form NFC; type it with composed characters")
   for (const part of value.split("/")) {
-    if (part === "" || part === "." || part === "..") return refuse("LABEL_INVALID", "a label's parts between / are neither empty nor . nor ..")
+    if (part === "" || part === "." || part === "..")
+      return refuse("LABEL_INVALID", "a label's parts between / are neither empty nor . nor ..")
     if (part.trim() !== part) return refuse("LABEL_INVALID", "a label's parts do not start or end with a space")
   }
   return ok(value as Label)

@@ -66,7 +66,11 @@ describe("policy grants", () => {
   test("refuses a node, key or fragment twice, and more than 30 proxies", () => {
     const [a, b] = proxies(2)
     if (a === undefined || b === undefined) throw new TypeError("no proxies")
-    for (const twice of [{ ...b, cluster: a.cluster }, { ...b, signingKey: a.signingKey }, { ...b, fragmentDigest: a.fragmentDigest }]) {
+    for (const twice of [
+      { ...b, cluster: a.cluster },
+      { ...b, signingKey: a.signingKey },
+      { ...b, fragmentDigest: a.fragmentDigest },
+    ]) {
       expect(decodePolicyGrant(encodePolicyGrant({ ...grant(1), proxies: [a, twice] }))).toMatchObject({ ok: false })
     }
     expect(decodePolicyGrant(encodePolicyGrant(grant(31)))).toMatchObject({ ok: false })
@@ -74,12 +78,25 @@ describe("policy grants", () => {
 })
 
 describe("proxy terms", () => {
-  const terms: ProxyTerms = { revision: 1, until: unwrap(decodeTimestamp(5)), capacity: 0, addresses: Array.from({ length: 16 }, () => `/${"a".repeat(255)}`) }
+  const terms: ProxyTerms = {
+    revision: 1,
+    until: unwrap(decodeTimestamp(5)),
+    capacity: 0,
+    addresses: Array.from({ length: 16 }, () => `/${"a".repeat(255)}`),
+  }
 
   test("the largest ones encode and decode", () => expect(unwrap(decodeProxyTerms(encodeProxyTerms(terms)))).toEqual(terms))
 
   test("refuses revision 0, too many or malformed addresses, and too much capacity", () => {
-    const wrong: Partial<ProxyTerms>[] = [{ revision: 0 }, { addresses: [...terms.addresses, "/x"] }, { addresses: ["x"] }, { addresses: ["/a b"] }, { addresses: [`/${"a".repeat(256)}`] }, { capacity: 10_000_001 }]
-    for (const change of wrong) expect(decodeProxyTerms(encodeProxyTerms({ ...terms, ...change }))).toMatchObject({ ok: false, code: "STATEMENT_INVALID" })
+    const wrong: Partial<ProxyTerms>[] = [
+      { revision: 0 },
+      { addresses: [...terms.addresses, "/x"] },
+      { addresses: ["x"] },
+      { addresses: ["/a b"] },
+      { addresses: [`/${"a".repeat(256)}`] },
+      { capacity: 10_000_001 },
+    ]
+    for (const change of wrong)
+      expect(decodeProxyTerms(encodeProxyTerms({ ...terms, ...change }))).toMatchObject({ ok: false, code: "STATEMENT_INVALID" })
   })
 })

@@ -1,4 +1,14 @@
-import { brandShape, bytesShape, bytesWithinShape, compareBytes, decodeShape, encodeCanonical, integerShape, type CborValue, type Result } from "@keygrove/base"
+import {
+  brandShape,
+  bytesShape,
+  bytesWithinShape,
+  compareBytes,
+  decodeShape,
+  encodeCanonical,
+  integerShape,
+  type CborValue,
+  type Result,
+} from "@keygrove/base"
 import {
   clusterBytes,
   compressedPointShape,
@@ -67,7 +77,12 @@ const shape = v.pipe(
     reader: v.strictObject({ encryptionKey: compressedPointShape(), signingKey: bytesShape(32) }),
     threshold: integerShape(1, MAX_SHARES),
     expiresAt: brandShape(decodeTimestamp),
-    proxies: v.pipe(v.array(proxyShape), v.minLength(1), v.maxLength(MAX_SHARES), v.check((proxies) => allDistinct(proxies), "must not name a node, key or fragment twice")),
+    proxies: v.pipe(
+      v.array(proxyShape),
+      v.minLength(1),
+      v.maxLength(MAX_SHARES),
+      v.check((proxies) => allDistinct(proxies), "must not name a node, key or fragment twice"),
+    ),
     sealedLabel: v.exactOptional(bytesWithinShape(1, MAX_SEALED_LABEL_BYTES)),
   }),
   v.check((grant) => grant.threshold <= grant.proxies.length, "must not need more fragments than there are proxies"),

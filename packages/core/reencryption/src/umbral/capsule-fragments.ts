@@ -72,5 +72,8 @@ interface ProvenPoints extends Pick<CapsuleFragmentProof, "e2" | "v2" | "commitm
 /** h of the proof: Hs(CFRAG_VERIFICATION, E, E1, E2, V, V1, V2, U, U1, U2). */
 function proofChallenge({ curve, sha256 }: UmbralTools, capsule: Capsule, made: ProvenPoints): Scalar {
   const points = [capsule.e, made.e1, made.e2, capsule.v, made.v1, made.v2, parameterPoint(curve), made.commitment, made.u2]
-  return hashReencryption(sha256, points.map((each) => curve.encodePoint(each)))
+  return hashReencryption(
+    sha256,
+    points.map((each) => curve.encodePoint(each)),
+  )
 }

@@ -163,4 +163,3 @@ function parsing<T>(parse: () => T): Result<T, UmbralErrorCode> {
     throw error
   }
 }
-

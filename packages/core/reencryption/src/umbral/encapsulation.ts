@@ -33,7 +33,9 @@ export function encapsulate(tools: UmbralTools, delegatingKey: Point): Encapsula
 /** Open original of spec §5, by the owner: seed = a·(E + V), 33 bytes that belong to the caller. */
 export function openOriginal(tools: UmbralTools, delegatingKey: Secret, capsule: Capsule): Result<Secret, UmbralErrorCode> {
   const sum = tools.curve.add(capsule.e, capsule.v)
-  return sum === undefined ? insufficient("E + V of the capsule is infinity") : ok(takeSeed(tools, tools.curve.multiplySecret(sum, delegatingKey)))
+  return sum === undefined
+    ? insufficient("E + V of the capsule is infinity")
+    : ok(takeSeed(tools, tools.curve.multiplySecret(sum, delegatingKey)))
 }
 
 export interface ReencryptedOpening {
@@ -57,8 +59,14 @@ export function openReencrypted(tools: UmbralTools, opening: ReencryptedOpening)
   const coefficients = lagrange(fragments, (id) => hashPolynomialArgument(sha256, shared, id))
   shared.d.fill(0)
   if (!coefficients.ok) return coefficients
-  const e = curve.combinePublic(fragments.map((each) => each.e1), coefficients.value)
-  const v = curve.combinePublic(fragments.map((each) => each.v1), coefficients.value)
+  const e = curve.combinePublic(
+    fragments.map((each) => each.e1),
+    coefficients.value,
+  )
+  const v = curve.combinePublic(
+    fragments.map((each) => each.v1),
+    coefficients.value,
+  )
   if (e === undefined || v === undefined) return insufficient("the capsule fragments add up to infinity")
   const h = hashCapsulePoints(sha256, curve.encodePoint(capsule.e), curve.encodePoint(capsule.v))
   const right = curve.add(v, curve.multiplyPublic(e, h))

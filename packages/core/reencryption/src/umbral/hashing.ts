@@ -48,9 +48,8 @@ function publicScalar(digest: Uint8Array): Scalar {
 }
 
 /** n − 1, big-endian. */
-const ORDER_LESS_ONE = Uint8Array.from(
-  { length: SCALAR_BYTES },
-  (_, index) => Number.parseInt("fffffffffffffffffffffffffffffffebaaedce6af48a03bbfd25e8cd0364140".slice(2 * index, 2 * index + 2), 16),
+const ORDER_LESS_ONE = Uint8Array.from({ length: SCALAR_BYTES }, (_, index) =>
+  Number.parseInt("fffffffffffffffffffffffffffffffebaaedce6af48a03bbfd25e8cd0364140".slice(2 * index, 2 * index + 2), 16),
 )
 
 /**

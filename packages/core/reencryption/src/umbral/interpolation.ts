@@ -15,7 +15,8 @@ export function lagrange(
 ): Result<readonly Scalar[], UmbralErrorCode> {
   const [first] = fragments
   const mixed = fragments.findIndex((each) => first !== undefined && !equalBytes(each.precursor, first.precursor))
-  if (mixed >= 0) return refuse("UMBRAL_FRAGMENTS_MIXED", `capsule fragment ${mixed} belongs to another grant than the first`, { index: mixed })
+  if (mixed >= 0)
+    return refuse("UMBRAL_FRAGMENTS_MIXED", `capsule fragment ${mixed} belongs to another grant than the first`, { index: mixed })
   const seen = new Set<string>()
   for (const [index, { id }] of fragments.entries()) {
     const hex = toHex(id)

@@ -34,8 +34,10 @@ export interface FragmentGeneration {
 /** Generate kfrags of spec §5. The fragments belong to the caller. */
 export function generateFragments(tools: UmbralTools, order: FragmentGeneration): Result<readonly VerifiedKeyFragment[], UmbralErrorCode> {
   const { threshold, shares } = order
-  if (!Number.isSafeInteger(threshold) || threshold < 1) return refuse("UMBRAL_THRESHOLD_ZERO", `threshold is ${threshold}; it must be at least 1`)
-  if (!Number.isSafeInteger(shares) || shares < threshold) return refuse("UMBRAL_SHARES_TOO_FEW", `${shares} shares are fewer than the threshold ${threshold}`)
+  if (!Number.isSafeInteger(threshold) || threshold < 1)
+    return refuse("UMBRAL_THRESHOLD_ZERO", `threshold is ${threshold}; it must be at least 1`)
+  if (!Number.isSafeInteger(shares) || shares < threshold)
+    return refuse("UMBRAL_SHARES_TOO_FEW", `${shares} shares are fewer than the threshold ${threshold}`)
   if (shares > MAX_SHARES) return refuse("UMBRAL_SHARES_TOO_MANY", `${shares} shares; at most ${MAX_SHARES} are possible`)
   const { curve, sha256 } = tools
   using x = randomScalar(tools)
@@ -71,13 +73,20 @@ function generateOne(tools: UmbralTools, order: FragmentGeneration, grant: Grant
   if (key === undefined) return generateOne(tools, order, grant)
   const commitment = curve.multiplySecret(parameterPoint(curve), key)
   const signed: SignedFragment = { id, commitment: curve.encodePoint(commitment), precursor: grant.shared.x }
-  const sign = (a?: Uint8Array, b?: Uint8Array): Uint8Array => curve.signEcdsa(order.signingKey, fragmentDigest(sha256, signed, a, b), random(ENTROPY_BYTES))
+  const sign = (a?: Uint8Array, b?: Uint8Array): Uint8Array =>
+    curve.signEcdsa(order.signingKey, fragmentDigest(sha256, signed, a, b), random(ENTROPY_BYTES))
   const { a, b } = grant.keys
   const signatureForReceiver = sign(a, b)
   // Both signatures are over the same message when both keys are signed, so one serves twice.
   const both = signDelegatingKey && signReceivingKey
   const signatureForProxy = both ? signatureForReceiver : sign(signDelegatingKey ? a : undefined, signReceivingKey ? b : undefined)
-  const proof = { commitment, signatureForProxy, signatureForReceiver, delegatingKeySigned: signDelegatingKey, receivingKeySigned: signReceivingKey }
+  const proof = {
+    commitment,
+    signatureForProxy,
+    signatureForReceiver,
+    delegatingKeySigned: signDelegatingKey,
+    receivingKeySigned: signReceivingKey,
+  }
   return createKeyFragment(id, key, grant.keys.precursor, proof) as VerifiedKeyFragment
 }
 
@@ -92,15 +101,22 @@ export interface FragmentKeys {
 }
 
 /** Verify kfrag of spec §5. The result is the same fragment; it does not own another copy of rk. */
-export function verifyFragment(tools: UmbralTools, fragment: KeyFragment, keys: FragmentKeys): Result<VerifiedKeyFragment, UmbralErrorCode> {
+export function verifyFragment(
+  tools: UmbralTools,
+  fragment: KeyFragment,
+  keys: FragmentKeys,
+): Result<VerifiedKeyFragment, UmbralErrorCode> {
   const { curve, sha256 } = tools
   const { proof } = fragment
   if (!equalBytes(curve.multiplySecret(parameterPoint(curve), fragment.key), proof.commitment)) {
     return refuse("UMBRAL_COMMITMENT_WRONG", "the key fragment does not match its commitment")
   }
-  if (proof.delegatingKeySigned && keys.delegatingKey === undefined) return refuse("UMBRAL_KEY_NOT_GIVEN", "the signature covers the delegating key, which was not given")
-  if (proof.receivingKeySigned && keys.receivingKey === undefined) return refuse("UMBRAL_KEY_NOT_GIVEN", "the signature covers the receiving key, which was not given")
-  const covered = (flag: boolean, key: Point | undefined): Uint8Array | undefined => (flag && key !== undefined ? curve.encodePoint(key) : undefined)
+  if (proof.delegatingKeySigned && keys.delegatingKey === undefined)
+    return refuse("UMBRAL_KEY_NOT_GIVEN", "the signature covers the delegating key, which was not given")
+  if (proof.receivingKeySigned && keys.receivingKey === undefined)
+    return refuse("UMBRAL_KEY_NOT_GIVEN", "the signature covers the receiving key, which was not given")
+  const covered = (flag: boolean, key: Point | undefined): Uint8Array | undefined =>
+    flag && key !== undefined ? curve.encodePoint(key) : undefined
   const signed = { id: fragment.id, commitment: curve.encodePoint(proof.commitment), precursor: curve.encodePoint(fragment.precursor) }
   const a = covered(proof.delegatingKeySigned, keys.delegatingKey)
   const b = covered(proof.receivingKeySigned, keys.receivingKey)

@@ -45,7 +45,11 @@ export class FieldReader {
 
   point(noun: string): Point {
     const length = this.#header(noun)
-    if (length === UNCOMPRESSED_BYTES) throw new ParseFailure("UMBRAL_POINT_UNCOMPRESSED", `${noun} has ${length} bytes; only compressed points of ${POINT_BYTES} are accepted`)
+    if (length === UNCOMPRESSED_BYTES)
+      throw new ParseFailure(
+        "UMBRAL_POINT_UNCOMPRESSED",
+        `${noun} has ${length} bytes; only compressed points of ${POINT_BYTES} are accepted`,
+      )
     const encoded = this.#take(length, noun)
     if (encoded.every((byte) => byte === 0)) throw new ParseFailure("UMBRAL_POINT_INFINITY", `${noun} is the point at infinity`)
     const point = this.#curve.decodePoint(encoded)

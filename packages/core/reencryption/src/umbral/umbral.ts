@@ -1,7 +1,15 @@
 import type { Result, Secret } from "@keygrove/base"
 import type { Point } from "@keygrove/crypto"
 import { reencrypt, verifyCapsuleFragment, type CapsuleFragmentKeys } from "./capsule-fragments.ts"
-import { decodeCapsule, decodeCapsuleFragment, decodeKeyFragment, encodeCapsule, encodeCapsuleFragment, encodeCapsuleSimple, encodeKeyFragment } from "./codec.ts"
+import {
+  decodeCapsule,
+  decodeCapsuleFragment,
+  decodeKeyFragment,
+  encodeCapsule,
+  encodeCapsuleFragment,
+  encodeCapsuleSimple,
+  encodeKeyFragment,
+} from "./codec.ts"
 import { encapsulate, openOriginal, openReencrypted, type Encapsulation, type ReencryptedOpening } from "./encapsulation.ts"
 import type { UmbralErrorCode } from "./errors.ts"
 import { generateFragments, verifyFragment, type FragmentGeneration, type FragmentKeys } from "./key-fragments.ts"
@@ -24,7 +32,11 @@ export interface Umbral {
   /** A proxy's answer for one capsule. */
   reencrypt(capsule: Capsule, fragment: VerifiedKeyFragment): VerifiedCapsuleFragment
   /** Checks a proxy's answer. */
-  verifyCapsuleFragment(capsule: Capsule, fragment: CapsuleFragment, keys: CapsuleFragmentKeys): Result<VerifiedCapsuleFragment, UmbralErrorCode>
+  verifyCapsuleFragment(
+    capsule: Capsule,
+    fragment: CapsuleFragment,
+    keys: CapsuleFragmentKeys,
+  ): Result<VerifiedCapsuleFragment, UmbralErrorCode>
   /** The key seed of a re-encrypted capsule, for the reader. */
   openReencrypted(opening: ReencryptedOpening): Result<Secret, UmbralErrorCode>
 

@@ -34,7 +34,12 @@ interface VectorCase {
   readonly capsule_msgpack: string
   readonly ciphertext: string
   readonly derived: Readonly<Record<"capsule_h" | "key_seed" | "dem_key" | "dh_point" | "d", string>>
-  readonly kfrags: readonly Readonly<Record<"kfrag_msgpack" | "id" | "key" | "precursor" | "commitment" | "signature_for_proxy" | "signature_for_receiver" | "share_index", string>>[]
+  readonly kfrags: readonly Readonly<
+    Record<
+      "kfrag_msgpack" | "id" | "key" | "precursor" | "commitment" | "signature_for_proxy" | "signature_for_receiver" | "share_index",
+      string
+    >
+  >[]
   readonly cfrags: readonly Readonly<Record<"cfrag_msgpack" | "cfrag_simple" | "h", string>>[]
 }
 
@@ -59,12 +64,18 @@ describe.each([nativePrimitives, portablePrimitives])("values of umbral-pre 0.10
     using demKey = primitives.hkdf(seed, new Uint8Array(0), 32)
     expect(shown(demKey)).toBe(vector.derived.dem_key)
     const ciphertext = bytes(vector.ciphertext)
-    const plain = primitives.aead("xchacha20-poly1305").open(demKey, ciphertext.subarray(0, 24), ciphertext.subarray(24), bytes(vector.capsule_simple))
+    const plain = primitives
+      .aead("xchacha20-poly1305")
+      .open(demKey, ciphertext.subarray(0, 24), ciphertext.subarray(24), bytes(vector.capsule_simple))
     expect(toHex(unwrap(plain))).toBe(vector.plaintext)
   })
 
   test.each(vectors.cases)("$name: key fragments", (vector) => {
-    const keys = { verifyingKey: point(vector.verifying_pk), delegatingKey: point(vector.delegating_pk), receivingKey: point(vector.receiving_pk) }
+    const keys = {
+      verifyingKey: point(vector.verifying_pk),
+      delegatingKey: point(vector.delegating_pk),
+      receivingKey: point(vector.receiving_pk),
+    }
     const shared = {
       x: bytes(vector.kfrags[0]?.precursor ?? ""),
       b: bytes(vector.receiving_pk),
@@ -90,7 +101,11 @@ describe.each([nativePrimitives, portablePrimitives])("values of umbral-pre 0.10
   })
 
   test.each(vectors.cases)("$name: capsule fragments open the capsule", (vector) => {
-    const keys = { verifyingKey: point(vector.verifying_pk), delegatingKey: point(vector.delegating_pk), receivingKey: point(vector.receiving_pk) }
+    const keys = {
+      verifyingKey: point(vector.verifying_pk),
+      delegatingKey: point(vector.delegating_pk),
+      receivingKey: point(vector.receiving_pk),
+    }
     const capsule = unwrap(umbral.decodeCapsule(bytes(vector.capsule_msgpack)))
     const fragments = vector.cfrags.map((expected) => {
       const fragment = unwrap(umbral.decodeCapsuleFragment(bytes(expected.cfrag_msgpack)))
@@ -106,7 +121,11 @@ describe.each([nativePrimitives, portablePrimitives])("values of umbral-pre 0.10
 
   test.each(vectors.cases)("$name: what is re-encrypted here has the same E1 and V1", (vector) => {
     const capsule = unwrap(umbral.decodeCapsule(bytes(vector.capsule_msgpack)))
-    const keys = { verifyingKey: point(vector.verifying_pk), delegatingKey: point(vector.delegating_pk), receivingKey: point(vector.receiving_pk) }
+    const keys = {
+      verifyingKey: point(vector.verifying_pk),
+      delegatingKey: point(vector.delegating_pk),
+      receivingKey: point(vector.receiving_pk),
+    }
     using fragment = unwrap(umbral.decodeFragment(bytes(vector.kfrags[0]?.kfrag_msgpack ?? "")))
     const made = umbral.reencrypt(capsule, unwrap(umbral.verifyFragment(fragment, keys)))
     const expected = unwrap(umbral.decodeCapsuleFragment(bytes(vector.cfrags[0]?.cfrag_msgpack ?? "")))
