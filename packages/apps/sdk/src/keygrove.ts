@@ -78,7 +78,7 @@ export class Keygrove implements AsyncDisposable {
     return grove
   }
 
-  /** What `node.status` answers (docs/protocol/json-rpc.md). */
+  /** What `node.status` answers (docs/protocol/rpc.md). */
   async status(options: CallOptions = {}): Promise<unknown> {
     return await this.#call("node.status", {}, options)
   }

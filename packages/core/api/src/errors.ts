@@ -1,6 +1,7 @@
 import type { ErrorTable } from "@keygrove/base"
 
 export type ApiErrorCode =
+  | "RPC_NOT_JSON"
   | "RPC_REQUEST_INVALID"
   | "RPC_PARAMS_INVALID"
   | "RPC_METHOD_UNKNOWN"
@@ -13,6 +14,7 @@ export type ApiErrorCode =
 
 /** Codes of the JSON-RPC interface itself. */
 export const apiErrors: ErrorTable<ApiErrorCode> = {
+  RPC_NOT_JSON: { class: "usage", meaning: "The body of the request is not JSON.", remedy: "Send one JSON value, encoded in UTF-8." },
   RPC_REQUEST_INVALID: {
     class: "usage",
     meaning: "The request is not JSON-RPC 2.0.",
@@ -46,6 +48,7 @@ export const apiErrors: ErrorTable<ApiErrorCode> = {
 
 /** JSON-RPC 2.0 §5.1; codes of the application are all -32000, their own code is in `data.code`. */
 const NUMBERS: Readonly<Partial<Record<string, number>>> = {
+  RPC_NOT_JSON: -32_700,
   RPC_REQUEST_INVALID: -32_600,
   RPC_METHOD_UNKNOWN: -32_601,
   RPC_PARAMS_INVALID: -32_602,

@@ -7,6 +7,7 @@ export type {
   LabelKey,
   LedgerEntryFacts,
   LedgerStatus,
+  NodeIdentityFacts,
   NodeName,
   NodeStatus,
   PolicyFacts,

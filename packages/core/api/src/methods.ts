@@ -12,6 +12,7 @@ type None = Readonly<Record<never, never>>
 /** Decoded parameters by method. */
 export interface ApiParams {
   readonly "node.status": None
+  readonly "node.identity": None
   readonly "node.stop": None
   readonly "node.lock": None
   readonly "label.publicKey": { readonly label: string }
@@ -47,6 +48,7 @@ const MAX_TIME = 8_640_000_000_000_000
 /** Every method of the JSON-RPC interface (interfaces.md). */
 export const apiMethods: { readonly [M in MethodName]: MethodSpec } = {
   "node.status": { summary: "State of the node; works while it is locked.", params: {} },
+  "node.identity": { summary: "The node's name, shareable identity and public keys; works while it is locked.", params: {} },
   "node.stop": { summary: "Ends the node in order.", params: {} },
   "node.lock": { summary: "Wipes the secrets and ends the keystore process; the node goes on locked.", params: {} },
   "label.publicKey": { summary: "The public key to encrypt with under a label; made on first use.", params: { label } },

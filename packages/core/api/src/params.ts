@@ -16,6 +16,9 @@ export type ParamSpec =
 /** The parameters of a method, by name. */
 export type ParamSpecs = Readonly<Record<string, ParamSpec>>
 
+/** Of a foreign name in a message. */
+const MAX_SHOWN_CHARACTERS = 64
+
 /** Decodes the `params` of a request strictly: by name only, none missing, none unknown. */
 export function decodeParams(
   specs: ParamSpecs,
@@ -25,8 +28,10 @@ export function decodeParams(
   if (typeof given !== "object" || given === null || Array.isArray(given))
     return refuse("RPC_PARAMS_INVALID", "params must be an object with the names of the method's parameters")
   const unknown = Object.keys(given).find((name) => !Object.hasOwn(specs, name))
-  if (unknown !== undefined)
-    return refuse("RPC_PARAMS_INVALID", `there is no parameter of that name; known are ${Object.keys(specs).join(", ") || "none"}`)
+  if (unknown !== undefined) {
+    const shown = JSON.stringify(unknown.slice(0, MAX_SHOWN_CHARACTERS))
+    return refuse("RPC_PARAMS_INVALID", `there is no parameter ${shown}; known are ${Object.keys(specs).join(", ") || "none"}`)
+  }
   const values = new Map(Object.entries(given))
   const decoded: Record<string, string | number | Uint8Array> = {}
   for (const [name, spec] of Object.entries(specs)) {

@@ -25,6 +25,26 @@ export interface NodeStatus extends NodeName {
   readonly warnings: readonly string[]
 }
 
+/** Answer of `node.identity`: what this node may tell anyone about itself. Keys are in hex. */
+export interface NodeIdentityFacts extends NodeName {
+  /** `kg1…`, what others grant to. */
+  readonly id: string
+  readonly generation: number
+  readonly epoch: number
+  readonly keys: {
+    /** Ed25519, certified by the parent. */
+    readonly anchor: string
+    /** Ed25519; also the peer's key on the network. */
+    readonly signing: string
+    /** secp256k1, compressed. */
+    readonly encryption: string
+    /** secp256k1, compressed; signs fragments. */
+    readonly delegation: string
+    /** X25519. */
+    readonly sealing: string
+  }
+}
+
 /** Answer of `ledger.status`. */
 export interface LedgerStatus {
   readonly role: "host" | "follower"

@@ -1,5 +1,5 @@
 import { refuse, type Refusal, type Result } from "@keygrove/base"
-import { decodeCall, decodeMethodParams, isMethodName, rpcErrorNumber, type MethodName } from "@keygrove/api"
+import { apiMethods, decodeCall, decodeMethodParams, isMethodName, rpcErrorNumber, type MethodName } from "@keygrove/api"
 import type { CallOptions } from "@keygrove/service"
 import { faultOf, handlers, type MethodContext } from "./methods.ts"
 
@@ -25,8 +25,9 @@ export async function dispatch(
   options: CallOptions & { readonly onFault: (method: string, error: unknown) => void },
 ): Promise<RpcAnswer | readonly RpcAnswer[] | undefined> {
   if (!Array.isArray(body)) return await dispatchOne(context, body, options)
-  if (body.length === 0 || body.length > MAX_BATCH_CALLS)
-    return failure(null, refuse("RPC_TOO_LARGE", `a batch has 1 to ${MAX_BATCH_CALLS} calls, got ${body.length}`))
+  if (body.length === 0) return failure(null, refuse("RPC_REQUEST_INVALID", "the batch is empty"))
+  if (body.length > MAX_BATCH_CALLS)
+    return failure(null, refuse("RPC_TOO_LARGE", `a batch has at most ${MAX_BATCH_CALLS} calls, got ${body.length}; send several`))
   const answers: RpcAnswer[] = []
   for (const each of body) {
     const answer = await dispatchOne(context, each, options)
@@ -51,9 +52,15 @@ async function dispatchOne(
   const { id, method, params } = call.value
   const answer = isMethodName(method)
     ? await perform(context, method, params, options)
-    : refuse("RPC_METHOD_UNKNOWN", "there is no such method; rpc.discover lists those that exist")
+    : refuse("RPC_METHOD_UNKNOWN", `there is no method ${JSON.stringify(method)}; ${methodsLike(method)}`)
   if (id === undefined) return undefined
   return answer.ok ? { jsonrpc: "2.0", id, result: answer.value } : failure(id, answer)
+}
+
+/** What the caller may have meant: the methods of the same noun. */
+function methodsLike(method: string): string {
+  const alike = Object.keys(apiMethods).filter((name) => name.startsWith(`${method.split(".")[0] ?? ""}.`))
+  return alike.length === 0 ? "rpc.discover lists those that exist" : `there are ${alike.join(", ")}`
 }
 
 function interruption(reason: unknown): Refusal<"RPC_TIMEOUT" | "RPC_STOPPING"> {

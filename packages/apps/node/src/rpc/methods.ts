@@ -8,6 +8,7 @@ import {
   type LedgerEntryFacts,
   type LedgerStatus,
   type MethodName,
+  type NodeIdentityFacts,
   type NodeStatus,
   type PolicyFacts,
   type ProxyStatus,
@@ -52,6 +53,7 @@ const MIN_POLICY_DIGITS = 8
 /** The interface, method by method. */
 export const handlers: { readonly [M in MethodName]: Handler<M> } = {
   "node.status": (context) => ok(nodeStatus(context)),
+  "node.identity": ({ runtime }) => ok(identityFacts(runtime)),
   "node.stop": (context) => {
     context.stop()
     return ok({ state: "stopping" })
@@ -124,6 +126,24 @@ function nodeStatus({ runtime, startedAt }: MethodContext): NodeStatus {
       readable: policies.filter((policy) => roleOf(context, policy) === "reader").length,
     },
     warnings: runtime.warnings(),
+  }
+}
+
+function identityFacts({ keystore }: NodeRuntime): NodeIdentityFacts {
+  const { anchorKey, cluster, generation, keys, path } = keystore.identity()
+  return {
+    id: encodeIdentity({ encryptionKey: keys.encryptionKey, signingKey: keys.signingKey, cluster }),
+    cluster,
+    path,
+    generation,
+    epoch: keys.epoch,
+    keys: {
+      anchor: toHex(anchorKey),
+      signing: toHex(keys.signingKey),
+      encryption: toHex(keys.encryptionKey),
+      delegation: toHex(keys.delegationKey),
+      sealing: toHex(keys.sealingKey),
+    },
   }
 }
 

@@ -191,11 +191,11 @@ async function readBody(request: IncomingMessage): Promise<Result<string, "RPC_T
   return ok(Buffer.concat(chunks).toString("utf8"))
 }
 
-function parseJson(text: string): Result<unknown, "RPC_REQUEST_INVALID"> {
+function parseJson(text: string): Result<unknown, "RPC_NOT_JSON"> {
   try {
     return ok(JSON.parse(text))
   } catch {
-    return refuse("RPC_REQUEST_INVALID", "the body is not JSON")
+    return refuse("RPC_NOT_JSON", "the body is not JSON")
   }
 }
 
