@@ -83,10 +83,14 @@ class Libp2pTransport implements Transport {
     try {
       const key = `${toHex(peer.signingKey)} ${protocol}`
       const wasOpen = this.#channels.has(key)
-      const first = await this.#call(key, peer, protocol, body, options)
+      const call = async (): Promise<Result<Uint8Array, RequestRefusal>> => {
+        const channel = await this.#channel(key, peer, protocol, options)
+        return channel.ok ? await channel.value.call(body, options) : channel
+      }
+      const first = await call()
       // A stream from before the peer's restart fails only when it is used; every request of ours may be sent twice.
       if (first.ok || first.code !== "PEER_CLOSED" || !wasOpen) return first
-      return await this.#call(key, peer, protocol, body, options)
+      return await call()
     } catch (error) {
       if (!options.signal.aborted || !isTimeout(options.signal.reason)) throw error
       return refuse("PEER_TIMEOUT", "the node did not answer in time; try again, or use another")
@@ -112,17 +116,6 @@ class Libp2pTransport implements Transport {
     for (const { channel } of this.#channels.values()) channel?.close()
     this.#channels.clear()
     await this.#node.stop()
-  }
-
-  async #call(
-    key: string,
-    peer: PeerAddress,
-    protocol: ProtocolName,
-    body: Uint8Array,
-    options: CallOptions,
-  ): Promise<Result<Uint8Array, RequestRefusal>> {
-    const channel = await this.#channel(key, peer, protocol, options)
-    return channel.ok ? await channel.value.call(body, options) : channel
   }
 
   async #channel(
