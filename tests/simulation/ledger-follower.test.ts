@@ -36,6 +36,7 @@ function withParts(engine: LedgerEngine, parts: AsyncDisposableStack): LedgerEng
     head: (options) => engine.head(options),
     read: (from, limit, options) => engine.read(from, limit, options),
     append: (batch, expected, options) => engine.append(batch, expected, options),
+    refresh: (options) => engine.refresh(options),
     watch: (from, options) => engine.watch(from, options),
     [Symbol.asyncDispose]: async () => {
       await engine[Symbol.asyncDispose]()

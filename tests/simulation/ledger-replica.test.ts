@@ -22,7 +22,8 @@ const call = { signal: AbortSignal.timeout(60_000) }
 const root = kitRoot("alice")
 const laptop = kitChild(root, "/laptop")
 const opening = [clusterEntry(root), nodeEntry(root, laptop), rekeyEntry(laptop, 1)]
-const open = async (engine: LedgerEngine): Promise<LedgerReplica> => unwrap(await LedgerReplica.open({ primitives: nativePrimitives, engine }, call))
+const open = async (engine: LedgerEngine): Promise<LedgerReplica> =>
+  unwrap(await LedgerReplica.open({ primitives: nativePrimitives, engine }, call))
 const signer: StatementSigner = {
   cluster: laptop.cluster,
   path: laptop.path,
@@ -36,7 +37,14 @@ const body = kitGrant("photos", { node: laptop, epoch: 1 }, [{ node: laptop, epo
 
 /** An engine shared by several replicas, which each own what they are given. */
 function shared(engine: LedgerEngine, append: LedgerEngine["append"] = (...args) => engine.append(...args)): LedgerEngine {
-  return { head: (o) => engine.head(o), read: (...args) => engine.read(...args), append, watch: (...args) => engine.watch(...args), [Symbol.asyncDispose]: async () => undefined }
+  return {
+    head: (o) => engine.head(o),
+    read: (...args) => engine.read(...args),
+    append,
+    refresh: (o) => engine.refresh(o),
+    watch: (...args) => engine.watch(...args),
+    [Symbol.asyncDispose]: async () => undefined,
+  }
 }
 
 test("replays, signs, appends, and refuses what would be void without writing it", async () => {
@@ -49,7 +57,9 @@ test("replays, signs, appends, and refuses what would be void without writing it
   expect(await replica.append([{ kind: "policy-granted", body }], signer, call)).toMatchObject({ ok: false, code: "POLICY_DUPLICATE" })
   expect((await engine.head(call)).length).toBe(4)
   const locked = { ...signer, sign: async () => refuse("KEYSTORE_LOCKED", "locked") }
-  expect(await replica.append([{ kind: "policy-revoked", body: { policyId: body.policyId } }], locked, call)).toMatchObject({ code: "KEYSTORE_LOCKED" })
+  expect(await replica.append([{ kind: "policy-revoked", body: { policyId: body.policyId } }], locked, call)).toMatchObject({
+    code: "KEYSTORE_LOCKED",
+  })
 })
 
 test("a batch is judged as a whole, each entry after the ones before it", async () => {
@@ -65,7 +75,9 @@ test("many replicas of one engine append at once; every append lands or says why
   await using replicas = new AsyncDisposableStack()
   const all: LedgerReplica[] = []
   for (let count = 0; count < 3; count++) all.push(replicas.use(await open(shared(engine))))
-  const results = await Promise.all(Array.from({ length: 12 }, (_, index) => Promise.resolve(all[index % 3]?.appendEntries([termsEntry(laptop, 1, index + 1)], call))))
+  const results = await Promise.all(
+    Array.from({ length: 12 }, (_, index) => Promise.resolve(all[index % 3]?.appendEntries([termsEntry(laptop, 1, index + 1)], call))),
+  )
   const landed = results.filter((result) => result?.ok === true).length
   expect(results.every((result) => result?.ok === true || result?.code === "PROXY_TERMS_STALE")).toBe(true)
   expect((await engine.head(call)).length).toBe(3 + landed)
@@ -109,15 +121,25 @@ test("a corrupt entry is named at opening, and stops a running replica with its 
     head: async () => ({ ...emptyHead(), length: unwrap(decodeLedgerIndex(shown)) }),
     read: async (from, limit) => ok({ from, before: emptyHead().hash, entries: entries.slice(from, from + limit) }),
     append: async () => refuse("LEDGER_FULL", "full"),
+    refresh: async () => ok(true),
     watch: async function* (from) {
       yield { from, before: emptyHead().hash, entries: entries.slice(from) }
     },
     [Symbol.asyncDispose]: async () => undefined,
   })
-  expect(await LedgerReplica.open({ primitives: nativePrimitives, engine: lying([broken], 1) }, call)).toMatchObject({ code: "LEDGER_CORRUPT", data: { index: 0 } })
-  expect(await LedgerReplica.open({ primitives: nativePrimitives, engine: lying([good], 1) }, call)).toMatchObject({ code: "LEDGER_CORRUPT" })
+  expect(await LedgerReplica.open({ primitives: nativePrimitives, engine: lying([broken], 1) }, call)).toMatchObject({
+    code: "LEDGER_CORRUPT",
+    data: { index: 0 },
+  })
+  expect(await LedgerReplica.open({ primitives: nativePrimitives, engine: lying([good], 1) }, call)).toMatchObject({
+    code: "LEDGER_CORRUPT",
+  })
   await using replica = await open(lying([good, broken], 0))
-  expect(await replica.waitUntil(unwrap(decodeLedgerIndex(2)), call)).toMatchObject({ ok: false, code: "LEDGER_CORRUPT", data: { index: 1 } })
+  expect(await replica.waitUntil(unwrap(decodeLedgerIndex(2)), call)).toMatchObject({
+    ok: false,
+    code: "LEDGER_CORRUPT",
+    data: { index: 1 },
+  })
   expect(replica.failure).toMatchObject({ code: "LEDGER_CORRUPT" })
   expect(replica.state.clusters.size).toBe(1)
   expect(await replica.appendEntries([good], call)).toMatchObject({ code: "LEDGER_CORRUPT" })

@@ -21,7 +21,7 @@ export type {
   SealedFragment,
   SigningPurpose,
 } from "./ports/keystore.ts"
-export type { AppendRefusal, LedgerEngine, LedgerSlice } from "./ports/ledger-engine.ts"
+export type { AppendRefusal, LedgerEngine, LedgerSlice, RefreshRefusal } from "./ports/ledger-engine.ts"
 export type { Placement, ProxyCandidate } from "./ports/placement.ts"
 export type { Sealing, SealingContext } from "./ports/sealing.ts"
 export { assertStorageKey, assertStorageLimit, encodeStorageChanges, MAX_STORAGE_RECORD_BYTES } from "./ports/storage-limits.ts"

@@ -1,5 +1,12 @@
 import type { Result, Secret } from "@keygrove/base"
-import { decodeSealedMessage, encodeSealedMessage, sealedMessageInfo, sealedMessageSigningInput, type Ed25519, type SealedMessageContext } from "@keygrove/crypto"
+import {
+  decodeSealedMessage,
+  encodeSealedMessage,
+  sealedMessageInfo,
+  sealedMessageSigningInput,
+  type Ed25519,
+  type SealedMessageContext,
+} from "@keygrove/crypto"
 import type { Sealing } from "./ports/sealing.ts"
 
 export interface SealMessageTools {
@@ -12,7 +19,11 @@ export interface SealMessageTools {
  * Seals a secret to the recipient of the context and signs the result as its sender (core/crypto sealed message). The plaintext stays the caller's.
  * @returns the message, the plaintext and under 1 KiB more.
  */
-export async function sealMessage(tools: SealMessageTools, parties: SealedMessageContext, plaintext: Secret): Promise<Result<Uint8Array, "SEAL_RECIPIENT_INVALID">> {
+export async function sealMessage(
+  tools: SealMessageTools,
+  parties: SealedMessageContext,
+  plaintext: Secret,
+): Promise<Result<Uint8Array, "SEAL_RECIPIENT_INVALID">> {
   // The port is asynchronous and a secret is not exposed across an await, so it gets a copy that is wiped here.
   const copy = plaintext.expose((bytes) => Uint8Array.from(bytes))
   try {

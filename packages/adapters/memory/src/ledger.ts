@@ -1,7 +1,15 @@
 import { ok, refuse, type Result } from "@keygrove/base"
 import type { Primitives } from "@keygrove/crypto"
 import { checkBatch, emptyHead, isSameHead, MAX_SLICE_BYTES, MAX_SLICE_ENTRIES, type LedgerHead, type LedgerIndex } from "@keygrove/ledger"
-import { Wakeup, watchLog, type AppendRefusal, type CallOptions, type LedgerEngine, type LedgerSlice } from "@keygrove/service"
+import {
+  Wakeup,
+  watchLog,
+  type AppendRefusal,
+  type CallOptions,
+  type LedgerEngine,
+  type LedgerSlice,
+  type RefreshRefusal,
+} from "@keygrove/service"
 
 /** A ledger in memory, for tests and simulations; forgets everything with the process. */
 export class MemoryLedgerEngine implements LedgerEngine {
@@ -36,13 +44,19 @@ export class MemoryLedgerEngine implements LedgerEngine {
   async append(batch: readonly Uint8Array[], expected: LedgerHead, { signal }: CallOptions): Promise<Result<LedgerHead, AppendRefusal>> {
     signal.throwIfAborted()
     const head = this.#last()
-    if (!isSameHead(head, expected)) return refuse("LEDGER_HEAD_MOVED", `the ledger has ${head.length} entries, not ${expected.length}, or another history`)
+    if (!isSameHead(head, expected))
+      return refuse("LEDGER_HEAD_MOVED", `the ledger has ${head.length} entries, not ${expected.length}, or another history`)
     const heads = checkBatch(this.#primitives, head, batch)
     if (!heads.ok) return heads
     this.#entries.push(...batch.map((entry) => Uint8Array.from(entry)))
     this.#heads.push(...heads.value)
     this.#appended.wake()
     return ok(this.#last())
+  }
+
+  async refresh({ signal }: CallOptions): Promise<Result<true, RefreshRefusal>> {
+    signal.throwIfAborted()
+    return ok(true)
   }
 
   watch(from: LedgerIndex, { signal }: CallOptions): AsyncIterable<LedgerSlice> {

@@ -12,7 +12,15 @@ import {
   type LedgerHead,
   type LedgerIndex,
 } from "@keygrove/ledger"
-import { Wakeup, watchLog, type AppendRefusal, type CallOptions, type LedgerEngine, type LedgerSlice } from "@keygrove/service"
+import {
+  Wakeup,
+  watchLog,
+  type AppendRefusal,
+  type CallOptions,
+  type LedgerEngine,
+  type LedgerSlice,
+  type RefreshRefusal,
+} from "@keygrove/service"
 import { inTransaction, openDatabase } from "./database.ts"
 import type { DatabaseRefusal } from "./errors.ts"
 import { databaseFailure } from "./failure.ts"
@@ -77,7 +85,11 @@ export class EmbeddedLedgerEngine implements LedgerEngine {
     throw new KeygroveError(head.code, head.message, head.data === undefined ? {} : { data: head.data })
   }
 
-  async read(from: LedgerIndex, limit: number, { signal }: CallOptions): Promise<Result<LedgerSlice, "LEDGER_UNREACHABLE" | "LEDGER_CORRUPT">> {
+  async read(
+    from: LedgerIndex,
+    limit: number,
+    { signal }: CallOptions,
+  ): Promise<Result<LedgerSlice, "LEDGER_UNREACHABLE" | "LEDGER_CORRUPT">> {
     signal.throwIfAborted()
     const slice = this.#attempt(() => ok(this.#readSlice(from, limit)))
     if (slice.ok) return slice
@@ -91,10 +103,17 @@ export class EmbeddedLedgerEngine implements LedgerEngine {
     // Outside the transaction: signatures take far longer than the write, and hold for `expected` or not at all.
     const heads = checkBatch(this.#primitives, expected, batch)
     if (!heads.ok) return heads
-    const written = await whileBusy<LedgerHead, AppendRefusal | DatabaseRefusal>(signal, () => this.#attempt(() => this.#write(batch, heads.value, expected)))
+    const written = await whileBusy<LedgerHead, AppendRefusal | DatabaseRefusal>(signal, () =>
+      this.#attempt(() => this.#write(batch, heads.value, expected)),
+    )
     if (!written.ok) return toAppendRefusal(written)
     this.#appended.wake()
     return written
+  }
+
+  async refresh({ signal }: CallOptions): Promise<Result<true, RefreshRefusal>> {
+    signal.throwIfAborted()
+    return ok(true)
   }
 
   watch(from: LedgerIndex, { signal }: CallOptions): AsyncIterable<LedgerSlice> {
@@ -138,7 +157,8 @@ export class EmbeddedLedgerEngine implements LedgerEngine {
     const entries: Uint8Array[] = []
     let size = 0
     for (const row of this.#selectSlice.iterate(from, Math.min(limit, MAX_SLICE_ENTRIES))) {
-      if (row.position !== from + entries.length || !(row.bytes instanceof Uint8Array)) throw this.#corrupt(`entry ${from + entries.length} is missing`)
+      if (row.position !== from + entries.length || !(row.bytes instanceof Uint8Array))
+        throw this.#corrupt(`entry ${from + entries.length} is missing`)
       size += row.bytes.length
       if (entries.length > 0 && size > MAX_SLICE_BYTES) break
       entries.push(row.bytes)

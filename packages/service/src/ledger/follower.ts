@@ -1,9 +1,17 @@
 import { equalBytes, KeygroveError, ok, refuse, toHex, type Refusal, type Result } from "@keygrove/base"
 import type { Primitives } from "@keygrove/crypto"
-import { isSameHead, MAX_BATCH_BYTES, MAX_BATCH_ENTRIES, MAX_SLICE_ENTRIES, nextHead, type LedgerHead, type LedgerIndex } from "@keygrove/ledger"
+import {
+  isSameHead,
+  MAX_BATCH_BYTES,
+  MAX_BATCH_ENTRIES,
+  MAX_SLICE_ENTRIES,
+  nextHead,
+  type LedgerHead,
+  type LedgerIndex,
+} from "@keygrove/ledger"
 import type { CallOptions } from "../ports/call-options.ts"
 import type { Clock } from "../ports/clock.ts"
-import type { AppendRefusal, LedgerEngine, LedgerSlice } from "../ports/ledger-engine.ts"
+import type { AppendRefusal, LedgerEngine, LedgerSlice, RefreshRefusal } from "../ports/ledger-engine.ts"
 import type { PeerAddress, Transport } from "../ports/transport.ts"
 import { LedgerHostClient, type HostRefusal } from "./host-client.ts"
 import { Wakeup } from "./wakeup.ts"
@@ -19,10 +27,10 @@ export interface FollowerOptions {
 
 /** Pauses after failures: doubled from the first to the last. */
 const FIRST_PAUSE_MS = 250
-const LAST_PAUSE_MS = 30_000
+const LAST_PAUSE_MS = 10_000
 
 type Distrust = Refusal<"LEDGER_FORKED" | "LEDGER_CORRUPT">
-type PullRefusal = "LEDGER_UNREACHABLE" | "LEDGER_FORKED" | "LEDGER_CORRUPT" | "DISK_FULL"
+type PullRefusal = RefreshRefusal
 
 /**
  * Follows another node's ledger. Every entry is verified before it is kept in the own copy, which answers reads also while the host is away.
@@ -71,7 +79,11 @@ export class FollowerLedgerEngine implements LedgerEngine {
     return this.#options.copy.head(options)
   }
 
-  async read(from: LedgerIndex, limit: number, options: CallOptions): Promise<Result<LedgerSlice, "LEDGER_UNREACHABLE" | "LEDGER_CORRUPT">> {
+  async read(
+    from: LedgerIndex,
+    limit: number,
+    options: CallOptions,
+  ): Promise<Result<LedgerSlice, "LEDGER_UNREACHABLE" | "LEDGER_CORRUPT">> {
     return this.#options.copy.read(from, limit, options)
   }
 
@@ -80,13 +92,21 @@ export class FollowerLedgerEngine implements LedgerEngine {
     options.signal.throwIfAborted()
     if (this.#distrust !== undefined) return this.#distrust
     if (batch.length < 1 || batch.length > MAX_BATCH_ENTRIES || sizeOf(batch) > MAX_BATCH_BYTES) {
-      return refuse("LEDGER_ENTRY_INVALID", `batch has ${batch.length} entries; 1 to ${MAX_BATCH_ENTRIES} with at most ${MAX_BATCH_BYTES} bytes are allowed`)
+      return refuse(
+        "LEDGER_ENTRY_INVALID",
+        `batch has ${batch.length} entries; 1 to ${MAX_BATCH_ENTRIES} with at most ${MAX_BATCH_BYTES} bytes are allowed`,
+      )
     }
     const appended = await this.#host.append(batch, expected, options)
     if (appended.ok) return this.#keepOwn(batch, expected, appended.value)
     // What moved the head is fetched at once, so that the caller's next try starts from there.
     if (appended.code === "LEDGER_HEAD_MOVED") await this.#pull(undefined, options)
     return toAppendRefusal(appended)
+  }
+
+  async refresh(options: CallOptions): Promise<Result<true, PullRefusal>> {
+    options.signal.throwIfAborted()
+    return this.#pull(undefined, options)
   }
 
   async *watch(from: LedgerIndex, { signal }: CallOptions): AsyncGenerator<LedgerSlice, undefined> {
@@ -140,7 +160,8 @@ export class FollowerLedgerEngine implements LedgerEngine {
     while (local.length < remote.length) {
       const slice = await this.#host.read(local.length, MAX_SLICE_ENTRIES, options)
       if (!slice.ok) return unreachable(slice)
-      if (slice.value.entries.length === 0) return refuse("LEDGER_UNREACHABLE", `the ledger's host claims ${remote.length} entries but gave none after ${local.length}`)
+      if (slice.value.entries.length === 0)
+        return refuse("LEDGER_UNREACHABLE", `the ledger's host claims ${remote.length} entries but gave none after ${local.length}`)
       if (!equalBytes(slice.value.before, local.hash)) return this.#fork(local, { length: local.length, hash: slice.value.before })
       const kept = await this.#keep(slice.value, options)
       if (!kept.ok) return kept
@@ -170,7 +191,11 @@ export class FollowerLedgerEngine implements LedgerEngine {
       if (kept.ok) head = kept.value
       else if (kept.code === "LEDGER_ENTRY_INVALID") return this.#corrupt(head, kept)
       else if (kept.code === "LEDGER_HEAD_MOVED") return ok(await this.#options.copy.head(options))
-      else return refuse(kept.code === "DISK_FULL" ? "DISK_FULL" : "LEDGER_UNREACHABLE", `the own copy of the ledger could not be written: ${kept.message}`)
+      else
+        return refuse(
+          kept.code === "DISK_FULL" ? "DISK_FULL" : "LEDGER_UNREACHABLE",
+          `the own copy of the ledger could not be written: ${kept.message}`,
+        )
     }
     return ok(head)
   }
@@ -186,11 +211,20 @@ export class FollowerLedgerEngine implements LedgerEngine {
 
   #fork(own: LedgerHead, claimed: LedgerHead): Distrust {
     const show = (head: LedgerHead): string => `${toHex(head.hash)} at ${head.length}`
-    return this.#distrustFor(refuse("LEDGER_FORKED", `the ledger's host shows ${show(claimed)}, this node holds ${show(own)}; do not trust this host`, { own: show(own), claimed: show(claimed) }))
+    return this.#distrustFor(
+      refuse("LEDGER_FORKED", `the ledger's host shows ${show(claimed)}, this node holds ${show(own)}; do not trust this host`, {
+        own: show(own),
+        claimed: show(claimed),
+      }),
+    )
   }
 
   #corrupt(head: LedgerHead, refusal: Refusal): Distrust {
-    return this.#distrustFor(refuse("LEDGER_CORRUPT", `the ledger's host gave an invalid entry at or after ${head.length} (${refusal.message}); do not trust it`, { index: head.length }))
+    return this.#distrustFor(
+      refuse("LEDGER_CORRUPT", `the ledger's host gave an invalid entry at or after ${head.length} (${refusal.message}); do not trust it`, {
+        index: head.length,
+      }),
+    )
   }
 
   #distrustFor(refusal: Distrust): Distrust {

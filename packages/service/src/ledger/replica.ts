@@ -106,7 +106,8 @@ export class LedgerReplica implements AsyncDisposable {
    * Refuses with the reason if one of them would be void now; judges again each time others were faster.
    */
   async appendEntries(entries: readonly Uint8Array[], options: CallOptions): Promise<Result<LedgerHead, ReplicaRefusal>> {
-    if (this.#waitingAppends >= MAX_WAITING_APPENDS) return refuse("LEDGER_BUSY", `${MAX_WAITING_APPENDS} appends are waiting already; try again later`)
+    if (this.#waitingAppends >= MAX_WAITING_APPENDS)
+      return refuse("LEDGER_BUSY", `${MAX_WAITING_APPENDS} appends are waiting already; try again later`)
     this.#waitingAppends++
     // One after the other: appends of this process would only move the head under each other.
     const mine = this.#lastAppend.then(() => this.#appendNow(entries, options))
@@ -118,8 +119,19 @@ export class LedgerReplica implements AsyncDisposable {
     }
   }
 
+  /** Learns now what is new at the ledger's source and folds it; a source that cannot be reached leaves the state as it is. */
+  async refresh(options: CallOptions): Promise<Result<true>> {
+    const refreshed = await this.#engine.refresh(options)
+    if (!refreshed.ok) return refreshed
+    return await this.waitUntil((await this.#engine.head(options)).length, options)
+  }
+
   /** Entries as the engine holds them, see `LedgerEngine.read`. */
-  async read(from: LedgerIndex, limit: number, options: CallOptions): Promise<Result<LedgerSlice, "LEDGER_CORRUPT" | "LEDGER_UNREACHABLE">> {
+  async read(
+    from: LedgerIndex,
+    limit: number,
+    options: CallOptions,
+  ): Promise<Result<LedgerSlice, "LEDGER_CORRUPT" | "LEDGER_UNREACHABLE">> {
     return await this.#engine.read(from, limit, options)
   }
 
@@ -131,7 +143,11 @@ export class LedgerReplica implements AsyncDisposable {
       if (!entry.ok) return refuse("LEDGER_ENTRY_INVALID", `entry ${position} of the batch: ${entry.message}`)
       const application = applyEntry(this.#primitives, state, this.head.length, entry.value)
       const { verdict } = application
-      if (verdict.kind === "void") return refuse(verdict.reason, `the ledger does not allow this ${entry.value.kind} statement of ${entry.value.author.path} (${verdict.reason})`)
+      if (verdict.kind === "void")
+        return refuse(
+          verdict.reason,
+          `the ledger does not allow this ${entry.value.kind} statement of ${entry.value.author.path} (${verdict.reason})`,
+        )
       state = application.state
     }
     return ok(true)
@@ -175,12 +191,16 @@ export class LedgerReplica implements AsyncDisposable {
       call.signal.throwIfAborted()
       const slice = await this.#engine.read(this.head.length, Math.min(MAX_SLICE_ENTRIES, target.length - this.head.length), call)
       if (!slice.ok) return slice
-      if (slice.value.entries.length === 0) return refuse("LEDGER_CORRUPT", `the ledger ends at ${this.head.length} but claims ${target.length} entries`)
+      if (slice.value.entries.length === 0)
+        return refuse("LEDGER_CORRUPT", `the ledger ends at ${this.head.length} but claims ${target.length} entries`)
       const folded = this.#fold(slice.value)
       if (!folded.ok) return folded
     }
     if (isSameHead(this.head, target)) return ok(true)
-    return refuse("LEDGER_CORRUPT", `the first ${target.length} entries of the ledger do not chain into its head; restore ledger.db from a backup`)
+    return refuse(
+      "LEDGER_CORRUPT",
+      `the first ${target.length} entries of the ledger do not chain into its head; restore ledger.db from a backup`,
+    )
   }
 
   async #follow(): Promise<void> {
@@ -209,7 +229,8 @@ export class LedgerReplica implements AsyncDisposable {
     for (const [offset, bytes] of slice.entries.entries()) {
       const index = slice.from + offset
       if (index < this.head.length) continue
-      if (index > this.head.length) return refuse("LEDGER_CORRUPT", `the ledger's engine skipped from entry ${this.head.length} to ${index}`)
+      if (index > this.head.length)
+        return refuse("LEDGER_CORRUPT", `the ledger's engine skipped from entry ${this.head.length} to ${index}`)
       const folded = foldEntry(this.#primitives, this.#ledger, bytes)
       if (!folded.ok) return folded
       this.#ledger = folded.value.ledger

@@ -20,6 +20,8 @@ export type AppendRefusal =
   | "LEDGER_FORKED"
   | "DISK_FULL"
 
+export type RefreshRefusal = "LEDGER_UNREACHABLE" | "LEDGER_FORKED" | "LEDGER_CORRUPT" | "DISK_FULL"
+
 /**
  * A totally ordered, durable log. Trusted for order and durability only: whoever reads it verifies every entry.
  * Engines: embedded (SQLite), follower (over a transport to an embedded one), memory (tests); one contract suite for all.
@@ -31,6 +33,8 @@ export interface LedgerEngine extends AsyncDisposable {
   read(from: LedgerIndex, limit: number, options: CallOptions): Promise<Result<LedgerSlice, "LEDGER_UNREACHABLE" | "LEDGER_CORRUPT">>
   /** Appends the batch (1–64 entries) whole and durably if the head is still `expected`, else refuses with `LEDGER_HEAD_MOVED`. */
   append(batch: readonly Uint8Array[], expected: LedgerHead, options: CallOptions): Promise<Result<LedgerHead, AppendRefusal>>
+  /** Learns now what is new at the source, instead of waiting to be told; an engine that is the source has nothing to learn. */
+  refresh(options: CallOptions): Promise<Result<true, RefreshRefusal>>
   /**
    * Slices from `from` on, as they are appended; ends when the signal fires or the engine is disposed of.
    * @throws KeygroveError `LEDGER_CORRUPT` or `LEDGER_FORKED` when no further entry can be trusted.

@@ -16,6 +16,7 @@ import {
   type Receipt,
   type TokenBucket,
 } from "@keygrove/peering"
+import { refreshReplica } from "../ledger/refresh-replica.ts"
 import type { NodeContext } from "../node-context.ts"
 import type { CallOptions } from "../ports/call-options.ts"
 import type { InboundRequest } from "../ports/transport.ts"
@@ -68,11 +69,20 @@ export class ProxyService implements AsyncDisposable {
   }
 
   async #answer(inbound: InboundRequest, options: CallOptions): Promise<ProxyAnswer> {
-    if (!this.#meter(inbound.from)) return { kind: "refused", code: "RATE_LIMITED", message: `more than ${PEER_RATE.perSecond} requests a second; wait a moment` }
+    if (!this.#meter(inbound.from))
+      return { kind: "refused", code: "RATE_LIMITED", message: `more than ${PEER_RATE.perSecond} requests a second; wait a moment` }
     const request = decodeProxyRequest(inbound.body)
-    const answer = request.ok ? await this.#perform(inbound.from, request.value, options) : request
+    const answer = request.ok ? await this.#performKnowing(inbound.from, request.value, options) : request
     if (!("ok" in answer)) return answer
     return { kind: "refused", code: isOfPeers(answer.code) ? answer.code : "PROXY_FAILED", message: answer.message }
+  }
+
+  /** What is refused because the ledger does not show it yet may have been written a moment ago: the ledger is asked once. */
+  async #performKnowing(from: Uint8Array, request: ProxyRequest, options: CallOptions): Promise<ProxyAnswer | Refusal> {
+    const answer = await this.#perform(from, request, options)
+    if (!("ok" in answer) || !NEWS_MAY_HELP.has(answer.code)) return answer
+    await refreshReplica(this.#context, options)
+    return await this.#perform(from, request, options)
   }
 
   async #perform(from: Uint8Array, request: ProxyRequest, options: CallOptions): Promise<ProxyAnswer | Refusal> {
@@ -88,17 +98,25 @@ export class ProxyService implements AsyncDisposable {
     }
   }
 
-  async #store(from: Uint8Array, { draft, sealed }: ProxyRequest & { readonly op: "store_rekey" }, options: CallOptions): Promise<ProxyAnswer | Refusal> {
+  async #store(
+    from: Uint8Array,
+    { draft, sealed }: ProxyRequest & { readonly op: "store_rekey" },
+    options: CallOptions,
+  ): Promise<ProxyAnswer | Refusal> {
     const { keystore, clock } = this.#context
     const owner = admitStore(this.#view(), from, draft, this.#records.count)
     if (!owner.ok) return owner
     const { policyId, expiresAt, labelKey, delegationKey, reader } = draft
-    const accepted = await keystore.acceptFragment({ policyId, sealed, ownerSigningKey: from, delegationKey, labelKey, readerKey: reader.encryptionKey }, options)
+    const accepted = await keystore.acceptFragment(
+      { policyId, sealed, ownerSigningKey: from, delegationKey, labelKey, readerKey: reader.encryptionKey },
+      options,
+    )
     if (!accepted.ok) return accepted
     const { digest, stored } = accepted.value
     const known = await this.#records.get(policyId, options)
     if (!known.ok) return known
-    if (known.value !== undefined && !equalBytes(known.value.digest, digest)) return refuse("FRAGMENT_HELD", "another fragment of this policy is kept already; no node may hold two")
+    if (known.value !== undefined && !equalBytes(known.value.digest, digest))
+      return refuse("FRAGMENT_HELD", "another fragment of this policy is kept already; no node may hold two")
     if (known.value === undefined) {
       const written = await this.#records.put(policyId, { stored, digest, owner: draft.owner, expiresAt, storedAt: clock.now() }, options)
       if (!written.ok) return written
@@ -135,7 +153,12 @@ export class ProxyService implements AsyncDisposable {
     return removed.ok ? await this.#receipt("removed", policyId, record.value.digest, options) : removed
   }
 
-  async #receipt(action: Receipt["action"], policyId: Uint8Array, fragmentDigest: Uint8Array, options: CallOptions): Promise<ProxyAnswer | Refusal> {
+  async #receipt(
+    action: Receipt["action"],
+    policyId: Uint8Array,
+    fragmentDigest: Uint8Array,
+    options: CallOptions,
+  ): Promise<ProxyAnswer | Refusal> {
     const unsigned = { action, policyId, fragmentDigest, issuedAt: this.#context.clock.now() }
     const signature = await this.#context.keystore.sign("message", receiptSignBytes(unsigned, this.#view().selfKey), options)
     return signature.ok ? { kind: "receipt", ...unsigned, signature: signature.value } : signature
@@ -204,6 +227,8 @@ export class ProxyService implements AsyncDisposable {
     return record.ok && record.value !== undefined && record.value.storedAt + PENDING_FRAGMENT_MS < view.now
   }
 }
+
+const NEWS_MAY_HELP: ReadonlySet<string> = new Set(["POLICY_UNKNOWN", "OWNER_UNKNOWN", "NOT_OWNER", "NOT_OFFERING"])
 
 /** Codes that a peer may see; others would tell it about this node's inside. */
 const PEER_CODES: ReadonlySet<string> = new Set([

@@ -5,6 +5,7 @@ import type { NodeContext } from "../node-context.ts"
 import type { CallOptions } from "../ports/call-options.ts"
 import { collectFragments } from "./collect-fragments.ts"
 import { findReadPolicy } from "./read-policy.ts"
+import { refreshReplica } from "../ledger/refresh-replica.ts"
 
 export interface HeaderOpening {
   readonly header: FileHeader
@@ -32,7 +33,13 @@ export async function openHeader(context: NodeContext, opening: HeaderOpening, o
     const sealed = await context.keystore.openOriginal({ label, epoch, capsule, headerDigest, recipientKey }, options)
     return sealed.ok ? ok({ sealedFileKey: sealed.value, via: "owner" }) : sealed
   }
-  const policy = findReadPolicy(context.replica.state, context.clock.now(), header.labelKey, keys)
+  const find = (): ReturnType<typeof findReadPolicy> => findReadPolicy(context.replica.state, context.clock.now(), header.labelKey, keys)
+  let policy = find()
+  if (!policy.ok) {
+    // It may have been granted a moment ago.
+    await refreshReplica(context, options)
+    policy = find()
+  }
   if (!policy.ok) return policy
   const fragments = await collectFragments(context, policy.value, header.capsule, options)
   if (!fragments.ok) return fragments

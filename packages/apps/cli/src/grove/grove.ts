@@ -4,7 +4,7 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { commandError } from "../errors.ts"
 import { processTree, residentPeak } from "./peak-memory.ts"
-import { expectKeygrove, runKeygrove, textField } from "./keygrove-process.ts"
+import { expectKeygrove, runKeygrove, textField, type KeygroveCall } from "./keygrove-process.ts"
 
 /** Commands run at once: more only makes each slower on the two cores of a small machine. */
 const PARALLEL = 4
@@ -18,6 +18,8 @@ export interface GrovePlan {
   readonly proxies: readonly string[]
   /** Told about each step that is done. */
   readonly report?: (line: string) => void
+  /** The command line's entry file, see `KeygroveCall`. */
+  readonly entry?: string
 }
 
 export interface GroveMember {
@@ -41,7 +43,7 @@ export interface Grove extends AsyncDisposable {
 /** Starts every node of a plan as real processes on loopback, all on the ledger of the first one. */
 export async function startGrove(plan: GrovePlan, signal: AbortSignal): Promise<Grove> {
   const directory = await mkdtemp(join(tmpdir(), "keygrove-"))
-  const builder = new GroveBuilder(directory, signal, plan.report ?? ((): void => undefined))
+  const builder = new GroveBuilder(directory, signal, plan)
   try {
     await builder.start(plan)
     return builder
@@ -62,13 +64,15 @@ class GroveBuilder implements Grove {
   readonly members: GroveMember[] = []
   readonly #signal: AbortSignal
   readonly #report: (line: string) => void
+  readonly #entry: Pick<KeygroveCall, "entry">
   readonly #homes: string[] = []
   #released = false
 
-  constructor(directory: string, signal: AbortSignal, report: (line: string) => void) {
+  constructor(directory: string, signal: AbortSignal, { entry, report }: GrovePlan) {
     this.directory = directory
     this.#signal = signal
-    this.#report = report
+    this.#report = report ?? ((): void => undefined)
+    this.#entry = entry === undefined ? {} : { entry }
   }
 
   async start(plan: GrovePlan): Promise<void> {
@@ -108,7 +112,7 @@ class GroveBuilder implements Grove {
     if (this.#released) return
     this.#released = true
     const calm = new AbortController().signal
-    await inParallel(this.#homes, PARALLEL, async (home) => void (await runKeygrove(["down"], { home, signal: calm })))
+    await inParallel(this.#homes, PARALLEL, async (home) => void (await runKeygrove(["down"], { home, signal: calm, ...this.#entry })))
     await rm(this.directory, { recursive: true, force: true, maxRetries: 3 })
   }
 
@@ -116,7 +120,7 @@ class GroveBuilder implements Grove {
     const home = join(this.directory, seedling.name)
     const keyFile = join(this.directory, `${seedling.name}.key`)
     this.#homes.push(home)
-    const call = { home, signal: this.#signal }
+    const call = { home, signal: this.#signal, ...this.#entry }
     await expectKeygrove(["init", "--name", seedling.name, "--rpc-port", "0", "--key-file", keyFile, ...seedling.init], call)
     const up = await expectKeygrove(["up", "--detach", "--key-file", keyFile], call)
     if (seedling.role === "proxy") await expectKeygrove(["proxy", "offer", "--until", "90d"], call)
@@ -127,7 +131,7 @@ class GroveBuilder implements Grove {
   }
 
   async #ledgerAddress(host: GroveMember): Promise<string> {
-    const status = await expectKeygrove(["ledger", "status"], { home: host.home, signal: this.#signal })
+    const status = await expectKeygrove(["ledger", "status"], { home: host.home, signal: this.#signal, ...this.#entry })
     return textField(status.answer, "address")
   }
 }

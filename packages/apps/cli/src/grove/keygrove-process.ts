@@ -11,6 +11,8 @@ const MAX_OUTPUT_BYTES = 4 * 1024 * 1024
 export interface KeygroveCall {
   readonly home: string
   readonly signal: AbortSignal
+  /** The command line's entry file; the one beside this module by default. */
+  readonly entry?: string
 }
 
 export interface KeygroveAnswer {
@@ -24,7 +26,9 @@ export interface KeygroveAnswer {
 /** Runs one `keygrove` command as a process of its own, with `--json`, and waits for it. */
 export async function runKeygrove(args: readonly string[], call: KeygroveCall): Promise<KeygroveAnswer> {
   call.signal.throwIfAborted()
-  const child = spawn(process.execPath, [entry, ...args, "--json", "--home", call.home], { stdio: ["ignore", "pipe", "pipe"] })
+  const child = spawn(process.execPath, [call.entry ?? entry, ...args, "--json", "--home", call.home], {
+    stdio: ["ignore", "pipe", "pipe"],
+  })
   const stop = (): boolean => child.kill("SIGTERM")
   call.signal.addEventListener("abort", stop)
   using memory = watchPeakMemory(child.pid)

@@ -1,0 +1,15 @@
+import type { NodeContext } from "../node-context.ts"
+import type { CallOptions } from "../ports/call-options.ts"
+
+/** How long a use case waits for news of the ledger before it answers from what it knows. */
+const REFRESH_TIMEOUT_MS = 4_000
+
+/** Brings the replica up to date before something is refused for what it does not know. A source out of reach is no error: the answer then stands on what is known. */
+export async function refreshReplica({ replica }: Pick<NodeContext, "replica">, { signal }: CallOptions): Promise<void> {
+  const deadline = AbortSignal.any([signal, AbortSignal.timeout(REFRESH_TIMEOUT_MS)])
+  try {
+    await replica.refresh({ signal: deadline })
+  } catch (error) {
+    if (signal.aborted || !deadline.aborted) throw error
+  }
+}
