@@ -10,6 +10,8 @@ import type { MethodContext } from "./methods.ts"
 const http = process.getBuiltinModule("node:http")
 
 const MAX_BODY_BYTES = 1_048_576
+/** A body over the limit is read and thrown away up to here, so that its sender is still there to read why. */
+const MAX_DISCARDED_BYTES = 8 * MAX_BODY_BYTES
 const MAX_UNDER_WAY = 64
 const MAX_CONNECTIONS = 256
 /** Longest a call may take: a grant waits for proxies. */
@@ -177,18 +179,17 @@ function portRefusal(error: unknown, port: number): Refusal<"RPC_PORT_IN_USE"> {
 }
 
 async function readBody(request: IncomingMessage): Promise<Result<string, "RPC_TOO_LARGE">> {
-  const tooLarge = refuse("RPC_TOO_LARGE", `the request has more than ${MAX_BODY_BYTES} bytes; send less at once`)
-  if (Number(request.headers["content-length"] ?? 0) > MAX_BODY_BYTES) return tooLarge
   const chunks: Buffer[] = []
   let length = 0
   // Leaving the loop early must not take the connection along: the answer goes over it.
   for await (const chunk of request.iterator({ destroyOnReturn: false })) {
     if (!Buffer.isBuffer(chunk)) continue
     length += chunk.length
-    if (length > MAX_BODY_BYTES) return tooLarge
-    chunks.push(chunk)
+    if (length > MAX_DISCARDED_BYTES) break
+    if (length <= MAX_BODY_BYTES) chunks.push(chunk)
   }
-  return ok(Buffer.concat(chunks).toString("utf8"))
+  if (length <= MAX_BODY_BYTES) return ok(Buffer.concat(chunks).toString("utf8"))
+  return refuse("RPC_TOO_LARGE", `the request has more than ${MAX_BODY_BYTES} bytes; send less at once`)
 }
 
 function parseJson(text: string): Result<unknown, "RPC_NOT_JSON"> {
@@ -206,7 +207,6 @@ function answer(response: ServerResponse, status: number, body: unknown): void {
       "content-type": "application/json",
       "content-length": Buffer.byteLength(text),
       "cache-control": "no-store",
-      ...(status === 413 ? { connection: "close" } : {}),
     })
     .end(text)
 }
