@@ -12,10 +12,7 @@ function tests(name: string, filters: readonly string[] = []): Step {
 export const staticSteps: readonly (readonly Step[])[] = [
   [tool("format", ["node_modules/oxfmt/bin/oxfmt", "--check", "."]), tool("lint", ["node_modules/oxlint/bin/oxlint"])],
   [tool("types", ["node_modules/typescript/bin/tsc", "-b"]), tool("layers", ["scripts/check-layers.ts"])],
-  [
-    tool("unused code", ["node_modules/knip/bin/knip.js", "--no-progress"]),
-    tool("errors", ["scripts/generate-errors.ts", "--check"]),
-  ],
+  [tool("unused code", ["node_modules/knip/bin/knip.js", "--no-progress"]), tool("errors", ["scripts/generate-errors.ts", "--check"])],
   [tool("documents", ["scripts/check-docs.ts"])],
 ]
 

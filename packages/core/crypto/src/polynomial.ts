@@ -64,6 +64,9 @@ export function lagrangeAtZero(args: readonly Scalar[]): Result<readonly Scalar[
   const denominators = xs.map((x, k) => xs.reduce((product, other, j) => (j === k ? product : field.mul(product, field.sub(other, x))), 1n))
   // Π_{j≠k} xⱼ = (Π xⱼ) / xₖ, so one division for each coefficient serves both parts.
   const all = xs.reduce((product, x) => field.mul(product, x), 1n)
-  const inverses = FpInvertBatch(field, denominators.map((denominator, k) => field.mul(denominator, xs[k] ?? 0n)))
+  const inverses = FpInvertBatch(
+    field,
+    denominators.map((denominator, k) => field.mul(denominator, xs[k] ?? 0n)),
+  )
   return ok(inverses.map((inverse) => numberToBytesBE(field.mul(all, inverse ?? 0n), SCALAR_BYTES) as Scalar))
 }
