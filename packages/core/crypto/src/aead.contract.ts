@@ -34,10 +34,11 @@ export function aeadContract(primitives: Primitives): void {
       expect(() => aead.sealInto(key, nonce, new Uint8Array(1), new Uint8Array(16))).toThrow(RangeError)
       expect(() => aead.openInto(key, nonce, new Uint8Array(17), new Uint8Array(2))).toThrow(RangeError)
     })
-    test.runIf(!aead.hasAssociatedData)("takes no associated data", () => {
-      using key = keyOf(1)
-      expect(() => aead.seal(key, new Uint8Array(aead.nonceBytes), new Uint8Array(1), new Uint8Array(1))).toThrow(RangeError)
-    })
+    if (!aead.hasAssociatedData)
+      test("takes no associated data", () => {
+        using key = keyOf(1)
+        expect(() => aead.seal(key, new Uint8Array(aead.nonceBytes), new Uint8Array(1), new Uint8Array(1))).toThrow(RangeError)
+      })
   })
 
   test("xsalsa20-poly1305 gives NaCl's secretbox vector", () => {
