@@ -52,6 +52,8 @@ export async function crashRound(world: CrashWorld, acknowledged: Acknowledged):
   const killed = target === "node" ? node : keystore
   if (killed !== undefined) process.kill(killed, "SIGKILL")
   await running
+  // A node without its keystore goes on locked; a power cut would take it along.
+  if (killed === keystore && node !== undefined) process.kill(node, "SIGKILL")
   await restart(world, victim)
   return `${operation}, ${victim.name} ${target} killed after ${delayMs} ms`
 }
@@ -131,9 +133,8 @@ async function encryptOnce(world: CrashWorld, owner: GroveMember): Promise<void>
   if (exitStatus === 0 && inspected.exitStatus !== 0) throw new Error("an acknowledged encryption left no file")
 }
 
-/** Brings a member back, whatever is left of it. */
+/** Brings a member back. */
 async function restart(world: CrashWorld, victim: GroveMember): Promise<void> {
-  await keygrove(world, victim, ["down"])
   const up = await keygrove(world, victim, ["up", "--detach"])
   if (up.exitStatus !== 0) throw new Error(`${victim.name} does not start again: ${JSON.stringify(up.answer)}`)
 }

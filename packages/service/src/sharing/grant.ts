@@ -43,7 +43,11 @@ export async function grantPolicy(
   if (!job.ok) return job
   const saved = await saveGrantJob(context.storage, job.value, options)
   if (!saved.ok) return saved
-  const kept = await distribute(context, job.value, options)
+  const kept = await distribute(context, job.value, options).catch(async (error: unknown) => {
+    // The caller left in the middle: nobody will ever use these fragments.
+    await rollBack(context, job.value)
+    throw error
+  })
   if (kept.length < order.shares) {
     await rollBack(context, job.value)
     return notEnough(`${kept.length} of ${order.shares} proxies keep a fragment`, { found: kept.length, needed: order.shares })

@@ -1,4 +1,4 @@
-import { ok, toHex, type Result } from "@keygrove/base"
+import { ok, refuse, toHex, type Result } from "@keygrove/base"
 import { isSameNode } from "@keygrove/hierarchy"
 import type { FileHeader } from "@keygrove/reencryption"
 import type { NodeContext } from "../node-context.ts"
@@ -27,6 +27,8 @@ export interface OpenedHeader {
 /** Opens a file's capsule: with the own label key when this node encrypted it, else through the proxies of a policy. */
 export async function openHeader(context: NodeContext, opening: HeaderOpening, options: CallOptions): Promise<Result<OpenedHeader>> {
   const { header, headerDigest, recipientKey } = opening
+  if (context.keystore.state() !== "unlocked")
+    return refuse("KEYSTORE_LOCKED", "the node's secrets are locked; restart it with `keygrove down` and `keygrove up`")
   const { cluster, keys, path } = context.keystore.identity()
   if (isSameNode(header.owner, { cluster, path })) {
     const { capsule, epoch, label } = header
