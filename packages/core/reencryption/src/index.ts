@@ -23,3 +23,5 @@ export type { FragmentGeneration, FragmentKeys } from "./umbral/key-fragments.ts
 export type { UmbralTools } from "./umbral/tools.ts"
 export type { Capsule, CapsuleFragment, KeyFragment, VerifiedCapsuleFragment, VerifiedKeyFragment } from "./umbral/types.ts"
 export { createUmbral, type Umbral } from "./umbral/umbral.ts"
+export { hashToSecretScalar } from "./umbral/hashing.ts"
+export { randomScalar } from "./umbral/random-scalar.ts"

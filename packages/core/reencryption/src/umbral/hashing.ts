@@ -29,6 +29,12 @@ export function hashPolynomialArgument(sha256: Hash, shared: SharedPoints, id: U
   return publicScalar(sha256(POLYNOMIAL_ARG, shared.x, shared.b, shared.d, id))
 }
 
+/** Hs(dst, material) for a domain tag made of public bytes and secret material, as key derivation by label needs it (spec §6). */
+export function hashToSecretScalar(sha256: Hash, dst: Uint8Array, material: Secret): Secret {
+  const length = Uint8Array.of(dst.length >>> 24, (dst.length >>> 16) & 0xff, (dst.length >>> 8) & 0xff, dst.length & 0xff)
+  return secretScalar(material.expose((bytes) => sha256(length, dst, bytes)))
+}
+
 /** The points that owner and reader share, 33 bytes each: X, B and D = x·B = b·X. */
 export interface SharedPoints {
   readonly x: Uint8Array
