@@ -1,0 +1,31 @@
+import { open, readFile } from "node:fs/promises"
+
+const BLOCK_BYTES = 4 * 1024 * 1024
+
+/** Which of the named patterns (at most 64 bytes each) occur in the writable memory of a process. Needs root on Linux. */
+export async function findInProcess(pid: number, patterns: ReadonlyMap<string, Uint8Array>): Promise<readonly string[]> {
+  await using memory = await open(`/proc/${pid}/mem`, "r")
+  const block = Buffer.allocUnsafeSlow(BLOCK_BYTES)
+  const overlap = 64
+  const found = new Set<string>()
+  for (const [start, end] of await writableRanges(pid)) {
+    for (let at = start; at < end; at += block.length - overlap) {
+      // Reserved but never touched, or special: nothing to read there.
+      const { bytesRead } = await memory.read(block, 0, Math.min(block.length, end - at), at).catch(() => ({ bytesRead: 0 }))
+      for (const [name, pattern] of patterns) if (block.subarray(0, bytesRead).includes(Buffer.from(pattern))) found.add(name)
+    }
+  }
+  block.fill(0)
+  return [...found]
+}
+
+async function writableRanges(pid: number): Promise<readonly (readonly [number, number])[]> {
+  const maps = await readFile(`/proc/${pid}/maps`, "latin1")
+  return maps
+    .split("\n")
+    .filter((line) => /^\S+ rw/.test(line))
+    .map((line) => {
+      const [start = "0", end = "0"] = (line.split(" ", 1)[0] ?? "").split("-")
+      return [Number.parseInt(start, 16), Number.parseInt(end, 16)] as const
+    })
+}
