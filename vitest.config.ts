@@ -18,7 +18,18 @@ const config: ViteUserConfig = defineConfig({
       { test: { name: "repository", include: ["tests/repository/**/*.test.ts"], testTimeout: 60_000, ...serial } },
       { test: { name: "interop", include: ["tests/interop/**/*.test.ts"], testTimeout: 60_000 } },
       { test: { name: "simulation", include: ["tests/simulation/**/*.test.ts"], testTimeout: 120_000 } },
-      { test: { name: "e2e", include: ["tests/e2e/**/*.test.ts"], testTimeout: 180_000, hookTimeout: 60_000, ...serial } },
+      {
+        test: {
+          name: "e2e",
+          include: ["tests/e2e/**/*.test.ts"],
+          exclude: ["tests/e2e/crash/**"],
+          testTimeout: 180_000,
+          hookTimeout: 60_000,
+          ...serial,
+        },
+      },
+      // 200 kills of running processes: minutes, so a step of its own.
+      { test: { name: "crash", include: ["tests/e2e/crash/**/*.test.ts"], testTimeout: 900_000, ...serial } },
     ],
   },
 })

@@ -20,4 +20,4 @@ export const staticSteps: readonly (readonly Step[])[] = [
 export const coreTests: Step = tests("unit", ["packages/core"])
 
 /** Every test, one kind after the other, because the last ones start processes and measure time. */
-export const allTests: readonly Step[] = ["unit", "repository", "interop", "simulation", "e2e"].map((name) => tests(name))
+export const allTests: readonly Step[] = ["unit", "repository", "interop", "simulation", "e2e", "crash"].map((name) => tests(name))
