@@ -38,6 +38,8 @@ export async function serveKeystore(socket: Duplex, keystore: Keystore, signal: 
         void work.finally(() => underWay.delete(work))
         if (request.value.method === "lock") {
           await work
+          // Leaving the loop destroys the socket: the answer must be out before.
+          await new Promise<void>((resolve) => socket.end(resolve))
           return
         }
       }
