@@ -16,8 +16,8 @@ export const staticSteps: readonly (readonly Step[])[] = [
   [tool("documents", ["scripts/check-docs.ts"])],
 ]
 
-/** The tests of core, which need nothing but a processor. */
-export const coreTests: Step = tests("unit", ["packages/core"])
+/** The tests of core, which need nothing but a processor; pure code needs no process a file either. */
+export const coreTests: Step = tests("unit", ["packages/core", "--no-isolate"])
 
 /** Every test, one kind after the other, because the last ones start processes and measure time. */
 export const allTests: readonly Step[] = ["unit", "repository", "interop", "simulation", "e2e", "crash"].map((name) => tests(name))

@@ -19,7 +19,7 @@ export function clockContract(name: string, make: () => ClockSubject): void {
       expect(clock.now()).toBeGreaterThanOrEqual(before + 4)
     })
 
-    test("sleeps at least as long as asked, shorter sleeps first", async () => {
+    test("sleeps at least as long as asked", async () => {
       const { clock, pass } = make()
       const { signal } = new AbortController()
       const woken: number[] = []
@@ -32,7 +32,8 @@ export function clockContract(name: string, make: () => ClockSubject): void {
       })
       await pass(40)
       await Promise.all(sleeps)
-      expect(woken).toEqual([5, 10, 20])
+      // No order: a machine that stalls past several deadlines wakes their sleepers as its timers happen to be kept.
+      expect(woken.toSorted((a, b) => a - b)).toEqual([5, 10, 20])
     })
 
     test("rejects with the signal's reason, before and during a sleep", async () => {
