@@ -5,6 +5,7 @@ import { sha256 } from "@noble/hashes/sha2.js"
 import fc from "fast-check"
 import { describe, expect, test } from "vitest"
 import type { Curve, Point } from "./curve.ts"
+import { ecdhContract } from "./ecdh.contract.ts"
 
 const { Fn } = secp256k1.Point
 const scalars = fc.oneof(fc.constantFrom(1n, 2n, Fn.ORDER - 1n, Fn.ORDER - 2n), fc.bigInt({ min: 1n, max: Fn.ORDER - 1n }))
@@ -18,6 +19,8 @@ export function curveContract(curve: Curve): void {
   const shown = (point: Point | undefined): string => (point === undefined ? "infinity" : toHex(point))
 
   describe(`curve ${curve.implementation}`, () => {
+    ecdhContract(curve)
+
     test("multiplies, adds and negates points as the oracle", () => {
       fc.assert(
         fc.property(scalars, scalars, (a, b) => {
