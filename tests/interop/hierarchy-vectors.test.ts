@@ -2,6 +2,7 @@ import { createHash } from "node:crypto"
 import { readFileSync } from "node:fs"
 import { fromHex, Secret, toHex, unwrap } from "@keygrove/base"
 import { nativePrimitives } from "@keygrove/curves-native"
+import { portablePrimitives } from "@keygrove/curves-wasm"
 import type { Primitives } from "@keygrove/crypto"
 import {
   clusterIdOf,
@@ -67,7 +68,10 @@ test("the vectors are frozen", () => {
   expect(createHash("sha256").update(file).digest("hex")).toBe("03febcdafbd4d62b5fe298086c2ed7890fa9299369ceb9503fc1f486a2534a5e")
 })
 
-describe.each([["native", nativePrimitives]] as const)("derivation, %s primitives", (_name, primitives) => {
+describe.each([
+  ["native", nativePrimitives],
+  ["portable", portablePrimitives],
+] as const)("derivation, %s primitives", (_name, primitives) => {
   test.each(vectors.nodes)("$path, generation $generation", (vector) => {
     using node = deriveNode(primitives, vector.path, vector.generation)
     expect(shown(node)).toBe(vector.secret)
