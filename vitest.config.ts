@@ -3,6 +3,9 @@ import { defineConfig, type ViteUserConfig } from "vitest/config"
 /** Tests that start a tsc, an oxlint or several processes each; more at a time would only measure each other. */
 const serial = { fileParallelism: false, maxWorkers: 1 }
 
+/** Tests of the programs as users run them. */
+const bundled = { globalSetup: ["tests/e2e/build-bundle.ts"], ...serial }
+
 const config: ViteUserConfig = defineConfig({
   test: {
     maxWorkers: 2,
@@ -25,11 +28,11 @@ const config: ViteUserConfig = defineConfig({
           exclude: ["tests/e2e/crash/**"],
           testTimeout: 180_000,
           hookTimeout: 60_000,
-          ...serial,
+          ...bundled,
         },
       },
       // 200 kills of running processes: minutes, so a step of its own.
-      { test: { name: "crash", include: ["tests/e2e/crash/**/*.test.ts"], testTimeout: 900_000, ...serial } },
+      { test: { name: "crash", include: ["tests/e2e/crash/**/*.test.ts"], testTimeout: 900_000, ...bundled } },
     ],
   },
 })

@@ -1,11 +1,7 @@
-import { execFile } from "node:child_process"
-import { fileURLToPath } from "node:url"
-import { promisify } from "node:util"
+import { join } from "node:path"
+import { inject } from "vitest"
 
-const root = fileURLToPath(new URL("../..", import.meta.url))
-
-/** The command line of a fresh bundle: what users run, and four times faster to start than the sources. */
-export async function buildBundle(): Promise<string> {
-  await promisify(execFile)(process.execPath, [`${root}scripts/build.ts`], { cwd: root })
-  return `${root}dist/keygrove.mjs`
-}
+/** Directory of the programs under test, among them the command `keygrove`; made by build-bundle.ts. */
+export const bundle: string = inject("bundle")
+/** The command line's entry file in it. */
+export const entry: string = join(bundle, "keygrove.mjs")

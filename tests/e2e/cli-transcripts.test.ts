@@ -3,6 +3,7 @@ import { mkdir, writeFile } from "node:fs/promises"
 import { join } from "node:path"
 import { afterAll, beforeAll, describe, expect, test } from "vitest"
 import { startGrove, type Grove } from "../../packages/apps/cli/src/grove/grove.ts"
+import { entry } from "./bundle.ts"
 import { firstDifference, type Stage } from "./transcript.ts"
 
 /** Each transcript is a chapter of the documentation and runs here, in this order, on one grove. */
@@ -12,7 +13,7 @@ const state: { grove?: Grove; stage?: Stage } = {}
 
 beforeAll(async () => {
   const grove = await startGrove(
-    { nodes: ["laptop"], readers: ["bob"], proxies: ["proxy-1", "proxy-2", "proxy-3"] },
+    { nodes: ["laptop"], readers: ["bob"], proxies: ["proxy-1", "proxy-2", "proxy-3"], entry },
     new AbortController().signal,
   )
   state.grove = grove

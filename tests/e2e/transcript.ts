@@ -2,6 +2,7 @@ import { spawn } from "node:child_process"
 import { readFileSync } from "node:fs"
 import { dirname, join } from "node:path"
 import { fileURLToPath } from "node:url"
+import { bundle } from "./bundle.ts"
 
 const root = dirname(dirname(dirname(fileURLToPath(import.meta.url))))
 /** Longest a single command of a transcript may take. */
@@ -78,7 +79,7 @@ async function playTranscript(exchanges: readonly Exchange[], stage: Stage): Pro
 async function runShell(command: string, stage: Stage): Promise<{ readonly output: string; readonly exitStatus: number }> {
   const child = spawn("sh", ["-c", `exec 2>&1\n${command}`], {
     cwd: stage.directory,
-    env: { ...process.env, ...stage.variables, PATH: `${root}:${process.env["PATH"] ?? ""}`, NO_COLOR: "1" },
+    env: { ...process.env, ...stage.variables, PATH: `${bundle}:${process.env["PATH"] ?? ""}`, NO_COLOR: "1" },
     stdio: ["ignore", "pipe", "ignore"],
     timeout: COMMAND_TIMEOUT_MS,
     // A session of its own has no controlling terminal, so nothing can wait for a person.

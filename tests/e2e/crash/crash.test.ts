@@ -3,7 +3,7 @@ import { join } from "node:path"
 import { expect, test } from "vitest"
 import { startGrove } from "../../../packages/apps/cli/src/grove/grove.ts"
 import { expectKeygrove, textField } from "../../../packages/apps/cli/src/grove/keygrove-process.ts"
-import { buildBundle } from "../bundle.ts"
+import { entry } from "../bundle.ts"
 import { crashRound, lostOf, readerOpens, seededNumbers, type Acknowledged, type CrashWorld } from "./history.ts"
 
 /** The issue's bar is 200; more for a night, by the environment. */
@@ -13,7 +13,6 @@ const SEED = Number(process.env["KEYGROVE_SEED"] ?? "1")
 const CHECK_EVERY = 20
 
 test(`${ROUNDS} kills at random moments lose nothing acknowledged (seed ${SEED})`, { timeout: 900_000 }, async () => {
-  const entry = await buildBundle()
   const { signal } = new AbortController()
   await using grove = await startGrove({ nodes: ["laptop"], readers: ["bob"], proxies: ["p1", "p2", "p3", "p4"], entry }, signal)
   const plain = join(grove.directory, "plain")

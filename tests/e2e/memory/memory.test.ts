@@ -9,7 +9,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest"
 import { startGrove, type Grove } from "../../../packages/apps/cli/src/grove/grove.ts"
 import { expectKeygrove } from "../../../packages/apps/cli/src/grove/keygrove-process.ts"
 import { processTree } from "../../../packages/apps/cli/src/grove/peak-memory.ts"
-import { buildBundle } from "../bundle.ts"
+import { entry } from "../bundle.ts"
 import { findInProcess } from "./process-memory.ts"
 
 const isRootOnLinux = process.platform === "linux" && process.getuid?.() === 0
@@ -18,7 +18,6 @@ const { signal } = new AbortController()
 
 interface World {
   readonly grove: Grove
-  readonly entry: string
   readonly home: string
   readonly secrets: ReadonlyMap<string, Uint8Array>
 }
@@ -46,7 +45,6 @@ async function expectedSecrets(words: string, passphrase: string): Promise<Reado
 beforeAll(async () => {
   if (!isRootOnLinux) return
   state.directory = await mkdtemp(join(tmpdir(), "keygrove-memory-"))
-  const entry = await buildBundle()
   const grove = await startGrove({ nodes: ["laptop"], readers: [], proxies: ["p1", "p2"], entry }, signal)
   const home = join(state.directory, "vault")
   const passphrase = `correct horse ${randomBytes(12).toString("hex")}`
@@ -60,12 +58,12 @@ beforeAll(async () => {
   await expectKeygrove(init, { home, signal, entry })
   await expectKeygrove(["up", "--detach", ...passphraseFile], { home, signal, entry })
   const secrets = await expectedSecrets((await readFile(words, "utf8")).trim(), passphrase)
-  state.world = { grove, entry, home, secrets }
+  state.world = { grove, home, secrets }
 }, 60_000)
 
 afterAll(async () => {
   if (state.world === undefined) return
-  await expectKeygrove(["down"], { home: state.world.home, signal, entry: state.world.entry })
+  await expectKeygrove(["down"], { home: state.world.home, signal, entry })
   await state.world.grove[Symbol.asyncDispose]()
   await rm(state.directory, { recursive: true })
 }, 30_000)
@@ -86,7 +84,7 @@ describe.runIf(isRootOnLinux)("memory of the processes", () => {
     "after use, no process but the keystore holds a secret, and the keystore only the current epoch's",
     { timeout: 60_000 },
     async () => {
-      const { entry, grove, home, secrets } = world()
+      const { grove, home, secrets } = world()
       const call = { home, signal, entry }
       const sealed = join(state.directory, "file.kg")
       await expectKeygrove(["encrypt", join(state.directory, "words"), "--label", LABEL, "-o", sealed], call)
@@ -102,7 +100,7 @@ describe.runIf(isRootOnLinux)("memory of the processes", () => {
   )
 
   test("after lock, nobody holds any", { timeout: 60_000 }, async () => {
-    const { entry, home, secrets } = world()
+    const { home, secrets } = world()
     const [node = 0, keystore = 0] = await pids()
     await expectKeygrove(["lock"], { home, signal, entry })
     await expect.poll(async () => (await pids()).includes(keystore)).toBe(false)

@@ -6,8 +6,8 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import type { Result } from "@keygrove/base"
 import { initialiseNode } from "@keygrove/node"
-import { programPath } from "@keygrove/node/program-path"
 import { callRpc } from "keygrove/rpc"
+import { bundle } from "../bundle.ts"
 
 /** How long a node may take to say that it serves. */
 const START_TIMEOUT_MS = 30_000
@@ -73,7 +73,7 @@ export interface NodeProcess extends AsyncDisposable {
 
 /** Starts the node program without waiting until it serves. */
 export function launchNode(home: TestHome): NodeProcess {
-  const child = spawn(process.execPath, [programPath("node"), "--home", home.directory], {
+  const child = spawn(process.execPath, [join(bundle, "node.mjs"), "--home", home.directory], {
     stdio: ["ignore", "ignore", "pipe"],
     env: { ...process.env, NODE_COMPILE_CACHE: compileCache },
   })

@@ -1,9 +1,7 @@
-import { readFileSync } from "node:fs"
+import { VERSION } from "@keygrove/node/version"
 import type { CommandOutcome } from "../command.ts"
 
 /** `version`: what is running. */
 export async function run(): Promise<CommandOutcome> {
-  const manifest: unknown = JSON.parse(readFileSync(new URL("../../package.json", import.meta.url), "utf8"))
-  const keygrove = typeof manifest === "object" && manifest !== null && "version" in manifest ? String(manifest.version) : "unknown"
-  return { json: { keygrove, node: process.versions.node }, text: `keygrove ${keygrove} (Node ${process.versions.node})` }
+  return { json: { keygrove: VERSION, node: process.versions.node }, text: `keygrove ${VERSION} (Node ${process.versions.node})` }
 }
