@@ -17,6 +17,7 @@ import {
   type LedgerIndex,
 } from "@keygrove/ledger"
 import * as v from "valibot"
+import { refusalText, refusalTextShape } from "./refusal-text.ts"
 
 /** Requests of protocol `ledger`. */
 export type LedgerRequest =
@@ -41,7 +42,6 @@ export const MAX_LEDGER_MESSAGE_BYTES = 1_048_576
 export const MAX_LEDGER_WAIT_MS = 25_000
 
 const VERSION = 1
-const MAX_REFUSAL_CHARACTERS = 1024
 const hostRefusals = [
   "LEDGER_HEAD_MOVED",
   "LEDGER_ENTRY_INVALID",
@@ -84,7 +84,7 @@ const answerShape = v.variant("kind", [
     v: version,
     kind: v.literal("refused"),
     code: v.picklist(hostRefusals),
-    message: v.pipe(v.string(), v.maxLength(MAX_REFUSAL_CHARACTERS), v.regex(/^[^\p{Cc}]*$/u)),
+    message: refusalTextShape,
   }),
 ])
 
@@ -107,7 +107,7 @@ export function decodeLedgerRequest(bytes: Uint8Array): Result<LedgerRequest, "L
 export function encodeLedgerAnswer(answer: LedgerAnswer): Uint8Array {
   if (answer.kind === "head") return encodeMessage({ ...answer, head: headValue(answer.head) })
   if (answer.kind === "slice") return encodeMessage(answer)
-  return encodeMessage({ ...answer, message: answer.message.replaceAll(/\p{Cc}/gu, " ").slice(0, MAX_REFUSAL_CHARACTERS) })
+  return encodeMessage({ ...answer, message: refusalText(answer.message) })
 }
 
 /** Strict inverse of {@link encodeLedgerAnswer}. */

@@ -9,6 +9,7 @@ import {
   type Timestamp,
 } from "@keygrove/hierarchy"
 import * as v from "valibot"
+import { refusalText, refusalTextShape } from "./refusal-text.ts"
 
 /** A policy before it stands on the ledger, as its owner tells the proxies. */
 export interface PolicyDraft {
@@ -65,7 +66,6 @@ export const MAX_REQUEST_CAPSULES = 16
 const CAPSULE_BYTES = 105
 const CAPSULE_FRAGMENT_BYTES = 381
 const VERSION = 1
-const MAX_REFUSAL_CHARACTERS = 1_024
 
 const version = v.literal(VERSION)
 const timestamp = brandShape(decodeTimestamp)
@@ -110,7 +110,7 @@ const answerShape = v.variant("kind", [
     v: version,
     kind: v.literal("refused"),
     code: v.pipe(v.string(), v.regex(/^[A-Z][A-Z0-9_]{0,63}$/)),
-    message: v.pipe(v.string(), v.maxLength(MAX_REFUSAL_CHARACTERS)),
+    message: refusalTextShape,
   }),
 ])
 
@@ -143,10 +143,10 @@ export function decodeProxyRequest(bytes: Uint8Array): Result<ProxyRequest, "PRO
   return { ok: true, value: { op: request.op, draft: { ...draft, owner: { cluster, path } }, sealed: request.sealed } }
 }
 
-/** Canonical CBOR of an answer. */
+/** Canonical CBOR of an answer. A refusal's message is cut to 1,024 printable characters. */
 export function encodeProxyAnswer(answer: ProxyAnswer): Uint8Array {
   if (answer.kind !== "refused") return encodeCanonical({ v: VERSION, ...answer })
-  return encodeCanonical({ v: VERSION, kind: answer.kind, code: answer.code, message: answer.message.slice(0, MAX_REFUSAL_CHARACTERS) })
+  return encodeCanonical({ v: VERSION, kind: answer.kind, code: answer.code, message: refusalText(answer.message) })
 }
 
 /** Strict inverse of {@link encodeProxyAnswer}. */

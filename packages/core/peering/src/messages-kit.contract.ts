@@ -1,0 +1,99 @@
+import { unwrap, type CborValue } from "@keygrove/base"
+import { decodeClusterId, decodeNodePath, decodeTimestamp, type NodeReference, type Timestamp } from "@keygrove/hierarchy"
+import { decodeLedgerIndex, type LedgerHead } from "@keygrove/ledger"
+import * as fc from "fast-check"
+import type { LedgerAnswer, LedgerRequest } from "./ledger-messages.ts"
+import type { PolicyDraft, ProxyAnswer, ProxyRequest } from "./proxy-messages.ts"
+
+/** Any `length` bytes. */
+export function anyBytes(length: number): fc.Arbitrary<Uint8Array> {
+  return fc.uint8Array({ minLength: length, maxLength: length })
+}
+
+const anyPoint = fc.tuple(fc.constantFrom(2, 3), anyBytes(32)).map(([prefix, x]) => Uint8Array.of(prefix, ...x))
+const anyTime: fc.Arbitrary<Timestamp> = fc.maxSafeNat().map((value) => unwrap(decodeTimestamp(value)))
+const anyNode: fc.Arbitrary<NodeReference> = fc.record({
+  cluster: fc.stringMatching(/^[0-9a-f]{64}$/).map((hex) => unwrap(decodeClusterId(hex))),
+  path: fc
+    .array(fc.stringMatching(/^[a-z0-9]([a-z0-9-]{0,6}[a-z0-9])?$/), { minLength: 1, maxLength: 8 })
+    .map((names) => unwrap(decodeNodePath(`/${names.join("/")}`))),
+})
+const anyText = fc.string({ unit: "grapheme", maxLength: 200 }).map((text) => text.replaceAll(/\p{Cc}/gu, " "))
+
+/** Any policy an owner could tell a proxy. */
+export const anyDraft: fc.Arbitrary<PolicyDraft> = fc.record({
+  policyId: anyBytes(32),
+  owner: anyNode,
+  labelKey: anyPoint,
+  delegationKey: anyPoint,
+  reader: fc.record({ encryptionKey: anyPoint, signingKey: anyBytes(32) }),
+  expiresAt: anyTime,
+})
+
+/** Any request of protocol `proxy`. */
+export const anyProxyRequest: fc.Arbitrary<ProxyRequest> = fc.oneof(
+  fc.record({ op: fc.constant("store_rekey" as const), draft: anyDraft, sealed: fc.uint8Array({ minLength: 1, maxLength: 900 }) }),
+  fc.record({
+    op: fc.constant("reencrypt" as const),
+    policyId: anyBytes(32),
+    capsules: fc.array(anyBytes(105), { minLength: 1, maxLength: 16 }),
+    issuedAt: anyTime,
+    nonce: anyBytes(16),
+    signature: anyBytes(64),
+  }),
+  fc.record({ op: fc.constant("remove_rekey" as const), policyId: anyBytes(32) }),
+)
+
+/** Any answer of protocol `proxy`. */
+export const anyProxyAnswer: fc.Arbitrary<ProxyAnswer> = fc.oneof(
+  fc.record({
+    kind: fc.constant("receipt" as const),
+    action: fc.constantFrom("stored" as const, "removed" as const),
+    policyId: anyBytes(32),
+    fragmentDigest: anyBytes(32),
+    issuedAt: anyTime,
+    signature: anyBytes(64),
+  }),
+  fc.record({ kind: fc.constant("fragments" as const), fragments: fc.array(anyBytes(381), { maxLength: 16 }) }),
+  fc.record({ kind: fc.constant("refused" as const), code: fc.stringMatching(/^[A-Z][A-Z0-9_]{0,63}$/), message: anyText }),
+)
+
+const anyIndex = fc.nat({ max: 1_000_000 }).map((index) => unwrap(decodeLedgerIndex(index)))
+const anyHead: fc.Arbitrary<LedgerHead> = fc.record({ length: anyIndex, hash: anyBytes(32) })
+const anyEntries = (min: number, max: number): fc.Arbitrary<Uint8Array[]> =>
+  fc.array(fc.uint8Array({ minLength: 1, maxLength: 200 }), { minLength: min, maxLength: max })
+
+/** Any request of protocol `ledger`. */
+export const anyLedgerRequest: fc.Arbitrary<LedgerRequest> = fc.oneof(
+  fc.constant({ op: "head" as const }),
+  fc.record({ op: fc.constant("read" as const), from: anyIndex, limit: fc.integer({ min: 1, max: 256 }) }),
+  fc.record({ op: fc.constant("append" as const), expected: anyHead, entries: anyEntries(1, 64) }),
+  fc.record({ op: fc.constant("wait" as const), length: anyIndex, timeoutMs: fc.integer({ min: 0, max: 25_000 }) }),
+)
+
+/** Any answer of protocol `ledger`. */
+export const anyLedgerAnswer: fc.Arbitrary<LedgerAnswer> = fc.oneof(
+  fc.record({ kind: fc.constant("head" as const), head: anyHead }),
+  fc.record({ kind: fc.constant("slice" as const), from: anyIndex, before: anyBytes(32), entries: anyEntries(0, 40) }),
+  fc.record({
+    kind: fc.constant("refused" as const),
+    code: fc.constantFrom("LEDGER_HEAD_MOVED" as const, "LEDGER_FULL" as const, "DISK_FULL" as const),
+    message: anyText,
+  }),
+)
+
+/** Values of every kind that CBOR carries; none of them is a valid field of every message. */
+export const strangeValues: readonly CborValue[] = [
+  null,
+  true,
+  -1,
+  Number.MAX_SAFE_INTEGER,
+  "",
+  "x".repeat(5_000),
+  new Uint8Array(0),
+  new Uint8Array(10_000),
+  [],
+  [1],
+  {},
+  { a: 1 },
+]
