@@ -41,6 +41,8 @@ export function admitStore(view: ProxyView, from: Uint8Array, draft: PolicyDraft
   if (!equalBytes(owner.keys.delegationKey, draft.delegationKey))
     return refuse("NOT_OWNER", "the delegation key is not the one the ledger names for the owner")
   const known = findPolicy(view.state, draft.policyId)
+  if (known !== undefined && !isSameNode(known.owner, draft.owner))
+    return refuse("NOT_OWNER", "another node granted the policy with this id")
   if (known?.revokedAt !== undefined) return refuse("POLICY_REVOKED", "the policy was revoked; grant again under another id")
   return ok(owner)
 }
