@@ -1,5 +1,6 @@
-import { mkdirSync } from "node:fs"
+import { globSync, mkdirSync, readFileSync } from "node:fs"
 import { join } from "node:path"
+import { VERSION } from "@keygrove/node/version"
 import { expect, test } from "vitest"
 import { countTests } from "../../scripts/gate/count-tests.ts"
 import { judgeDocument, judgePrivacy } from "../../scripts/documents/rules.ts"
@@ -66,4 +67,12 @@ test.each([
   ["https://example.org/home/page and ~/home/x", 0],
 ])("judges the text %j", (text, faults) => {
   expect(judgePrivacy("x.ts", text)).toHaveLength(faults)
+})
+
+test("every package has the version that the programs tell", () => {
+  const root = join(import.meta.dirname, "..", "..")
+  const manifests = ["package.json", ...globSync("packages/{core/*,service,adapters/*,apps/*}/package.json", { cwd: root })]
+  const versions = manifests.map((file): unknown => JSON.parse(readFileSync(join(root, file), "utf8")).version)
+  expect(manifests.length).toBeGreaterThan(15)
+  expect(new Set(versions)).toEqual(new Set([VERSION]))
 })

@@ -1,3 +1,4 @@
+import { flushCompileCache } from "node:module"
 import { unwrap } from "@keygrove/base"
 import { SqliteStorage } from "./storage.ts"
 
@@ -15,5 +16,7 @@ async function writeForEver(path: string, first: number): Promise<never> {
   }
 }
 
+// A killed process never writes its cache, if the environment asks for one.
+flushCompileCache()
 const [path = "", first = "0"] = process.argv.slice(2)
 await writeForEver(path, Number(first))
