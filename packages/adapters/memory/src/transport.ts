@@ -1,11 +1,16 @@
 import { ok, refuse, toHex, type Result } from "@keygrove/base"
-import type { CallOptions, InboundRequest, PeerAddress, ProtocolName, RequestRefusal, Transport } from "@keygrove/service"
-
-type Handler = (request: InboundRequest, options: CallOptions) => Promise<Uint8Array>
-
-/** Limits of the Transport port. */
-const MAX_MESSAGE_BYTES = 1_048_576
-const MAX_REQUESTS_PER_PEER = 64
+import {
+  MAX_MESSAGE_BYTES,
+  MAX_PEER_REQUESTS,
+  refuseTooLong,
+  type CallOptions,
+  type InboundRequest,
+  type PeerAddress,
+  type ProtocolName,
+  type RequestHandler,
+  type RequestRefusal,
+  type Transport,
+} from "@keygrove/service"
 
 /** Nodes in one process that reach each other by key. Lines can be cut: what is under way on them then ends with `PEER_CLOSED`. */
 export class MemoryNetwork {
@@ -40,9 +45,9 @@ export class MemoryNetwork {
     return this.lineOf(signingKey).signal.aborted ? undefined : this.#nodes.get(toHex(signingKey))
   }
 
-  /** Keys of the nodes that are connected now. */
-  keys(): readonly Uint8Array[] {
-    return [...this.#nodes.values()].map((node) => node.signingKey).filter((key) => !this.lineOf(key).signal.aborted)
+  /** The nodes that are connected now. */
+  nodes(): readonly MemoryTransport[] {
+    return [...this.#nodes.values()].filter(({ signingKey }) => !this.lineOf(signingKey).signal.aborted)
   }
 }
 
@@ -51,7 +56,7 @@ export class MemoryTransport implements Transport {
   readonly signingKey: Uint8Array
   readonly #network: MemoryNetwork
   readonly #leave: () => void
-  readonly #handlers: Map<ProtocolName, Handler> = new Map()
+  readonly #handlers: Map<ProtocolName, RequestHandler> = new Map()
   readonly #underWay: Map<string, number> = new Map()
   readonly #closed = new AbortController()
 
@@ -67,8 +72,8 @@ export class MemoryTransport implements Transport {
   }
 
   peers(): readonly Uint8Array[] {
-    const own = toHex(this.signingKey)
-    return this.#network.keys().filter((key) => toHex(key) !== own)
+    if (this.#network.lineOf(this.signingKey).signal.aborted) return []
+    return this.#network.nodes().flatMap((node) => (node === this ? [] : [node.signingKey]))
   }
 
   async request(
@@ -77,29 +82,45 @@ export class MemoryTransport implements Transport {
     body: Uint8Array,
     { signal }: CallOptions,
   ): Promise<Result<Uint8Array, RequestRefusal>> {
-    signal.throwIfAborted()
-    if (body.length > MAX_MESSAGE_BYTES) throw new RangeError(`a message has at most ${MAX_MESSAGE_BYTES} bytes, got ${body.length}`)
-    const target = this.#network.find(peer.signingKey)
+    if (signal.aborted) return timedOut(signal)
+    const tooLong = refuseTooLong(body)
+    if (tooLong !== undefined) return tooLong
+    if (this.#closed.signal.aborted) return refuse("PEER_CLOSED", "this node is closing its lines")
+    const target = this.#target(peer)
+    if (!target.ok) return target
     const ownLine = this.#network.lineOf(this.signingKey).signal
-    if (target === undefined || ownLine.aborted || this.#closed.signal.aborted) return refuse("PEER_UNREACHABLE", "no line to the peer")
-    const lines = AbortSignal.any([ownLine, this.#network.lineOf(peer.signingKey).signal, this.#closed.signal, target.#closed.signal])
-    const gone = AbortSignal.any([lines, signal])
-    const cut = untilAborted(gone)
-    const answered = target.#answer({ from: Uint8Array.from(this.signingKey), body: Uint8Array.from(body) }, protocol, gone)
-    const answer = await Promise.race([answered, cut])
-    signal.throwIfAborted()
+    // The handler is told when the line is gone, not when the caller gives up: on a wire it would not hear of that either.
+    const line = AbortSignal.any([ownLine, this.#network.lineOf(peer.signingKey).signal, this.#closed.signal, target.value.#closed.signal])
+    const answered = target.value.#answer({ from: Uint8Array.from(this.signingKey), body: Uint8Array.from(body) }, protocol, line)
+    const answer = await Promise.race([answered, untilAborted(AbortSignal.any([line, signal]))])
+    if (signal.aborted) return timedOut(signal)
     return answer ?? refuse("PEER_CLOSED", "the line to the peer was cut")
   }
 
-  serve(protocol: ProtocolName, handler: Handler): Disposable {
+  serve(protocol: ProtocolName, handler: RequestHandler): Disposable {
     if (this.#handlers.has(protocol)) throw new TypeError(`protocol ${protocol} is served already`)
     this.#handlers.set(protocol, handler)
-    return { [Symbol.dispose]: () => this.#handlers.delete(protocol) }
+    return {
+      [Symbol.dispose]: () => {
+        if (this.#handlers.get(protocol) === handler) this.#handlers.delete(protocol)
+      },
+    }
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
+    if (this.#closed.signal.aborted) return
     this.#closed.abort()
     this.#leave()
+  }
+
+  /** The node with the peer's key, if there are lines to it; nodes know each other by key, so addresses only tell who would answer instead. */
+  #target(peer: PeerAddress): Result<MemoryTransport, RequestRefusal> {
+    const target = this.#network.find(peer.signingKey)
+    const isOff = this.#network.lineOf(this.signingKey).signal.aborted
+    if (target !== undefined && target !== this && !isOff) return ok(target)
+    const isTaken = this.#network.nodes().some((node) => node !== this && node.addresses().some((own) => peer.addresses.includes(own)))
+    if (target === undefined && isTaken && !isOff) return refuse("PEER_KEY_WRONG", "another node answers at the peer's address")
+    return refuse("PEER_UNREACHABLE", "no line to the peer")
   }
 
   async #answer(request: InboundRequest, protocol: ProtocolName, signal: AbortSignal): Promise<Result<Uint8Array, RequestRefusal>> {
@@ -109,7 +130,7 @@ export class MemoryTransport implements Transport {
     if (handler === undefined) return refuse("PEER_PROTOCOL", `the peer does not serve ${protocol}`)
     const key = toHex(request.from)
     const underWay = this.#underWay.get(key) ?? 0
-    if (underWay >= MAX_REQUESTS_PER_PEER) return refuse("PEER_BUSY", `${underWay} requests are under way already`)
+    if (underWay >= MAX_PEER_REQUESTS) return refuse("PEER_BUSY", `${underWay} requests are under way already`)
     this.#underWay.set(key, underWay + 1)
     try {
       const answer = await handler(request, { signal })
@@ -121,6 +142,12 @@ export class MemoryTransport implements Transport {
       this.#underWay.set(key, (this.#underWay.get(key) ?? 1) - 1)
     }
   }
+}
+
+/** A signal whose time is up gives a refusal; any other is the caller's own wish. */
+function timedOut(signal: AbortSignal): Result<never, "PEER_TIMEOUT"> {
+  if (!(signal.reason instanceof DOMException) || signal.reason.name !== "TimeoutError") throw signal.reason
+  return refuse("PEER_TIMEOUT", "the peer did not answer in time")
 }
 
 function untilAborted(signal: AbortSignal): Promise<undefined> {
