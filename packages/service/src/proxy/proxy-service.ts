@@ -26,7 +26,7 @@ import { FragmentRecords } from "./fragment-records.ts"
 const PEER_RATE: Rate = { burst: 256, perSecond: 128 }
 /** Peers whose rate is remembered; the longest unused is forgotten first. */
 const MAX_METERED_PEERS = 4_096
-/** How long a fragment is kept whose policy does not appear on the ledger. */
+/** How long a fragment is kept at least whose policy does not appear on the ledger. */
 export const PENDING_FRAGMENT_MS = 600_000
 /** How often what has expired is looked for; what was revoked goes at once. */
 const SWEEP_INTERVAL_MS = 60_000
@@ -213,18 +213,25 @@ export class ProxyService implements AsyncDisposable {
 
   /** Forgets fragments of policies that are revoked or expired, and those whose grant never came. A failed removal is tried again by the next sweep. */
   async #sweep(signal: AbortSignal): Promise<void> {
+    let asked: Promise<boolean> | undefined
+    const isUpToDate = async (): Promise<boolean> => await (asked ??= refreshReplica(this.#context, { signal }))
     for (const key of this.#records.policies()) {
       if (signal.aborted) return
       const policyId = unwrap(fromHex(key))
-      if (await this.#isOver(policyId, { signal })) await this.#inTurn(policyId, () => this.#records.remove(key, { signal }))
+      if (await this.#isOver(policyId, isUpToDate, { signal })) await this.#inTurn(policyId, () => this.#records.remove(key, { signal }))
     }
   }
 
-  async #isOver(policyId: Uint8Array, options: CallOptions): Promise<boolean> {
+  async #isOver(policyId: Uint8Array, isUpToDate: () => Promise<boolean>, options: CallOptions): Promise<boolean> {
     const view = this.#view()
     if (findPolicy(view.state, policyId) !== undefined) return !standingPolicy(view, policyId).ok
     const record = await this.#records.get(policyId, options)
-    return record.ok && record.value !== undefined && record.value.storedAt + PENDING_FRAGMENT_MS < view.now
+    if (!record.ok || record.value === undefined) return false
+    const { expiresAt, storedAt } = record.value
+    if (expiresAt <= view.now) return true
+    if (storedAt + PENDING_FRAGMENT_MS >= view.now) return false
+    // A node cut off from the ledger cannot know whether the policy came: its receipt stands.
+    return (await isUpToDate()) && findPolicy(this.#view().state, policyId) === undefined
   }
 }
 

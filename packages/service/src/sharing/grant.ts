@@ -26,6 +26,8 @@ const STORE_TIMEOUT_MS = 8_000
 const SPARES = 5
 /** How long the orderly end of a failed grant may take; proxies forget what never stood by themselves. */
 const ROLL_BACK_TIMEOUT_MS = 5_000
+/** Pause before the ledger is asked again whether a grant that was cut off stands. */
+const RESUME_RETRY_MS = 5_000
 
 /**
  * Grants a label to a reader: fragments are made and remembered, each kept by another proxy against a receipt, and only then does the policy stand
@@ -65,10 +67,19 @@ export async function grantPolicy(
     : ok(standing)
 }
 
-/** Ends what a crash left: a grant that stands on the ledger is done, any other is rolled back. Call it when the replica has caught up. */
+/**
+ * Ends what an earlier run of the node left: a grant that stands on the ledger is done, any other is rolled back. To be called before this run grants anything. Only a
+ * ledger that was just asked can say that a policy does not stand, so this waits, until the signal fires, while it is out of reach.
+ */
 export async function resumeGrants(context: NodeContext, options: CallOptions): Promise<Result<true>> {
   const jobs = await listGrantJobs(context.storage, options)
-  if (!jobs.ok) return jobs
+  if (!jobs.ok || jobs.value.length === 0) return jobs.ok ? ok(true) : jobs
+  for (;;) {
+    const refreshed = await context.replica.refresh(options)
+    if (refreshed.ok) break
+    if (refreshed.code !== "LEDGER_UNREACHABLE" && refreshed.code !== "DISK_FULL") return refreshed
+    await context.clock.sleep(RESUME_RETRY_MS, options)
+  }
   for (const job of jobs.value) {
     if (findPolicy(context.replica.state, job.policy.policyId) === undefined) await rollBack(context, job)
     else await removeGrantJob(context.storage, job.policy.policyId, options)
