@@ -1,10 +1,11 @@
 import { ok, refuse, toHex, type Result } from "@keygrove/base"
 import { isSameNode } from "@keygrove/hierarchy"
+import type { PolicyState } from "@keygrove/ledger"
 import type { FileHeader } from "@keygrove/reencryption"
 import type { NodeContext } from "../node-context.ts"
 import type { CallOptions } from "../ports/call-options.ts"
 import { collectFragments } from "./collect-fragments.ts"
-import { findReadPolicy } from "./read-policy.ts"
+import { findReadPolicies } from "./read-policy.ts"
 import { refreshReplica } from "../ledger/refresh-replica.ts"
 
 export interface HeaderOpening {
@@ -24,28 +25,78 @@ export interface OpenedHeader {
   readonly policyId?: string
 }
 
+/** Policies of one label and reader that are tried for one opening. */
+const MAX_POLICIES_TRIED = 16
+
+/** Why an opening through one policy failed, when another policy or newer news could still help. */
+const OTHERS_MAY_HELP: ReadonlySet<string> = new Set([
+  "NO_POLICY",
+  "POLICY_UNKNOWN",
+  "POLICY_REVOKED",
+  "POLICY_EXPIRED",
+  "NOT_READER",
+  "NOT_ENOUGH_PROXIES",
+  "FRAGMENT_INVALID",
+  "FRAGMENTS_INSUFFICIENT",
+])
+
 /** Opens a file's capsule: with the own label key when this node encrypted it, else through the proxies of a policy. */
 export async function openHeader(context: NodeContext, opening: HeaderOpening, options: CallOptions): Promise<Result<OpenedHeader>> {
   const { header, headerDigest, recipientKey } = opening
   if (context.keystore.state() !== "unlocked")
     return refuse("KEYSTORE_LOCKED", "the node's secrets are locked; restart it with `keygrove down` and `keygrove up`")
-  const { cluster, keys, path } = context.keystore.identity()
+  const { cluster, path } = context.keystore.identity()
   if (isSameNode(header.owner, { cluster, path })) {
     const { capsule, epoch, label } = header
     const sealed = await context.keystore.openOriginal({ label, epoch, capsule, headerDigest, recipientKey }, options)
     return sealed.ok ? ok({ sealedFileKey: sealed.value, via: "owner" }) : sealed
   }
-  const find = (): ReturnType<typeof findReadPolicy> => findReadPolicy(context.replica.state, context.clock.now(), header.labelKey, keys)
-  let policy = find()
-  if (!policy.ok) {
-    // It may have been granted a moment ago.
-    await refreshReplica(context, options)
-    policy = find()
+  const tried: Tried = new Map()
+  const opened = await openThroughPolicies(context, opening, tried, options)
+  if (opened.ok || !OTHERS_MAY_HELP.has(opened.code)) return opened
+  // Another one may have been granted, or this one ended, a moment ago.
+  await refreshReplica(context, options)
+  return await openThroughPolicies(context, opening, tried, options)
+}
+
+/** What came of policies that were tried, by their ids. */
+type Tried = Map<string, Result<OpenedHeader>>
+
+/** Tries the policies that stand, newest first, each only when the proxies of those before cannot or will not help. What the newest one says is told when none does. */
+async function openThroughPolicies(
+  context: NodeContext,
+  opening: HeaderOpening,
+  tried: Tried,
+  options: CallOptions,
+): Promise<Result<OpenedHeader>> {
+  const { keys } = context.keystore.identity()
+  const policies = findReadPolicies(context.replica.state, context.clock.now(), opening.header.labelKey, keys)
+  if (!policies.ok) return policies
+  const attempt = async (policy: PolicyState): Promise<Result<OpenedHeader>> => {
+    const id = toHex(policy.grant.policyId)
+    const outcome = tried.get(id) ?? (await openThrough(context, policy, opening, options))
+    tried.set(id, outcome)
+    return outcome
   }
-  if (!policy.ok) return policy
-  const fragments = await collectFragments(context, policy.value, header.capsule, options)
+  const [newest, ...older] = policies.value
+  const first = await attempt(newest)
+  if (first.ok || !OTHERS_MAY_HELP.has(first.code)) return first
+  for (const policy of older.slice(0, MAX_POLICIES_TRIED - 1)) {
+    const next = await attempt(policy)
+    if (next.ok || !OTHERS_MAY_HELP.has(next.code)) return next
+  }
+  return first
+}
+
+async function openThrough(
+  context: NodeContext,
+  policy: PolicyState,
+  { header, headerDigest, recipientKey }: HeaderOpening,
+  options: CallOptions,
+): Promise<Result<OpenedHeader>> {
+  const fragments = await collectFragments(context, policy, header.capsule, options)
   if (!fragments.ok) return fragments
-  const { delegationKey, policyId } = policy.value.grant
+  const { delegationKey, policyId } = policy.grant
   const sealed = await context.keystore.openReencrypted(
     { capsule: header.capsule, capsuleFragments: fragments.value, labelKey: header.labelKey, delegationKey, headerDigest, recipientKey },
     options,
