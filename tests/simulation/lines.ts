@@ -1,0 +1,105 @@
+import { refuse, toHex } from "@keygrove/base"
+import type { InboundRequest, Transport } from "@keygrove/service"
+
+/** What becomes of a message. */
+export type Fate = "delivered" | "request lost" | "answer lost"
+
+/** Answers in the place of an honest node, which it may ask. */
+export type Lie = (request: InboundRequest, honest: () => Promise<Uint8Array>) => Promise<Uint8Array>
+
+interface Line {
+  readonly from: string
+  readonly to: string
+  readonly cut: AbortController
+}
+
+/** The lines between nodes: who reaches whom, what is lost, and whether anything is under way. */
+export class Lines {
+  /** Decides the fate of a request of protocol `proxy` by who sends it to whom and how many were sent on that way before. */
+  fate: (from: string, to: string, count: number) => Fate = () => "delivered"
+  readonly #cuts: Set<string> = new Set()
+  readonly #counts: Map<string, number> = new Map()
+  readonly #underWay: Set<Line> = new Set()
+  #asked = 0
+
+  /** Requests to proxies that wait for their answers. */
+  get asked(): number {
+    return this.#asked
+  }
+
+  /** Cuts the line between two nodes; what is under way on it ends. */
+  cut(a: Uint8Array, b: Uint8Array): void {
+    this.#cuts.add(pairOf(toHex(a), toHex(b)))
+    for (const line of this.#underWay) if (!this.#isOpen(line.from, line.to)) line.cut.abort()
+  }
+
+  mend(a: Uint8Array, b: Uint8Array): void {
+    this.#cuts.delete(pairOf(toHex(a), toHex(b)))
+  }
+
+  mendAll(): void {
+    this.#cuts.clear()
+  }
+
+  reaches(from: Uint8Array, to: Uint8Array): boolean {
+    return this.#isOpen(toHex(from), toHex(to))
+  }
+
+  /** `transport` on these lines; `lie` is asked at each request of protocol `proxy`. */
+  connect(key: Uint8Array, transport: Transport, lie: () => Lie | undefined): Transport {
+    const from = toHex(key)
+    return {
+      addresses: () => transport.addresses(),
+      peers: () => transport.peers(),
+      request: async (peer, protocol, body, options) => {
+        const to = toHex(peer.signingKey)
+        if (!this.#isOpen(from, to)) return refuse("PEER_UNREACHABLE", "no line to the peer")
+        const fate = protocol === "proxy" ? this.#nextFate(from, to) : "delivered"
+        if (fate === "request lost") return refuse("PEER_CLOSED", "the request was lost")
+        const send = async (signal: AbortSignal): ReturnType<Transport["request"]> =>
+          await transport.request(peer, protocol, body, { signal })
+        const answer = await this.#along({ from, to, cut: new AbortController() }, protocol === "proxy", send, options.signal)
+        return fate === "answer lost" ? refuse("PEER_CLOSED", "the answer was lost") : answer
+      },
+      serve: (protocol, handler) =>
+        transport.serve(protocol, async (request, options) => {
+          const honest = async (): Promise<Uint8Array> => await handler(request, options)
+          const liar = protocol === "proxy" ? lie() : undefined
+          return liar === undefined ? await honest() : await liar(request, honest)
+        }),
+      [Symbol.asyncDispose]: async () => await transport[Symbol.asyncDispose](),
+    }
+  }
+
+  async #along<T>(line: Line, isProxy: boolean, send: (signal: AbortSignal) => Promise<T>, signal: AbortSignal): Promise<T | CutLine> {
+    this.#underWay.add(line)
+    if (isProxy) this.#asked++
+    try {
+      return await send(AbortSignal.any([signal, line.cut.signal]))
+    } catch (error) {
+      if (signal.aborted || !line.cut.signal.aborted) throw error
+      return refuse("PEER_CLOSED", "the line to the peer was cut")
+    } finally {
+      this.#underWay.delete(line)
+      if (isProxy) this.#asked--
+    }
+  }
+
+  #isOpen(from: string, to: string): boolean {
+    return !this.#cuts.has(pairOf(from, to))
+  }
+
+  #nextFate(from: string, to: string): Fate {
+    const way = `${from}>${to}`
+    const count = this.#counts.get(way) ?? 0
+    this.#counts.set(way, count + 1)
+    return this.fate(from, to, count)
+  }
+}
+
+/** The same for both directions. */
+function pairOf(a: string, b: string): string {
+  return a < b ? `${a}-${b}` : `${b}-${a}`
+}
+
+type CutLine = ReturnType<typeof refuse<"PEER_CLOSED">>

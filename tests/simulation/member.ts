@@ -1,0 +1,172 @@
+import { createHash } from "node:crypto"
+import { Secret, unwrap } from "@keygrove/base"
+import { nativePrimitives } from "@keygrove/curves-native"
+import { hpkeSealing } from "@keygrove/hpke"
+import type { Timestamp } from "@keygrove/hierarchy"
+import { foundNode, KeystoreEngine, unlockNode, type FoundedNode } from "@keygrove/keystore"
+import { MemoryLedgerEngine, MemoryStorage, seededRandom, type MemoryNetwork } from "@keygrove/memory"
+import {
+  FollowerLedgerEngine,
+  LedgerReplica,
+  ProxyService,
+  resumeGrants,
+  retryRevocations,
+  statementSigner,
+  type CallOptions,
+  type Clock,
+  type NodeContext,
+  type NodeIdentity,
+  type PeerAddress,
+} from "@keygrove/service"
+import { Killed, lastingEngine, Lifeline, mortalEngine, mortalStorage, mortalTransport } from "./lifeline.ts"
+import type { Lie, Lines } from "./lines.ts"
+
+/** For calls that nobody ends. */
+export const call: CallOptions = { signal: new AbortController().signal }
+
+/** What a member is in the midst of. */
+export interface Surroundings {
+  readonly seed: string
+  readonly network: MemoryNetwork
+  readonly clock: Clock
+  readonly lines: Lines
+  /** The host of the ledger. */
+  readonly host: PeerAddress
+  /** Where it is written what failed in the background, which nobody else would see. */
+  readonly faults: string[]
+}
+
+/** What a member has while it runs. */
+interface Running {
+  readonly context: NodeContext
+  readonly proxy: ProxyService
+  readonly life: Lifeline
+  readonly owned: AsyncDisposableStack
+}
+
+/**
+ * One node: a real keystore, replica and proxy service over fakes. Its disk (storage and copy of the ledger) outlives its process, which can be killed at any
+ * of its effects and started again; then it does by itself what the daemon does.
+ */
+export class Member implements AsyncDisposable {
+  readonly name: string
+  /** Its signing key, 32 bytes. */
+  readonly key: Uint8Array
+  readonly storage: MemoryStorage = new MemoryStorage()
+  /** Answers instead of the proxy service, until it is unset. */
+  lie: Lie | undefined
+  readonly #copy = new MemoryLedgerEngine(nativePrimitives)
+  readonly #founded: FoundedNode
+  readonly #around: Surroundings
+  #starts = 0
+  #running: Running | undefined
+
+  constructor(around: Surroundings, name: string) {
+    using seed = Secret.take(new Uint8Array(createHash("sha512").update(`${around.seed}/${name}`).digest()))
+    this.name = name
+    this.#around = around
+    this.#founded = unwrap(foundNode(nativePrimitives, seed, name))
+    this.key = this.#founded.identity.keys.signingKey
+  }
+
+  get identity(): NodeIdentity {
+    return this.#founded.identity
+  }
+
+  get isRunning(): boolean {
+    return this.#running !== undefined
+  }
+
+  get context(): NodeContext {
+    return this.#live().context
+  }
+
+  get life(): Lifeline {
+    return this.#live().life
+  }
+
+  /** Fragments that its proxy service says it keeps. */
+  get fragmentCount(): number {
+    return this.#live().proxy.fragmentCount
+  }
+
+  /** Entries of the ledger that are on its disk. */
+  async ledgerLength(): Promise<number> {
+    return (await this.#copy.head(call)).length
+  }
+
+  async start(): Promise<void> {
+    if (this.#running !== undefined) throw new TypeError(`${this.name} runs already`)
+    await using stack = new AsyncDisposableStack()
+    const life = new Lifeline()
+    const { clock, host, lines, network, seed } = this.#around
+    const random = seededRandom(`${seed}/${this.name}/${++this.#starts}`)
+    const tools = { primitives: nativePrimitives, sealing: hpkeSealing, random }
+    const keystore = stack.use(new KeystoreEngine(tools, unlockNode(nativePrimitives, this.#founded.nodeSecret, this.#founded.place)))
+    const joined = lines.connect(this.key, network.join(this.key), () => this.lie)
+    const transport = stack.use(mortalTransport(joined, life))
+    const copy = lastingEngine(this.#copy)
+    const engine = FollowerLedgerEngine.start({ transport, host, copy, clock, primitives: nativePrimitives })
+    const options = { primitives: nativePrimitives, engine: mortalEngine(engine, life) }
+    const replica = stack.use(unwrap(await LedgerReplica.open(options, call)))
+    const storage = mortalStorage(this.storage, life)
+    const context: NodeContext = { primitives: nativePrimitives, keystore, replica, storage, transport, clock, random }
+    const proxy = stack.use(unwrap(await ProxyService.open(context, call)))
+    stack.use(this.#background(context, life))
+    this.#running = { context, proxy, life, owned: stack.move() }
+  }
+
+  /** Ends the process, however dead it is already. Its disk stays. */
+  async stop(): Promise<void> {
+    const running = this.#running
+    this.#running = undefined
+    await running?.owned.disposeAsync()
+  }
+
+  async restart(): Promise<void> {
+    await this.stop()
+    await this.start()
+  }
+
+  /** Becomes known on the ledger. */
+  async introduce(): Promise<void> {
+    unwrap(await this.context.replica.appendEntries(this.#founded.genesis, call))
+  }
+
+  /** Offers to keep up to 100 fragments until a time. */
+  async offer(until: Timestamp): Promise<void> {
+    const { keystore, replica, transport } = this.context
+    const body = { revision: 1, until, capacity: 100, addresses: transport.addresses() }
+    unwrap(await replica.append([{ kind: "proxy-terms", body }], statementSigner(keystore), call))
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.stop()
+    this.#founded.nodeSecret[Symbol.dispose]()
+  }
+
+  /** What the daemon does by itself: ends grants that a crash cut off, and works off revocations. */
+  #background(context: NodeContext, life: Lifeline): AsyncDisposable {
+    const stop = new AbortController()
+    const { signal } = stop
+    const guard = async (work: Promise<unknown>): Promise<void> => {
+      try {
+        await work
+      } catch (error) {
+        if (!signal.aborted && !life.isDead && !(error instanceof Killed)) this.#around.faults.push(`${this.name}: ${String(error)}`)
+      }
+    }
+    const work = Promise.all([guard(resumeGrants(context, { signal })), guard(retryRevocations(context, { signal }))])
+    return {
+      [Symbol.asyncDispose]: async () => {
+        stop.abort()
+        await work
+      },
+    }
+  }
+
+  #live(): Running {
+    if (this.#running === undefined) throw new TypeError(`${this.name} does not run`)
+    return this.#running
+  }
+}
