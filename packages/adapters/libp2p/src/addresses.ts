@@ -3,10 +3,14 @@ import type { PeerAddress } from "@keygrove/service"
 import { publicKeyFromRaw } from "@libp2p/crypto/keys"
 import type { PeerId } from "@libp2p/interface"
 import { peerIdFromPublicKey, peerIdFromString } from "@libp2p/peer-id"
-import { multiaddr } from "@multiformats/multiaddr"
+import { multiaddr, type Multiaddr } from "@multiformats/multiaddr"
 
 const KEY_BYTES = 32
 const MAX_ADDRESS_CHARACTERS = 512
+/** Addresses of one peer that are tried. */
+const MAX_DIALED_ADDRESSES = 16
+
+const TCP_ADDRESS = /^\/(?:ip4|ip6|dns|dns4|dns6)\/[^/]{1,253}\/tcp\/\d{1,5}$/
 
 /** libp2p's name of a node: its Ed25519 signing key (32 bytes) as an identity multihash. */
 export function peerIdOf(signingKey: Uint8Array): PeerId {
@@ -39,4 +43,19 @@ export function parsePeerAddress(text: string): Result<PeerAddress, "ADDRESS_INV
 /** Inverse of {@link parsePeerAddress} for the first address. */
 export function formatPeerAddress(peer: PeerAddress): string {
   return `${peer.addresses[0] ?? ""}/p2p/${peerIdOf(peer.signingKey).toString()}`
+}
+
+/** Where a peer is dialed. What other nodes say of their addresses is text: whatever is not a TCP address is left out. */
+export function dialable(peer: PeerAddress, id: PeerId): Multiaddr[] {
+  return peer.addresses
+    .slice(0, MAX_DIALED_ADDRESSES)
+    .filter((address) => TCP_ADDRESS.test(address))
+    .flatMap((address) => {
+      try {
+        return [multiaddr(`${address}/p2p/${id.toString()}`)]
+      } catch {
+        // An address of no possible host or port, such as /ip4/999.1.1.1/tcp/1.
+        return []
+      }
+    })
 }

@@ -2,10 +2,12 @@ import type { ErrorTable } from "@keygrove/base"
 
 export type Libp2pErrorCode =
   | "PEER_UNREACHABLE"
+  | "PEER_KEY_WRONG"
   | "PEER_TIMEOUT"
   | "PEER_BUSY"
   | "PEER_PROTOCOL"
   | "PEER_CLOSED"
+  | "MESSAGE_TOO_LONG"
   | "PORT_IN_USE"
   | "LISTEN_FAILED"
   | "ADDRESS_INVALID"
@@ -17,6 +19,11 @@ export const libp2pErrors: ErrorTable<Libp2pErrorCode> = {
     meaning: "A node cannot be reached at its addresses.",
     remedy: "Check that it runs, and the network between.",
   },
+  PEER_KEY_WRONG: {
+    class: "peers",
+    meaning: "Another node than the one expected answers at the address.",
+    remedy: "Ask the node's owner for its present address: it moved, or another uses its address.",
+  },
   PEER_TIMEOUT: { class: "peers", meaning: "A node did not answer in time.", remedy: "Try again, or use another." },
   PEER_BUSY: { class: "peers", meaning: "Too many requests to one node are under way.", remedy: "Try again in a moment." },
   PEER_PROTOCOL: {
@@ -25,6 +32,7 @@ export const libp2pErrors: ErrorTable<Libp2pErrorCode> = {
     remedy: "Use the same version of keygrove on both sides.",
   },
   PEER_CLOSED: { class: "peers", meaning: "A node closed the connection before it answered.", remedy: "Try again." },
+  MESSAGE_TOO_LONG: { class: "failed", meaning: "A message to a node is over 1 MiB.", remedy: "Send less at once." },
   PORT_IN_USE: {
     class: "failed",
     meaning: "Another program listens at the node's address.",

@@ -1,59 +1,99 @@
-import type { CallOptions, InboundRequest } from "@keygrove/service"
+import { toHex } from "@keygrove/base"
+import { MAX_MESSAGE_BYTES, type CallOptions, type RequestHandler } from "@keygrove/service"
 import type { Stream } from "@libp2p/interface"
 import { encodeFrame, FrameReader, type Frame } from "./frames.ts"
+import type { InboundLoad } from "./inbound-load.ts"
+import { drained } from "./stream-drain.ts"
 
-export type RequestHandler = (request: InboundRequest, options: CallOptions) => Promise<Uint8Array>
-
-/** Requests of one stream that are answered at once; further ones are told that the node is busy. */
-const MAX_UNDER_WAY = 64
+/** What an inbound stream is served with. */
+export interface InboundServing {
+  /** Ed25519 key of the caller, 32 bytes. */
+  readonly from: Uint8Array
+  /** The handler of the stream's protocol at this moment, if there is one. */
+  handler(): RequestHandler | undefined
+  readonly load: InboundLoad
+  /** Ends the stream. */
+  readonly stop: AbortSignal
+}
 
 /** Answers the requests of one inbound stream until it ends or breaks the protocol. */
-export async function serveStream(stream: Stream, from: Uint8Array, handler: RequestHandler, stop: AbortSignal): Promise<void> {
+export async function serveStream(stream: Stream, serving: InboundServing): Promise<void> {
   const ended = new AbortController()
-  const signal = AbortSignal.any([stop, ended.signal])
+  const channel = new InboundChannel(stream, serving, ended.signal)
   const onStop = (): void => stream.abort(new Error("closed"))
-  stop.addEventListener("abort", onStop, { once: true })
-  const reader = new FrameReader()
-  let underWay = 0
-  const respond = async (frame: Frame): Promise<void> => {
-    underWay++
-    const answer = await answerOf(frame, from, handler, signal)
-    underWay--
-    await send(stream, answer, signal)
-  }
+  serving.stop.addEventListener("abort", onStop, { once: true })
   try {
-    for await (const chunk of stream) {
-      const frames = reader.push(chunk)
-      if (!frames.ok) break
-      for (const frame of frames.value) {
-        if (underWay < MAX_UNDER_WAY) void respond(frame)
-        else await send(stream, { id: frame.id, error: "PEER_BUSY" }, signal)
-      }
-    }
+    if (serving.stop.aborted) return
+    await channel.run()
   } catch {
     // A reset of the stream or its connection: the same as its end.
   } finally {
     ended.abort()
-    stop.removeEventListener("abort", onStop)
+    serving.stop.removeEventListener("abort", onStop)
     // Both sides must be closed, else the muxer counts the stream for ever.
     stream.abort(new Error("closed"))
   }
 }
 
-async function answerOf(frame: Frame, from: Uint8Array, handler: RequestHandler, signal: AbortSignal): Promise<Frame> {
-  if (!("body" in frame)) return { id: frame.id, error: "PEER_PROTOCOL" }
-  try {
-    return { id: frame.id, body: await handler({ from, body: frame.body }, { signal }) }
-  } catch {
-    // What failed here is this node's affair; the peer learns only that there is no answer.
-    return { id: frame.id, error: "PEER_PROTOCOL" }
-  }
-}
+class InboundChannel {
+  readonly #stream: Stream
+  readonly #serving: InboundServing
+  readonly #call: CallOptions
+  readonly #peer: string
+  readonly #reader = new FrameReader()
 
-async function send(stream: Stream, frame: Frame, signal: AbortSignal): Promise<void> {
-  try {
-    if (!stream.send(encodeFrame(frame))) await stream.onDrain({ signal })
-  } catch {
-    // The peer is gone; nobody waits for the answer.
+  constructor(stream: Stream, serving: InboundServing, ended: AbortSignal) {
+    this.#stream = stream
+    this.#serving = serving
+    this.#call = { signal: ended }
+    this.#peer = toHex(serving.from)
+  }
+
+  async run(): Promise<void> {
+    using unfinished = this.#serving.load.room()
+    for await (const chunk of this.#stream) {
+      const frames = this.#reader.push(chunk)
+      if (!frames.ok || !unfinished.keep(this.#reader.buffered)) return
+      for (const frame of frames.value) void this.#respond(frame)
+      await this.#keepPace()
+    }
+  }
+
+  /** Reads nothing more from a peer that does not take its answers, so that they cannot pile up. */
+  async #keepPace(): Promise<void> {
+    if (!this.#stream.writableNeedsDrain) return
+    this.#stream.pause()
+    await drained(this.#stream)
+    this.#stream.resume()
+  }
+
+  /** A request counts as under way until its answer was taken. */
+  async #respond(frame: Frame): Promise<void> {
+    if (!("body" in frame)) return this.#send({ id: frame.id, error: "PEER_PROTOCOL" })
+    using room = this.#serving.load.admit(this.#peer)
+    if (room?.keep(frame.body.length) !== true) return this.#send({ id: frame.id, error: "PEER_BUSY" })
+    const answer = await this.#answerOf(frame.body)
+    const fits = answer === undefined || room.keep(answer.length)
+    if (answer === undefined) this.#send({ id: frame.id, error: "PEER_PROTOCOL" })
+    else this.#send(fits ? { id: frame.id, body: answer } : { id: frame.id, error: "PEER_BUSY" })
+    await drained(this.#stream)
+  }
+
+  /** `undefined` when there is none; why is this node's affair, and the peer does not learn it. */
+  async #answerOf(body: Uint8Array): Promise<Uint8Array | undefined> {
+    try {
+      const answer = await this.#serving.handler()?.({ from: this.#serving.from, body }, this.#call)
+      return answer !== undefined && answer.length <= MAX_MESSAGE_BYTES ? answer : undefined
+    } catch {
+      return undefined
+    }
+  }
+
+  #send(frame: Frame): void {
+    try {
+      this.#stream.send(encodeFrame(frame))
+    } catch {
+      // The peer is gone; nobody waits for the answer.
+    }
   }
 }

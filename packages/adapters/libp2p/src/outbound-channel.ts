@@ -1,10 +1,7 @@
 import { ok, refuse, type Result } from "@keygrove/base"
-import type { CallOptions, RequestRefusal } from "@keygrove/service"
+import { MAX_PEER_REQUESTS, type CallOptions, type RequestRefusal } from "@keygrove/service"
 import type { Stream } from "@libp2p/interface"
 import { encodeFrame, FrameReader, type Frame } from "./frames.ts"
-
-/** Requests under way on one stream. */
-const MAX_UNDER_WAY = 64
 
 /** One long-lived stream to a peer, with many requests under way; a new stream for each would cost a negotiation. */
 export class OutboundChannel {
@@ -25,8 +22,8 @@ export class OutboundChannel {
   /** Sends a request and waits for its answer; rejects with the signal's reason when it fires first. */
   async call(body: Uint8Array, { signal }: CallOptions): Promise<Result<Uint8Array, RequestRefusal>> {
     signal.throwIfAborted()
-    if (this.#pending.size >= MAX_UNDER_WAY)
-      return refuse("PEER_BUSY", `${MAX_UNDER_WAY} requests to this node are under way; try again in a moment`)
+    if (this.#pending.size >= MAX_PEER_REQUESTS)
+      return refuse("PEER_BUSY", `${MAX_PEER_REQUESTS} requests to this node are under way; try again in a moment`)
     const id = ++this.#lastId
     const { promise, resolve, reject } = Promise.withResolvers<Frame | undefined>()
     const onAbort = (): void => reject(signal.reason)
@@ -51,7 +48,7 @@ export class OutboundChannel {
 
   #send(frame: Uint8Array): boolean {
     try {
-      // The muxer buffers what the peer cannot take yet: at most 64 requests.
+      // The muxer buffers what the peer does not take yet, and resets the stream when it is more than 64 requests.
       this.#stream.send(frame)
       return true
     } catch {

@@ -1,45 +1,36 @@
 import { KeygroveError, ok, refuse, toHex, type Result } from "@keygrove/base"
-import type { CallOptions, PeerAddress, ProtocolName, RequestRefusal, Transport } from "@keygrove/service"
-import { noise } from "@libp2p/noise"
-import { tcp } from "@libp2p/tcp"
-import { yamux } from "@libp2p/yamux"
-import { multiaddr } from "@multiformats/multiaddr"
-import { createLibp2p, type Libp2p } from "libp2p"
-import { peerIdOf, signingKeyOf } from "./addresses.ts"
-import { serveStream, type RequestHandler } from "./inbound-channel.ts"
+import {
+  refuseTooLong,
+  type CallOptions,
+  type PeerAddress,
+  type ProtocolName,
+  type RequestHandler,
+  type RequestRefusal,
+  type Transport,
+} from "@keygrove/service"
+import type { Stream } from "@libp2p/interface"
+import type { Libp2p } from "libp2p"
+import { dialable, peerIdOf, signingKeyOf } from "./addresses.ts"
+import { DIAL_TIMEOUT_MS, startHost, type HostOptions } from "./host.ts"
+import { serveStream } from "./inbound-channel.ts"
+import { InboundLoad } from "./inbound-load.ts"
 import { OutboundChannel } from "./outbound-channel.ts"
-import { remotePrivateKey, type HandshakeSigner } from "./remote-private-key.ts"
+import { messagesOf, refuseLine, refuseTimeout } from "./refusals.ts"
 
-export interface Libp2pTransportOptions {
-  /** The node's own Ed25519 signing key, 32 bytes. */
-  readonly signingKey: Uint8Array
-  readonly sign: HandshakeSigner
-  /** Multiaddrs to listen at; none for a node that only calls. */
-  readonly listen: readonly string[]
+export interface Libp2pTransportOptions extends HostOptions {
   readonly signal?: AbortSignal
 }
 
-const DIAL_TIMEOUT_MS = 5_000
-const MAX_CONNECTIONS = 512
-/** New connections of one host in a second; the default of 5 starves nodes that share a machine. */
-const INBOUND_PER_SECOND = 256
-const MAX_STREAMS = 256
+const PROTOCOLS: readonly ProtocolName[] = ["ledger", "proxy"]
 
 /** Opens the {@link Transport} over TCP with Noise and Yamux. */
 export async function openLibp2pTransport(options: Libp2pTransportOptions): Promise<Result<Transport, "PORT_IN_USE" | "LISTEN_FAILED">> {
-  const { listen, sign, signal, signingKey } = options
+  const { listen, signal } = options
   signal?.throwIfAborted()
   try {
-    const node = await createLibp2p({
-      privateKey: remotePrivateKey(signingKey, sign),
-      addresses: { listen: [...listen] },
-      transports: [tcp()],
-      connectionEncrypters: [noise()],
-      streamMuxers: [yamux({ maxInboundStreams: MAX_STREAMS, maxOutboundStreams: MAX_STREAMS })],
-      connectionManager: { maxConnections: MAX_CONNECTIONS, inboundConnectionThreshold: INBOUND_PER_SECOND, dialTimeout: DIAL_TIMEOUT_MS },
-      connectionGater: { denyDialMultiaddr: () => false },
-    })
-    return ok(new Libp2pTransport(node))
+    const transport = new Libp2pTransport(await startHost(options))
+    await transport.answer()
+    return ok(transport)
   } catch (cause) {
     const text = messagesOf(cause)
     if (text.includes("EADDRINUSE"))
@@ -59,6 +50,8 @@ interface ChannelSlot {
 class Libp2pTransport implements Transport {
   readonly #node: Libp2p
   readonly #channels: Map<string, ChannelSlot> = new Map()
+  readonly #handlers: Map<ProtocolName, RequestHandler> = new Map()
+  readonly #load = new InboundLoad()
   readonly #stop = new AbortController()
 
   constructor(node: Libp2p) {
@@ -79,77 +72,91 @@ class Libp2pTransport implements Transport {
     body: Uint8Array,
     options: CallOptions,
   ): Promise<Result<Uint8Array, RequestRefusal>> {
-    options.signal.throwIfAborted()
+    const { signal } = options
+    if (signal.aborted) return refuseTimeout(signal)
+    const tooLong = refuseTooLong(body)
+    if (tooLong !== undefined) return tooLong
+    const wasOpen = this.#channels.get(keyOf(peer, protocol))?.channel !== undefined
+    const call = async (): Promise<Result<Uint8Array, RequestRefusal>> => {
+      const channel = await this.#channel(peer, protocol, signal)
+      return channel.ok ? await channel.value.call(body, options) : channel
+    }
     try {
-      const key = `${toHex(peer.signingKey)} ${protocol}`
-      const wasOpen = this.#channels.has(key)
-      const call = async (): Promise<Result<Uint8Array, RequestRefusal>> => {
-        const channel = await this.#channel(key, peer, protocol, options)
-        return channel.ok ? await channel.value.call(body, options) : channel
-      }
       const first = await call()
       // A stream from before the peer's restart fails only when it is used; every request of ours may be sent twice.
       if (first.ok || first.code !== "PEER_CLOSED" || !wasOpen) return first
       return await call()
     } catch (error) {
-      if (!options.signal.aborted || !isTimeout(options.signal.reason)) throw error
-      return refuse("PEER_TIMEOUT", "the node did not answer in time; try again, or use another")
+      if (!signal.aborted) throw error
+      return refuseTimeout(signal)
     }
   }
 
   serve(protocol: ProtocolName, handler: RequestHandler): Disposable {
-    const name = nameOf(protocol)
-    const registered = this.#node.handle(
-      name,
-      async (stream, connection) => {
-        const from = signingKeyOf(connection.remotePeer)
-        if (from === undefined) stream.abort(new Error("only Ed25519 keys are known here"))
-        else await serveStream(stream, from, handler, this.#stop.signal)
+    if (this.#handlers.has(protocol)) throw new TypeError(`protocol ${protocol} is served already`)
+    this.#handlers.set(protocol, handler)
+    return {
+      [Symbol.dispose]: () => {
+        if (this.#handlers.get(protocol) === handler) this.#handlers.delete(protocol)
       },
-      { maxInboundStreams: MAX_STREAMS, maxOutboundStreams: MAX_STREAMS, runOnLimitedConnection: false },
-    )
-    return { [Symbol.dispose]: () => void registered.then(() => this.#node.unhandle(name)) }
+    }
+  }
+
+  /** Takes streams of all protocols from now on; which of them are served is known when a request comes. */
+  async answer(): Promise<void> {
+    for (const protocol of PROTOCOLS)
+      await this.#node.handle(nameOf(protocol), (stream, { remotePeer }) => this.#serve(protocol, stream, signingKeyOf(remotePeer)))
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.#stop.abort()
     for (const { channel } of this.#channels.values()) channel?.close()
     this.#channels.clear()
+    // Every stream has ended; a polite end of the connections would wait half a second for peers that have nothing to add.
+    for (const connection of this.#node.getConnections()) connection.abort(new Error("closed"))
     await this.#node.stop()
   }
 
-  async #channel(
-    key: string,
-    peer: PeerAddress,
-    protocol: ProtocolName,
-    { signal }: CallOptions,
-  ): Promise<Result<OutboundChannel, RequestRefusal>> {
+  async #serve(protocol: ProtocolName, stream: Stream, from: Uint8Array | undefined): Promise<void> {
+    if (from === undefined) return stream.abort(new Error("only Ed25519 keys are known here"))
+    await serveStream(stream, { from, handler: () => this.#handlers.get(protocol), load: this.#load, stop: this.#stop.signal })
+  }
+
+  async #channel(peer: PeerAddress, protocol: ProtocolName, signal: AbortSignal): Promise<Result<OutboundChannel, RequestRefusal>> {
+    const key = keyOf(peer, protocol)
     const known = this.#channels.get(key)
     const isUsable = known !== undefined && (known.channel === undefined || known.channel.open)
     const slot: ChannelSlot = isUsable ? known : { opening: this.#open(peer, protocol) }
-    this.#channels.set(key, slot)
+    if (!isUsable) this.#remember(key, slot)
     const opened = await abortable(slot.opening, signal)
     if (opened.ok) slot.channel = opened.value
     else if (this.#channels.get(key) === slot) this.#channels.delete(key)
     return opened
   }
 
+  /** Keeps a line, and none of those that ended. */
+  #remember(key: string, slot: ChannelSlot): void {
+    for (const [other, { channel }] of this.#channels) if (channel?.open === false) this.#channels.delete(other)
+    this.#channels.set(key, slot)
+  }
+
   /** Opens a stream of its own lifetime: the request that needed it first may be aborted without harm to the others. */
   async #open(peer: PeerAddress, protocol: ProtocolName): Promise<Result<OutboundChannel, RequestRefusal>> {
+    if (this.#stop.signal.aborted) return closing()
     const id = peerIdOf(peer.signingKey)
     const signal = AbortSignal.any([this.#stop.signal, AbortSignal.timeout(DIAL_TIMEOUT_MS)])
+    const targets = dialable(peer, id)
+    const connection = this.#node.getConnections(id).find(({ status }) => status === "open")
+    if (connection === undefined && targets.length === 0)
+      return refuse("PEER_UNREACHABLE", `no address of the node ${id.toString()} is known`)
     try {
-      const connected = this.#node.getConnections(id).some((connection) => connection.status === "open")
-      const targets = peer.addresses.map((address) => multiaddr(`${address}/p2p/${id.toString()}`))
-      if (!connected && targets.length === 0) return refuse("PEER_UNREACHABLE", "no address of the node is known")
-      const stream = await this.#node.dialProtocol(connected ? id : targets, nameOf(protocol), { signal })
+      const stream =
+        connection === undefined
+          ? await this.#node.dialProtocol(targets, nameOf(protocol), { signal })
+          : await connection.newStream(nameOf(protocol), { signal })
       return ok(new OutboundChannel(stream))
     } catch (error) {
-      this.#stop.signal.throwIfAborted()
-      return refuse(
-        "PEER_UNREACHABLE",
-        `the node ${id.toString()} cannot be reached at ${peer.addresses.join(" ") || "any address"} (${error instanceof Error ? error.name : "unknown"})`,
-      )
+      return this.#stop.signal.aborted ? closing() : refuseLine(id.toString(), peer, error)
     }
   }
 }
@@ -158,7 +165,16 @@ function nameOf(protocol: ProtocolName): string {
   return `/keygrove/1/${protocol}`
 }
 
+function keyOf(peer: PeerAddress, protocol: ProtocolName): string {
+  return `${toHex(peer.signingKey)} ${protocol}`
+}
+
+function closing(): Result<never, "PEER_CLOSED"> {
+  return refuse("PEER_CLOSED", "this node is closing its lines")
+}
+
 async function abortable<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
+  signal.throwIfAborted()
   const { promise: aborted, reject } = Promise.withResolvers<never>()
   const onAbort = (): void => reject(signal.reason)
   signal.addEventListener("abort", onAbort, { once: true })
@@ -167,15 +183,4 @@ async function abortable<T>(promise: Promise<T>, signal: AbortSignal): Promise<T
   } finally {
     signal.removeEventListener("abort", onAbort)
   }
-}
-
-function isTimeout(reason: unknown): boolean {
-  return reason instanceof DOMException && reason.name === "TimeoutError"
-}
-
-/** All messages of an error and of those it wraps. */
-function messagesOf(error: unknown): string {
-  if (!(error instanceof Error)) return String(error)
-  const wrapped = error instanceof AggregateError ? error.errors : []
-  return [error.name, error.message, ...wrapped.map(messagesOf), error.cause === undefined ? "" : messagesOf(error.cause)].join(" ")
 }
