@@ -2,21 +2,20 @@ import { spawnSync } from "node:child_process"
 import { mkdtempSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
-import { fileURLToPath } from "node:url"
 import { startGrove } from "../packages/apps/cli/src/grove/grove.ts"
+import { buildPrograms, median, timed } from "./programs.ts"
 
 /** Runs of each command; they take turns, so that a slow moment of the machine slows all of them. */
 const RUNS = 30
 /** How much longer than a bare Node the command line may take. */
 const LIMIT = 2.5
 
-const entry = fileURLToPath(new URL("../packages/apps/cli/src/entry.js", import.meta.url))
-
 /** Prints how long `--help` and `status` take against `node -e 0` of the same Node; exit status 1 when over the limit. */
 async function main(): Promise<number> {
   const nowhere = mkdtempSync(join(tmpdir(), "keygrove-bench-"))
+  const entry = buildPrograms()
   try {
-    await using grove = await startGrove({ nodes: ["laptop"], readers: [], proxies: [] }, new AbortController().signal)
+    await using grove = await startGrove({ nodes: ["laptop"], readers: [], proxies: [], entry }, new AbortController().signal)
     const contenders: readonly (readonly [string, readonly string[]])[] = [
       ["node -e 0", ["-e", "0"]],
       ["keygrove --help", [entry, "--help"]],
@@ -40,12 +39,11 @@ function measure(commands: readonly (readonly string[])[]): readonly number[] {
   const samples = commands.map((): number[] => [])
   for (let round = 0; round <= RUNS; round++) {
     commands.forEach((args, index) => {
-      const started = performance.now()
-      spawnSync(process.execPath, args, { stdio: "ignore" })
-      if (round > 0) samples[index]?.push(performance.now() - started)
+      const ms = timed(() => spawnSync(process.execPath, args, { stdio: "ignore" }))
+      if (round > 0) samples[index]?.push(ms)
     })
   }
-  return samples.map((sample) => sample.toSorted((a, b) => a - b)[Math.floor(sample.length / 2)] ?? Number.NaN)
+  return samples.map(median)
 }
 
 process.exitCode = await main()

@@ -4,6 +4,7 @@ import { link, open, rename, stat, unlink, type FileHandle } from "node:fs/promi
 import { basename, dirname, join } from "node:path"
 import { errnoOf, systemError, writeError } from "./errno.ts"
 import type { FileIdentity } from "./input-file.ts"
+import { StagedWriter } from "./staged-writer.ts"
 
 export interface AtomicFileOptions {
   /** Replace a file of that name when complete; otherwise its existence is refused. */
@@ -29,21 +30,19 @@ export async function createAtomicFile(path: string, options: AtomicFileOptions 
   await refuseTaken(path, options)
   const partial = join(dirname(path), `.${basename(path).slice(0, 200)}.${randomBytes(6).toString("hex")}.partial`)
   const handle = await createPartial(partial, path)
-  const flusher = new Flusher(handle)
+  const writer = new StagedWriter(handle)
   let named = false
   return {
-    write: async (bytes) => {
-      await writeFully(handle, path, bytes)
-      flusher.wrote(bytes.length)
-    },
+    write: (bytes) => writer.write(bytes).catch((cause: unknown) => fail(path, cause)),
     commit: async () => {
-      await sync(handle, flusher, path)
+      // Some file systems report a full disk only at the flush.
+      await writer.finish().catch((cause: unknown) => fail(path, cause))
       await giveName(partial, path, options.overwrite === true)
       named = true
       await syncDirectory(dirname(path))
     },
     [Symbol.asyncDispose]: async () => {
-      await flusher.settled()
+      await writer.close()
       await handle.close()
       if (!named) await removeIfThere(partial)
     },
@@ -71,63 +70,8 @@ async function createPartial(partial: string, path: string): Promise<FileHandle>
   }
 }
 
-async function writeFully(handle: FileHandle, path: string, bytes: Uint8Array): Promise<void> {
-  try {
-    for (let written = 0; written < bytes.length;) written += (await handle.write(bytes, written)).bytesWritten
-  } catch (cause) {
-    throw writeError(path, cause)
-  }
-}
-
-/** Some file systems report a full disk only now. */
-async function sync(handle: FileHandle, flusher: Flusher, path: string): Promise<void> {
-  try {
-    await flusher.finish()
-    await handle.sync()
-  } catch (cause) {
-    throw writeError(path, cause)
-  }
-}
-
-/** Bytes written between two flushes. */
-const FLUSH_BYTES = 134_217_728
-
-/** Flushes a file while it is still being written, so that the last flush has little left to do. */
-class Flusher {
-  readonly #handle: FileHandle
-  #unflushed = 0
-  #flushing: Promise<void> = Promise.resolve()
-  #busy = false
-  /** Kept, because the system reports a failed flush only once and the next one succeeds. */
-  #failure: { readonly cause: unknown } | undefined
-
-  constructor(handle: FileHandle) {
-    this.#handle = handle
-  }
-
-  wrote(bytes: number): void {
-    this.#unflushed += bytes
-    if (this.#busy || this.#unflushed < FLUSH_BYTES) return
-    this.#unflushed = 0
-    this.#busy = true
-    this.#flushing = this.#handle.datasync().then(
-      () => void (this.#busy = false),
-      (cause: unknown) => {
-        this.#failure = { cause }
-      },
-    )
-  }
-
-  /** Waits for the flush under way. */
-  async settled(): Promise<void> {
-    await this.#flushing
-  }
-
-  /** Waits, and throws what any flush failed with. */
-  async finish(): Promise<void> {
-    await this.#flushing
-    if (this.#failure !== undefined) throw this.#failure.cause
-  }
+function fail(path: string, cause: unknown): never {
+  throw writeError(path, cause)
 }
 
 /** File systems without hard links answer with one of these. */
