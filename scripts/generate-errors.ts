@@ -6,7 +6,15 @@ import { readCodeUses } from "./errors/uses.ts"
 
 /** Codes that other programs gave us; they reach a person only inside the message of a code of ours. */
 const FOREIGN = new Set<string>(["ERR_MODULE_NOT_FOUND"])
-const EXIT_STATUS: Readonly<Record<ErrorClass, number>> = { failed: 1, usage: 2, locked: 3, refused: 4, peers: 5, "not-running": 6 }
+const EXIT_STATUS: Readonly<Record<ErrorClass, number>> = {
+  failed: 1,
+  usage: 2,
+  locked: 3,
+  refused: 4,
+  peers: 5,
+  "not-running": 6,
+  interrupted: 130,
+}
 
 /** `node scripts/generate-errors.ts [--check]`: writes docs/errors.md, or says how it, the tables and the code differ. */
 const root = fileURLToPath(new URL("..", import.meta.url))
@@ -36,7 +44,8 @@ function render(codes: ErrorTable): string {
   return `# Errors
 
 Every code that Keygrove answers with, on the command line (\`CODE: message\` on stderr), in JSON-RPC (\`error.data.code\`) and in the SDK (\`error.code\`).
-Codes are stable; messages are not. Exit status: 1 failed · 2 usage · 3 locked · 4 refused · 5 not enough peers or proxies · 6 not running.
+Codes are stable; messages are not. Exit status: 1 failed · 2 usage · 3 locked · 4 refused · 5 not enough peers or proxies · 6 not running ·
+130 interrupted.
 Made by \`npm run docs\` from the tables in the packages; do not edit.
 
 | code | exit | what happened | what to do |

@@ -7,7 +7,7 @@ import type { ErrorTable } from "@keygrove/base"
 const tableShape = v.record(
   v.string(),
   v.object({
-    class: v.picklist(["failed", "usage", "locked", "refused", "peers", "not-running"]),
+    class: v.picklist(["failed", "usage", "locked", "refused", "peers", "not-running", "interrupted"]),
     meaning: v.string(),
     remedy: v.string(),
   }),

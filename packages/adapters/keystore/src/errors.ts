@@ -21,6 +21,7 @@ export type KeystoreErrorCode =
   | "WORD_UNKNOWN"
   | "WORDS_CHECKSUM"
   | "WORDS_NOT_CONFIRMED"
+  | "WORDS_OF_ANOTHER_ROOT"
   | "WORDS_UNREADABLE"
   | "WORDS_OUT_EXISTS"
   | "SEALED_MESSAGE_INVALID"
@@ -86,8 +87,8 @@ export const keystoreErrors: ErrorTable<KeystoreErrorCode> = {
   },
   PASSPHRASES_DIFFER: { class: "usage", meaning: "The passphrase was typed differently the second time.", remedy: "Run it again." },
   PROMPT_INTERRUPTED: {
-    class: "failed",
-    meaning: "The prompt was ended before it was answered.",
+    class: "interrupted",
+    meaning: "A question on the terminal was ended before it was answered.",
     remedy: "Run it again; nothing was changed.",
   },
   WORDS_COUNT: { class: "usage", meaning: "The recovery phrase does not have 24 words.", remedy: "Enter all 24 words in order." },
@@ -105,6 +106,11 @@ export const keystoreErrors: ErrorTable<KeystoreErrorCode> = {
     class: "usage",
     meaning: "The words that were asked back were wrong.",
     remedy: "Run it again and write the words down; nothing was made.",
+  },
+  WORDS_OF_ANOTHER_ROOT: {
+    class: "usage",
+    meaning: "The words are right, but of another cluster than the one named with --cluster.",
+    remedy: "Find the words of that cluster; nothing was made.",
   },
   WORDS_UNREADABLE: {
     class: "usage",

@@ -1,4 +1,5 @@
 export { encodeGenesis, foundNode, placeValue, type FoundedNode } from "./ceremony/found-node.ts"
+export { withoutCoreDumps, type Command } from "./core-dumps.ts"
 export { KeystoreEngine, type KeystoreTools } from "./engine.ts"
 export { keystoreErrors, type KeystoreErrorCode } from "./errors.ts"
 export { KeystoreClient } from "./ipc/client.ts"

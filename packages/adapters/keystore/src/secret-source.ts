@@ -1,63 +1,81 @@
 import { closeSync, fstatSync, openSync, readSync } from "node:fs"
+import { setTimeout as delay } from "node:timers/promises"
 import { isatty } from "node:tty"
-import { ok, refuse, Secret, type Result } from "@keygrove/base"
+import { ok, refuse, Secret, type Refusal, type Result } from "@keygrove/base"
 import { KEY_FILE_BYTES, type UnlockSecret } from "./key-encryption.ts"
-import { promptSecret } from "./prompt.ts"
+import { Terminal, type PromptOptions, type PromptRefusal } from "./terminal/terminal.ts"
 
 /** Longest passphrase in bytes. */
 export const MAX_PASSPHRASE_BYTES = 1_024
 /** Shortest new passphrase in bytes. */
 export const MIN_NEW_PASSPHRASE_BYTES = 8
 
-export type SourceRefusal =
-  | "PASSPHRASE_MISSING"
-  | "PASSPHRASE_TOO_SHORT"
-  | "PASSPHRASE_TOO_LONG"
-  | "PASSPHRASES_DIFFER"
-  | "PROMPT_INTERRUPTED"
-  | "KEYSTORE_KEY_FILE_INVALID"
+/** How often a new passphrase is asked for on a terminal before it is given up. */
+const MAX_TRIES = 3
+/** How soon a pipe that has nothing yet is looked at again. */
+const LOOK_MS = 20
+const LINE_FEED = 0x0a
 
-/** Where the secret that unlocks comes from: an inherited descriptor (a file, a pipe or a terminal), or a key file by its path. */
+export type SourceRefusal = PromptRefusal | "PASSPHRASE_TOO_SHORT" | "PASSPHRASES_DIFFER" | "KEYSTORE_KEY_FILE_INVALID"
+
+/** Where the secret that unlocks comes from: an inherited descriptor (a file, a pipe or a terminal), closed once read, or a key file by its path. */
 export type SecretSource =
   | { readonly kind: "descriptor"; readonly descriptor: number }
   | { readonly kind: "key-file"; readonly path: string }
 
 /** Reads the secret that unlocks an existing keystore. Belongs to the caller. */
-export async function readUnlockSecret(source: SecretSource): Promise<Result<UnlockSecret, SourceRefusal>> {
+export async function readUnlockSecret(source: SecretSource, options: PromptOptions): Promise<Result<UnlockSecret, SourceRefusal>> {
   if (source.kind === "key-file") return readKeyFile(source.path)
-  const passphrase = isatty(source.descriptor) ? await promptSecret(source.descriptor, "Passphrase: ") : readLine(source.descriptor)
+  const passphrase = isatty(source.descriptor) ? await prompt(source.descriptor, options) : await readLine(source.descriptor, options)
   return passphrase.ok ? ok({ method: "argon2id", secret: passphrase.value }) : passphrase
 }
 
 /** Reads the secret for a new keystore; on a terminal the passphrase is asked twice. */
-export async function readNewSecret(source: SecretSource): Promise<Result<UnlockSecret, SourceRefusal>> {
+export async function readNewSecret(source: SecretSource, options: PromptOptions): Promise<Result<UnlockSecret, SourceRefusal>> {
   if (source.kind === "key-file") return readKeyFile(source.path)
-  const passphrase = isatty(source.descriptor) ? await promptTwice(source.descriptor) : readLine(source.descriptor)
+  const passphrase = isatty(source.descriptor) ? await promptTwice(source.descriptor, options) : await readLine(source.descriptor, options)
   if (!passphrase.ok) return passphrase
-  if (passphrase.value.length >= MIN_NEW_PASSPHRASE_BYTES) return ok({ method: "argon2id", secret: passphrase.value })
   const { length } = passphrase.value
+  if (length >= MIN_NEW_PASSPHRASE_BYTES) return ok({ method: "argon2id", secret: passphrase.value })
   passphrase.value[Symbol.dispose]()
+  return tooShort(length)
+}
+
+async function prompt(descriptor: number, options: PromptOptions): Promise<Result<Secret, SourceRefusal>> {
+  using terminal = new Terminal(descriptor)
+  return await terminal.askSecret("Passphrase: ", options)
+}
+
+async function promptTwice(descriptor: number, options: PromptOptions): Promise<Result<Secret, SourceRefusal>> {
+  using terminal = new Terminal(descriptor)
+  for (let triesLeft = MAX_TRIES - 1; ; triesLeft--) {
+    const chosen = await chooseOnce(terminal, options)
+    if (chosen.ok || triesLeft === 0 || chosen.code === "PROMPT_INTERRUPTED") return chosen
+    terminal.say(`${chosen.message}\n`)
+  }
+}
+
+async function chooseOnce(terminal: Terminal, options: PromptOptions): Promise<Result<Secret, SourceRefusal>> {
+  const first = await terminal.askSecret("New passphrase: ", options)
+  if (!first.ok) return first
+  using chosen = first.value
+  if (chosen.length < MIN_NEW_PASSPHRASE_BYTES) return tooShort(chosen.length)
+  const second = await terminal.askSecret("The same again: ", options)
+  if (!second.ok) return second
+  using again = second.value
+  return chosen.equals(again)
+    ? ok(chosen.copy())
+    : refuse("PASSPHRASES_DIFFER", "the passphrase was typed differently the second time; type it again")
+}
+
+function tooShort(length: number): Refusal<"PASSPHRASE_TOO_SHORT"> {
   return refuse("PASSPHRASE_TOO_SHORT", `the passphrase has ${length} bytes; choose one of at least ${MIN_NEW_PASSPHRASE_BYTES}`)
 }
 
-async function promptTwice(terminal: number): Promise<Result<Secret, SourceRefusal>> {
-  const first = await promptSecret(terminal, "New passphrase: ")
-  if (!first.ok) return first
-  const second = await promptSecret(terminal, "The same again: ")
-  if (!second.ok) {
-    first.value[Symbol.dispose]()
-    return second
-  }
-  using again = second.value
-  if (first.value.equals(again)) return first
-  first.value[Symbol.dispose]()
-  return refuse("PASSPHRASES_DIFFER", "the passphrase was typed differently the second time; run it again")
-}
-
 /** The first line of a file or pipe, without its line break, straight into locked memory. */
-function readLine(descriptor: number): Result<Secret, SourceRefusal> {
+async function readLine(descriptor: number, { signal }: PromptOptions): Promise<Result<Secret, SourceRefusal>> {
   using buffer = Secret.fill(MAX_PASSPHRASE_BYTES + 2, () => undefined)
-  const filled = buffer.expose((bytes) => readFully(descriptor, bytes))
+  const filled = await readFully(descriptor, buffer, signal).finally(() => closeIfOpen(descriptor))
   if (filled === undefined)
     return refuse("PASSPHRASE_MISSING", "the passphrase cannot be read; give --passphrase-file FILE, or run it on a terminal")
   return buffer.expose((bytes): Result<Secret, SourceRefusal> => {
@@ -69,20 +87,39 @@ function readLine(descriptor: number): Result<Secret, SourceRefusal> {
   })
 }
 
-/** Bytes read until the buffer is full or the input ends; `undefined` when there is nothing to read from. */
-function readFully(descriptor: number, bytes: Uint8Array): number | undefined {
+/** Bytes read until the buffer is full, the input ends or has a whole line; `undefined` when there is nothing to read from. */
+async function readFully(descriptor: number, buffer: Secret, signal: AbortSignal): Promise<number | undefined> {
   let filled = 0
+  while (filled < buffer.length) {
+    const count = buffer.expose((bytes) => readSome(descriptor, bytes.subarray(filled)))
+    if (count === "failed" || signal.aborted) return undefined
+    // Whoever started us may have made its standard input non-blocking, which holds for all who inherit it.
+    if (count === "nothing yet") await delay(LOOK_MS)
+    else if (count === 0) return filled
+    else if (buffer.expose((bytes) => bytes.subarray(0, (filled += count)).includes(LINE_FEED))) return filled
+  }
+  return filled
+}
+
+function readSome(descriptor: number, target: Uint8Array): number | "nothing yet" | "failed" {
   try {
-    for (let count = -1; count !== 0 && filled < bytes.length; filled += count)
-      count = readSync(descriptor, bytes, filled, bytes.length - filled, null)
-    return filled
+    return readSync(descriptor, target, 0, target.length, null)
+  } catch (error) {
+    return error instanceof Error && "code" in error && error.code === "EAGAIN" ? "nothing yet" : "failed"
+  }
+}
+
+/** Nothing of a passphrase's source stays open: a pipe's writer, or a disk to be unmounted, may wait for it. */
+function closeIfOpen(descriptor: number): void {
+  try {
+    closeSync(descriptor)
   } catch {
-    return undefined
+    // It never was: the read has been refused for it.
   }
 }
 
 function lineEnd(bytes: Uint8Array): number {
-  const newline = bytes.indexOf(0x0a)
+  const newline = bytes.indexOf(LINE_FEED)
   const end = newline === -1 ? bytes.length : newline
   return bytes[end - 1] === 0x0d ? end - 1 : end
 }

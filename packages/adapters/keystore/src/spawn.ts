@@ -2,6 +2,7 @@ import { spawn, type ChildProcess } from "node:child_process"
 import { Socket } from "node:net"
 import { refuse, type Result } from "@keygrove/base"
 import type { CallOptions } from "@keygrove/service"
+import { withoutCoreDumps } from "./core-dumps.ts"
 import { KeystoreClient } from "./ipc/client.ts"
 
 /** How to start the keystore process. */
@@ -27,7 +28,8 @@ const END_TIMEOUT_MS = 3_000
 /** Starts the keystore process and waits until it is unlocked, or says why it cannot be. May take long when a person types the passphrase. */
 export async function spawnKeystore(program: KeystoreProgram, { signal }: CallOptions): Promise<Result<KeystoreProcess>> {
   signal.throwIfAborted()
-  const { command, args, log = 2, passphraseSource } = program
+  const { log = 2, passphraseSource } = program
+  const { command, args } = withoutCoreDumps(program)
   const child = spawn(command, args, { stdio: ["ignore", "ignore", log, passphraseSource ?? "ignore", "pipe"] })
   const ended = endOf(child)
   const socket = child.stdio[4]
@@ -40,7 +42,7 @@ export async function spawnKeystore(program: KeystoreProgram, { signal }: CallOp
   const greeted = await KeystoreClient.greet(socket).finally(() => signal.removeEventListener("abort", stop))
   if (!greeted.ok) {
     child.kill("SIGTERM")
-    await ended
+    await killedUnless(ended, child)
     // Ended by us, not by itself.
     signal.throwIfAborted()
     return greeted
@@ -52,6 +54,11 @@ export async function spawnKeystore(program: KeystoreProgram, { signal }: CallOp
 
 async function end(child: ChildProcess, keystore: KeystoreClient, ended: Promise<string>): Promise<void> {
   await keystore[Symbol.asyncDispose]()
+  await killedUnless(ended, child)
+}
+
+/** Waits until a child has ended; one that does not in time, e.g. because it waits for a pipe that nobody writes to, is killed. */
+async function killedUnless(ended: Promise<string>, child: ChildProcess): Promise<void> {
   const timer = setTimeout(() => child.kill("SIGKILL"), END_TIMEOUT_MS)
   await ended
   clearTimeout(timer)

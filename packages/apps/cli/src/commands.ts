@@ -34,6 +34,7 @@ export const commands: readonly CommandSpec[] = [
       { flags: "--rpc-port <PORT>", description: "TCP port of JSON-RPC on 127.0.0.1 (default: 7411; 0: only the Unix socket)" },
       { flags: "--recover", description: "read existing words instead of making new ones" },
       { flags: "--words-out <FILE>", description: "write the words to FILE (mode 0600) instead of showing them" },
+      { flags: "--cluster <ID>", description: "with --recover: refuse the words of any other cluster (its id, or the first digits)" },
       { flags: "--words-file <FILE>", description: "with --recover: read the words from FILE (`-`: standard input)" },
       passphraseFile,
       keyFile,

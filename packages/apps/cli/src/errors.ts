@@ -1,16 +1,6 @@
 import type { ErrorClass, ErrorTable, RefusalData } from "@keygrove/base"
 
-export type CliErrorCode =
-  | "USAGE_INVALID"
-  | "EXPIRY_PAST"
-  | "THRESHOLD_INVALID"
-  | "PASSPHRASE_SOURCE_MISSING"
-  | "HOME_MISSING"
-  | "HOME_EXISTS"
-  | "START_FAILED"
-  | "STOP_TIMEOUT"
-  | "INTERRUPTED"
-  | "UNEXPECTED"
+export type CliErrorCode = "USAGE_INVALID" | "PASSPHRASE_SOURCE_MISSING" | "START_FAILED" | "STOP_TIMEOUT" | "INTERRUPTED" | "UNEXPECTED"
 
 /** Codes of the command line itself; what the daemon or the SDK refuses keeps their codes. */
 export const cliErrors: ErrorTable<CliErrorCode> = {
@@ -19,30 +9,10 @@ export const cliErrors: ErrorTable<CliErrorCode> = {
     meaning: "The command line has an unknown command or option, or an argument is missing or malformed.",
     remedy: "Run the command with --help and correct it.",
   },
-  EXPIRY_PAST: {
-    class: "usage",
-    meaning: "The date given for an expiry is not in the future.",
-    remedy: "Give a later date, or a duration such as 30d.",
-  },
-  THRESHOLD_INVALID: {
-    class: "usage",
-    meaning: "The threshold is not between 1 and the number of shares, or there are too many shares.",
-    remedy: "Choose -m and -n with 1 ≤ m ≤ n ≤ 64.",
-  },
   PASSPHRASE_SOURCE_MISSING: {
     class: "usage",
     meaning: "A passphrase is needed and there is no terminal to ask on.",
     remedy: "Give --passphrase-file FILE, or - for standard input.",
-  },
-  HOME_MISSING: {
-    class: "failed",
-    meaning: "The home directory has no node.",
-    remedy: "Make one with `keygrove init`, or name another directory with --home.",
-  },
-  HOME_EXISTS: {
-    class: "usage",
-    meaning: "The home directory holds a node or other files already.",
-    remedy: "Choose another directory with --home; nothing was changed.",
   },
   START_FAILED: {
     class: "failed",
@@ -55,7 +25,7 @@ export const cliErrors: ErrorTable<CliErrorCode> = {
     remedy: "Look at its log; as a last resort kill the process named in the message, it loses nothing acknowledged.",
   },
   INTERRUPTED: {
-    class: "failed",
+    class: "interrupted",
     meaning: "The command was interrupted by a signal.",
     remedy: "Run it again; nothing half-written was kept.",
   },

@@ -30,7 +30,10 @@ async function runCommand(invocation: Invocation, signal: AbortSignal): Promise<
     home: homeFiles(invocation.home, process.env),
     json: invocation.json,
     signal,
-    stdin: process.stdin,
+    // Late: to touch it makes a pipe non-blocking, also for the keystore process that may inherit it for the passphrase.
+    get stdin() {
+      return process.stdin
+    },
     stdout: process.stdout,
     stderr: process.stderr,
   }

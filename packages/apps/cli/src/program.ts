@@ -67,7 +67,7 @@ function build(specs: readonly CommandSpec[], found: (invocation: Invocation) =>
     .option("--json", "print one JSON object instead of text, errors too")
     .addHelpText(
       "after",
-      "\nExit status: 0 ok · 1 failed · 2 usage · 3 locked · 4 refused · 5 not enough peers or proxies · 6 not running\nSecrets never go on the command line: passphrases and words come from the terminal, a file or standard input.",
+      "\nExit status: 0 ok · 1 failed · 2 usage · 3 locked · 4 refused · 5 not enough peers or proxies · 6 not running · 130 interrupted\nSecrets never go on the command line: passphrases and words come from the terminal, a file or standard input.",
     )
   for (const spec of specs) {
     const words = spec.name.split(" ")

@@ -15,7 +15,7 @@ async function report(
 
 describe("reportError", () => {
   test("prints one line and returns the status of the class", async () => {
-    expect(await report(commandError("EXPIRY_PAST", "too\n  late"))).toEqual({ status: 2, text: "EXPIRY_PAST: too late\n" })
+    expect(await report(commandError("USAGE_INVALID", "too\n  late"))).toEqual({ status: 2, text: "USAGE_INVALID: too late\n" })
   })
 
   test("prints one JSON object with --json", async () => {
@@ -33,7 +33,7 @@ describe("reportError", () => {
   test("names an interruption, a full disk and what nobody expected", async () => {
     const interrupted = AbortSignal.abort("SIGINT")
     expect(await report(interrupted.reason, false, interrupted)).toMatchObject({
-      status: 1,
+      status: 130,
       text: expect.stringMatching(/^INTERRUPTED: stopped by SIGINT/),
     })
     expect(await report(Object.assign(new Error("write"), { code: "ENOSPC" }))).toMatchObject({

@@ -28,7 +28,7 @@ describe("parseWhen", () => {
   })
 
   test.each(["0d", "2026-11-20", "2026-11-21T12:00:00Z", "1999-01-01"])("refuses %s, which is not in the future", (text) => {
-    expect(codeOf(text)).toBe("EXPIRY_PAST")
+    expect(codeOf(text)).toBe("EXPIRY_IN_PAST")
   })
 
   test.each(["", "30", "d", "-3d", "30 d", "1y", "2026-13-40", "2027-01-31T18:00", "tomorrow", "9999w", "3999-01-01", "1e9d"])(

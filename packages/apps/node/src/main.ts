@@ -1,4 +1,3 @@
-import { fstatSync } from "node:fs"
 import { flushCompileCache } from "node:module"
 import { resolve } from "node:path"
 import { parseArgs } from "node:util"
@@ -7,7 +6,7 @@ import { fileFailure } from "./home/file-failure.ts"
 import { startNode } from "./node-runtime.ts"
 import { serveRpc } from "./rpc/server.ts"
 
-/** The node program: `--home DIR [--key-file FILE]`, with the passphrase's source inherited as descriptor 3. Started by `keygrove up`. */
+/** The node program: `--home DIR [--key-file FILE | --passphrase-inherited]`, the passphrase's source being descriptor 3. Started by `keygrove up`. */
 const PASSPHRASE_DESCRIPTOR = 3
 
 async function main(): Promise<number> {
@@ -23,7 +22,7 @@ async function main(): Promise<number> {
       home: values.home ?? "",
       log,
       ...(keyFile === undefined ? {} : { keyFile }),
-      ...(isOpen(PASSPHRASE_DESCRIPTOR) ? { passphraseSource: PASSPHRASE_DESCRIPTOR } : {}),
+      ...(values["passphrase-inherited"] === true ? { passphraseSource: PASSPHRASE_DESCRIPTOR } : {}),
     },
     { signal: ending.signal },
   )
@@ -49,8 +48,11 @@ async function main(): Promise<number> {
   return 0
 }
 
-function readArguments(): { readonly home?: string; readonly "key-file"?: string } {
-  return parseArgs({ options: { home: { type: "string" }, "key-file": { type: "string" } } }).values
+function readArguments(): { readonly home?: string; readonly "key-file"?: string; readonly "passphrase-inherited"?: boolean } {
+  // Descriptor 3 has to be announced: where none was inherited, it is one of the runtime's own.
+  return parseArgs({
+    options: { home: { type: "string" }, "key-file": { type: "string" }, "passphrase-inherited": { type: "boolean" } },
+  }).values
 }
 
 function log(line: string): void {
@@ -63,15 +65,6 @@ async function fail(refusal: Refusal): Promise<number> {
   return exitStatuses[allErrors[refusal.code]?.class ?? "failed"]
 }
 
-function isOpen(descriptor: number): boolean {
-  try {
-    fstatSync(descriptor)
-    return true
-  } catch {
-    return false
-  }
-}
-
 /** Tells systemd that the node serves (sd_notify(3)); the socket is a datagram one, which Node cannot open, so its own tool is asked. */
 async function notifyReady(): Promise<void> {
   if (process.env["NOTIFY_SOCKET"] === undefined) return
@@ -79,10 +72,15 @@ async function notifyReady(): Promise<void> {
   await new Promise<void>((resolve) => execFile("systemd-notify", ["--ready", `--pid=${process.pid}`], () => resolve()))
 }
 
-process.exitCode = await main().catch((error: unknown) => {
+const exitStatus = await main().catch((error: unknown) => {
   if (error instanceof KeygroveError) return fail(error.toRefusal())
   if (error instanceof Error && error.name === "AbortError") return 0
   const failed = fileFailure(error, resolve(readArguments().home ?? ""))
   if (failed !== undefined) return fail(failed)
   return fail(refuse("NODE_START_FAILED", error instanceof Error ? (error.stack ?? error.message) : "unknown"))
 })
+
+// Everything is closed, and what was logged is written (standard error is synchronous): left to itself, the process would stay another second for a
+// timer of libp2p's address manager that its stop() does not clear.
+// oxlint-disable-next-line unicorn/no-process-exit
+process.exit(exitStatus)

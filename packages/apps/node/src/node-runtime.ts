@@ -1,5 +1,5 @@
-import { existsSync, readFileSync, renameSync, writeFileSync } from "node:fs"
-import { decodeCanonical, KeygroveError, ok, refuse, type Refusal, type Result } from "@keygrove/base"
+import { closeSync, renameSync, writeFileSync } from "node:fs"
+import { KeygroveError, ok, refuse, type Refusal, type Result } from "@keygrove/base"
 import { nativePrimitives } from "@keygrove/curves-native"
 import { spawnKeystore, type KeystoreClient } from "@keygrove/keystore"
 import { decodeEntry, findNodeByKey } from "@keygrove/ledger"
@@ -10,6 +10,7 @@ import {
   LedgerReplica,
   ProxyService,
   resumeGrants,
+  retryGrants,
   retryRevocations,
   serveLedger,
   type CallOptions,
@@ -21,6 +22,7 @@ import {
 import { EmbeddedLedgerEngine, SqliteStorage } from "@keygrove/sqlite"
 import { systemClock, systemRandom } from "@keygrove/system"
 import { encodeConfig, readConfig, type NodeConfig } from "./home/config.ts"
+import { readGenesis } from "./home/home-facts.ts"
 import { checkHome, homeOf, type Home } from "./home/home.ts"
 import { lockHome } from "./home/instance-lock.ts"
 import { programPath } from "./program-path.ts"
@@ -29,7 +31,7 @@ export interface NodeOptions {
   readonly home: string
   /** Replaces the key file of the configuration. */
   readonly keyFile?: string
-  /** Descriptor of the passphrase, passed on to the keystore process unread. */
+  /** Descriptor of the passphrase, passed on to the keystore process unread, and closed. */
   readonly passphraseSource?: number
   /** Told, in one line each, what a person should know. */
   readonly log: (line: string) => void
@@ -50,7 +52,6 @@ export interface NodeRuntime extends AsyncDisposable {
 
 /** How often what a start could not finish is tried again: being known on the ledger, and jobs that need it. */
 const SETTLE_RETRY_MS = 1_000
-const MAX_GENESIS_BYTES = 65_536
 
 /** Starts a node: lock the home, unlock the keystore, listen, open the ledger and the storage, serve. Whatever was opened is closed when a step refuses. */
 export async function startNode(options: NodeOptions, call: CallOptions): Promise<Result<NodeRuntime>> {
@@ -120,7 +121,10 @@ async function openKeystore(
   const opened = await spawnKeystore(
     { command: process.execPath, args, ...(options.passphraseSource === undefined ? {} : { passphraseSource: options.passphraseSource }) },
     call,
-  )
+  ).finally(() => {
+    // The terminal or pipe must be free to end while the node runs.
+    if (options.passphraseSource !== undefined) closeSync(options.passphraseSource)
+  })
   if (opened.ok || opened.code !== "DATABASE_CORRUPT") return opened
   return refuse(opened.code, `${opened.message}; restore it from a backup, or recover the node with \`keygrove init --recover\``)
 }
@@ -217,7 +221,8 @@ class Background implements AsyncDisposable {
 
   start(): void {
     const { signal } = this.#stop
-    this.#work = Promise.all([this.#guard(this.#settle(signal)), this.#guard(retryRevocations(this.#context, { signal }))])
+    const work = [this.#settle(signal), this.#endGrants(signal), retryRevocations(this.#context, { signal })]
+    this.#work = Promise.all(work.map(async (each) => await this.#guard(each)))
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -225,7 +230,7 @@ class Background implements AsyncDisposable {
     await this.#work
   }
 
-  /** Becomes known on the ledger, then ends what an earlier run left unfinished. */
+  /** Becomes known on the ledger. */
   async #settle(signal: AbortSignal): Promise<void> {
     const { clock, keystore, replica } = this.#context
     while (findNodeByKey(replica.state, keystore.identity().keys.signingKey) === undefined) {
@@ -233,8 +238,13 @@ class Background implements AsyncDisposable {
       await this.introduce({ signal })
     }
     this.#lastRefusal = undefined
+  }
+
+  /** Ends the grants that an earlier run left, then those of which this one does not know whether they stand. */
+  async #endGrants(signal: AbortSignal): Promise<void> {
     const resumed = await resumeGrants(this.#context, { signal })
     if (!resumed.ok) this.#log(`${resumed.code}: ${resumed.message}`)
+    await retryGrants(this.#context, { signal })
   }
 
   async #guard(work: Promise<void>): Promise<void> {
@@ -245,14 +255,6 @@ class Background implements AsyncDisposable {
       this.#log(`NODE_BACKGROUND_FAILED: ${error instanceof Error ? error.message : "unknown"}`)
     }
   }
-}
-
-function readGenesis(path: string): Result<readonly Uint8Array[], "CONFIG_INVALID"> {
-  if (!existsSync(path))
-    return refuse("CONFIG_INVALID", `${path} is missing, and the ledger does not know this node yet; restore it from a backup`)
-  const decoded = decodeCanonical(readFileSync(path), MAX_GENESIS_BYTES)
-  const entries = decoded.ok && Array.isArray(decoded.value) ? decoded.value.filter((entry) => entry instanceof Uint8Array) : []
-  return entries.length > 0 ? ok(entries) : refuse("CONFIG_INVALID", `${path} is damaged; restore it from a backup`)
 }
 
 /** Certificates and rekeys are judged together with what stands before them in the batch, not alone. */

@@ -1,5 +1,5 @@
-/** What the command line's exit status says about an error (interfaces.md: 1, 2, 3, 4, 5, 6 in this order). */
-export type ErrorClass = "failed" | "usage" | "locked" | "refused" | "peers" | "not-running"
+/** What the command line's exit status says about an error (interfaces.md: 1, 2, 3, 4, 5, 6 in this order; 130, as shells have it, for the last). */
+export type ErrorClass = "failed" | "usage" | "locked" | "refused" | "peers" | "not-running" | "interrupted"
 
 /** One line of docs/errors.md. */
 export interface ErrorDescription {

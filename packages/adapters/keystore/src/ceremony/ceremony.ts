@@ -1,4 +1,4 @@
-import { chmodSync, existsSync, writeFileSync } from "node:fs"
+import { chmodSync, existsSync, rmSync, writeFileSync } from "node:fs"
 import type { DatabaseSync } from "node:sqlite"
 import { KeygroveError, ok, refuse, type Result } from "@keygrove/base"
 import type { NodeIdentity } from "@keygrove/service"
@@ -6,8 +6,9 @@ import type { KeystoreTools } from "../engine.ts"
 import { KEY_FILE_BYTES, type UnlockSecret } from "../key-encryption.ts"
 import { SealedRecords } from "../sealed-records.ts"
 import { readNewSecret, type SecretSource } from "../secret-source.ts"
+import { Terminal, type PromptOptions } from "../terminal/terminal.ts"
 import { encodeGenesis, foundNode, placeValue } from "./found-node.ts"
-import { askWords, openTerminal, readWords, showWords, writeWords } from "./terminal-words.ts"
+import { askWords, readWords, showWords, writeWords } from "./terminal-words.ts"
 import { decodeWords, newWords, seedOfWords } from "./words.ts"
 
 export interface CeremonyOrder {
@@ -18,6 +19,8 @@ export interface CeremonyOrder {
   readonly wordsOut?: string
   /** Existing words: from a descriptor, or from the terminal. */
   readonly recover?: { readonly descriptor?: number }
+  /** First hex digits of the cluster that the words must belong to. */
+  readonly cluster?: string
 }
 
 /** What the ceremony makes known: nothing secret. */
@@ -31,23 +34,45 @@ export interface CeremonyOutcome {
  * Makes or reads the words, derives the first generation of a node, and seals it in an empty keystore database, in one transaction. The root secret is
  * wiped before anything is written; nothing on disk can rebuild it. The words pass through strings, so the process must end afterwards.
  */
-export async function holdCeremony(database: DatabaseSync, tools: KeystoreTools, order: CeremonyOrder): Promise<Result<CeremonyOutcome>> {
+export async function holdCeremony(
+  database: DatabaseSync,
+  tools: KeystoreTools,
+  order: CeremonyOrder,
+  options: PromptOptions,
+): Promise<Result<CeremonyOutcome>> {
   const made = makeKeyFile(order.unlock, tools)
   if (!made.ok) return made
-  const unlock = await readNewSecret(order.unlock)
+  const unlock = await readNewSecret(order.unlock, options)
   if (!unlock.ok) return unlock
   using secret = unlock.value.secret
-  const words = order.recover === undefined ? await createWords(tools, order.wordsOut) : await existingWords(order.recover)
+  const words =
+    order.recover === undefined ? await createWords(tools, order.wordsOut, options) : await existingWords(order.recover, options)
   if (!words.ok) return words
+  using undo = new DisposableStack()
+  // Words of a node that was not made are worth nothing, and would be in the way of the next try.
+  if (order.wordsOut !== undefined) undo.adopt(order.wordsOut, (path) => rmSync(path, { force: true }))
   using seed = seedOfWords(words.value)
   const founded = foundNode(tools.primitives, seed, order.name)
   if (!founded.ok) return founded
   using nodeSecret = founded.value.nodeSecret
   const { genesis, identity, place } = founded.value
+  const expected = checkCluster(place.cluster, order.cluster)
+  if (!expected.ok) return expected
   const stored = store(database, tools, { method: unlock.value.method, secret }, (records) =>
     records.put({ id: "node", kind: "node", version: 1, open: placeValue(place) }, nodeSecret),
   )
-  return stored.ok ? ok({ identity, genesis: encodeGenesis(genesis) }) : stored
+  if (!stored.ok) return stored
+  undo.move()
+  return ok({ identity, genesis: encodeGenesis(genesis) })
+}
+
+/** Every 24 words with a right checksum are somebody's root: only its fingerprint tells whose. */
+function checkCluster(cluster: string, expected: string | undefined): Result<true> {
+  if (expected === undefined || cluster.startsWith(expected)) return ok(true)
+  return refuse(
+    "WORDS_OF_ANOTHER_ROOT",
+    `these are the words of cluster ${cluster.slice(0, 16)}, not of ${expected.slice(0, 16)}; find the right ones, nothing was made`,
+  )
 }
 
 function store(database: DatabaseSync, tools: KeystoreTools, unlock: UnlockSecret, fill: (records: SealedRecords) => void): Result<true> {
@@ -64,26 +89,30 @@ function store(database: DatabaseSync, tools: KeystoreTools, unlock: UnlockSecre
   }
 }
 
-async function createWords(tools: KeystoreTools, wordsOut: string | undefined): Promise<Result<readonly string[]>> {
+async function createWords(
+  tools: KeystoreTools,
+  wordsOut: string | undefined,
+  { signal }: PromptOptions,
+): Promise<Result<readonly string[]>> {
   const words = newWords(tools.random)
   if (wordsOut !== undefined) {
     const written = writeWords(wordsOut, words)
     return written.ok ? ok(words) : written
   }
-  const terminal = openTerminal()
+  using terminal = Terminal.openControlling()
   if (terminal === undefined) return refuse("WORDS_UNREADABLE", "there is no terminal to show the words on; give --words-out FILE")
-  const shown = await showWords(words, terminal, tools.random)
+  const shown = await showWords(words, terminal, { random: tools.random, signal })
   return shown.ok ? ok(words) : shown
 }
 
-async function existingWords(recover: NonNullable<CeremonyOrder["recover"]>): Promise<Result<readonly string[]>> {
+async function existingWords(recover: NonNullable<CeremonyOrder["recover"]>, options: PromptOptions): Promise<Result<readonly string[]>> {
   if (recover.descriptor !== undefined) {
     const text = readWords(recover.descriptor)
     return text.ok ? decodeWords(text.value) : text
   }
-  const terminal = openTerminal()
+  using terminal = Terminal.openControlling()
   if (terminal === undefined) return refuse("WORDS_UNREADABLE", "there is no terminal to ask for the words on; give --words-file FILE")
-  return decodeWords(await askWords(terminal))
+  return await askWords(terminal, options)
 }
 
 /** A key file that is not there yet is made: random bytes, mode 0600. */

@@ -1,71 +1,84 @@
-import { closeSync, openSync, readSync, writeSync } from "node:fs"
-import { createInterface } from "node:readline/promises"
-import { ReadStream } from "node:tty"
+import { closeSync, fsyncSync, openSync, readSync, rmSync, writeSync } from "node:fs"
 import { ok, refuse, type RandomBytes, type Result } from "@keygrove/base"
+import type { PromptOptions, PromptRefusal, Terminal } from "../terminal/terminal.ts"
+import { decodeWords, WORD_COUNT, type WordsRefusal } from "./words.ts"
 
 /** Words asked back of the 24. */
 const ASKED_BACK = 3
+/** Wrong answers allowed for one word, and wrong phrases for a recovery, before it is given up. */
+const MAX_TRIES = 3
 const MAX_WORDS_BYTES = 4_096
 
-/** Opens the person's terminal; `undefined` when there is none. */
-export function openTerminal(): number | undefined {
-  try {
-    return openSync("/dev/tty", "r+")
-  } catch {
-    return undefined
-  }
-}
-
-/** Shows the words once, asks some of them back, and clears them from the screen. */
+/** Shows the words once, asks some of them back, and clears them from the screen, whatever came of it. */
 export async function showWords(
   words: readonly string[],
-  terminal: number,
-  random: RandomBytes,
-): Promise<Result<true, "WORDS_NOT_CONFIRMED">> {
+  terminal: Terminal,
+  { random, signal }: PromptOptions & { readonly random: RandomBytes },
+): Promise<Result<true, "WORDS_NOT_CONFIRMED" | PromptRefusal>> {
   const lines = Array.from({ length: words.length / 4 }, (_, row) =>
     words
       .slice(4 * row, 4 * row + 4)
       .map((word, column) => `${String(4 * row + column + 1).padStart(2)}. ${word.padEnd(10)}`)
       .join("  "),
   )
-  writeSync(
-    terminal,
+  terminal.say(
     `\nThese 24 words are your root key. Write them on paper now; they are shown once and are the only\nbackup of everything.\n\n${lines.join("\n")}\n\n`,
   )
-  const input = new ReadStream(terminal)
-  const ask = createInterface({ input, terminal: false })
-  try {
-    for (const position of positions(words.length, random)) {
-      writeSync(terminal, `Word ${position + 1}: `)
-      const typed = await firstLine(ask)
-      if (typed?.trim().toLowerCase() !== words[position])
-        return refuse("WORDS_NOT_CONFIRMED", `word ${position + 1} was not the one shown; run it again, nothing was made`)
-    }
-    // Clears the screen and what scrolled out of it, where the terminal can.
-    writeSync(terminal, "\u001B[3J\u001B[H\u001B[2JThe words are confirmed.\n")
-    return ok(true)
-  } finally {
-    ask.close()
-    input.destroy()
+  for (const position of positions(words.length, random)) {
+    const confirmed = await askBack(words[position] ?? "", position, terminal, { signal })
+    if (confirmed.ok) continue
+    terminal.clear()
+    return confirmed
+  }
+  terminal.clear()
+  terminal.say("The words are confirmed.\n")
+  return ok(true)
+}
+
+async function askBack(
+  word: string,
+  position: number,
+  terminal: Terminal,
+  options: PromptOptions,
+): Promise<Result<true, "WORDS_NOT_CONFIRMED" | PromptRefusal>> {
+  for (let triesLeft = MAX_TRIES - 1; ; triesLeft--) {
+    const typed = await terminal.askText(`Word ${position + 1}: `, options)
+    if (typed.ok && typed.value.trim().toLowerCase() === word) return ok(true)
+    if (!typed.ok && typed.code === "PROMPT_INTERRUPTED") return typed
+    if (triesLeft === 0)
+      return refuse(
+        "WORDS_NOT_CONFIRMED",
+        `word ${position + 1} was not the one shown, ${MAX_TRIES} times; run it again and write the words down, nothing was made`,
+      )
+    terminal.say(`That is not word ${position + 1}; look at your paper (${triesLeft} more ${triesLeft === 1 ? "try" : "tries"}).\n`)
   }
 }
 
-/** Asks for the words on the terminal, with echo, in one or more lines. */
-export async function askWords(terminal: number): Promise<string> {
-  writeSync(terminal, "Recovery words, all 24: ")
-  const input = new ReadStream(terminal)
-  const ask = createInterface({ input, terminal: false })
-  try {
-    let text = ""
-    while (text.split(/\s+/).filter((word) => word !== "").length < 24 && text.length < MAX_WORDS_BYTES) {
-      const line = await firstLine(ask)
-      if (line === undefined) break
-      text += `${line} `
+/** Asks for the words on the terminal, with echo, in one or more lines; a phrase that cannot be right is asked for again. */
+export async function askWords(
+  terminal: Terminal,
+  options: PromptOptions,
+): Promise<Result<readonly string[], WordsRefusal | "WORDS_UNREADABLE" | PromptRefusal>> {
+  for (let triesLeft = MAX_TRIES - 1; ; triesLeft--) {
+    const text = await typedPhrase(terminal, options)
+    const words = text.ok ? decodeWords(text.value) : text
+    if (words.ok || triesLeft === 0 || words.code === "PROMPT_INTERRUPTED") {
+      terminal.clear()
+      return words
     }
-    return text
-  } finally {
-    ask.close()
-    input.destroy()
+    terminal.say(`${words.message}\n`)
+  }
+}
+
+/** Lines until there are 24 words, or an empty one. */
+async function typedPhrase(terminal: Terminal, options: PromptOptions): Promise<Result<string, PromptRefusal>> {
+  let text = ""
+  for (;;) {
+    const line = await terminal.askText(text === "" ? "Recovery words, all 24: " : "… ", options)
+    if (!line.ok) return line
+    text += `${line.value} `
+    const count = text.split(/\s+/).filter((word) => word !== "").length
+    if (line.value.trim() === "" || count >= WORD_COUNT || text.length >= MAX_WORDS_BYTES) return ok(text)
   }
 }
 
@@ -87,29 +100,29 @@ export function readWords(descriptor: number): Result<string, "WORDS_UNREADABLE"
   }
 }
 
-/** Writes the words to a new file that only its owner can read, durably. */
-export function writeWords(path: string, words: readonly string[]): Result<true, "WORDS_OUT_EXISTS"> {
+/** Writes the words to a new file that only its owner can read, durably; a file that could not be written whole is removed. */
+export function writeWords(path: string, words: readonly string[]): Result<true, "WORDS_OUT_EXISTS" | "DISK_FULL"> {
+  const state = { made: false }
   try {
     const descriptor = openSync(path, "wx", 0o600)
+    state.made = true
     try {
       writeSync(descriptor, `${words.join(" ")}\n`)
+      fsyncSync(descriptor)
     } finally {
       closeSync(descriptor)
     }
     return ok(true)
   } catch (error) {
-    return refuse(
-      "WORDS_OUT_EXISTS",
-      `the words cannot be written to ${path} (${error instanceof Error && "code" in error ? String(error.code) : "unknown reason"}); name a new file`,
-    )
+    if (state.made) rmSync(path, { force: true })
+    const code = error instanceof Error && "code" in error ? String(error.code) : "unknown reason"
+    if (code === "ENOSPC" || code === "EDQUOT")
+      return refuse(
+        "DISK_FULL",
+        `the words cannot be written to ${path}: no space left (${code}); free some and run it again, nothing was made`,
+      )
+    return refuse("WORDS_OUT_EXISTS", `the words cannot be written to ${path} (${code}); name a new file`)
   }
-}
-
-async function firstLine(lines: ReturnType<typeof createInterface>): Promise<string | undefined> {
-  return await new Promise((resolve) => {
-    lines.once("line", resolve)
-    lines.once("close", () => resolve(undefined))
-  })
 }
 
 /** Distinct positions to ask back, in order. */

@@ -32,10 +32,9 @@ export function decodeWords(text: string): Result<readonly string[], WordsRefusa
   if (words.length !== WORD_COUNT)
     return refuse("WORDS_COUNT", `there are ${words.length} words; enter all ${WORD_COUNT} in order`, { count: words.length })
   const unknown = words.findIndex((word) => !wordlist.includes(word))
-  if (unknown >= 0) {
-    const suggestion = closestWord(words[unknown] ?? "")
-    return refuse("WORD_UNKNOWN", `word ${unknown + 1} is not in the list; did you mean "${suggestion}"?`, { position: unknown + 1 })
-  }
+  // No suggestion: the nearest word of the list is most likely the secret one, and a message may end in a log.
+  if (unknown >= 0)
+    return refuse("WORD_UNKNOWN", `word ${unknown + 1} is not in the BIP39 English list; check its spelling`, { position: unknown + 1 })
   try {
     mnemonicToEntropy(words.join(" "), wordlist).fill(0)
     return ok(words)
@@ -50,25 +49,4 @@ export function decodeWords(text: string): Result<readonly string[], WordsRefusa
  */
 export function seedOfWords(words: readonly string[]): Secret {
   return Secret.take(new Uint8Array(pbkdf2Sync(words.join(" "), "mnemonic", 2_048, 64, "sha512")))
-}
-
-/** The word of the list with the least edit distance; the first of several. */
-function closestWord(typed: string): string {
-  const distances = wordlist.map((word) => ({ word, distance: editDistance(typed.slice(0, 16), word) }))
-  return distances.reduce((best, candidate) => (candidate.distance < best.distance ? candidate : best)).word
-}
-
-/** Levenshtein distance. */
-function editDistance(a: string, b: string): number {
-  let previous = Array.from({ length: b.length + 1 }, (_, index) => index)
-  for (const [row, letter] of [...a].entries()) {
-    const current = [row + 1]
-    for (const [column, other] of [...b].entries()) {
-      current.push(
-        Math.min((previous[column + 1] ?? 0) + 1, (current[column] ?? 0) + 1, (previous[column] ?? 0) + (letter === other ? 0 : 1)),
-      )
-    }
-    previous = current
-  }
-  return previous.at(-1) ?? 0
 }

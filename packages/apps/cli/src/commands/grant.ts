@@ -1,13 +1,11 @@
+import { MAX_SHARES } from "@keygrove/reencryption"
 import { AnswerFields } from "keygrove/rpc"
 import type { CommandContext, CommandInput, CommandOutcome } from "../command.ts"
-import { commandError } from "../errors.ts"
+import { CommandError } from "../errors.ts"
 import { callNode } from "../node-call.ts"
 import { required, wholeNumber } from "../options.ts"
 import { moment } from "../text.ts"
 import { parseWhen } from "../when.ts"
-
-/** Most shares of one policy; the node checks again. */
-const MAX_SHARES = 64
 
 /** `grant LABEL --to kg1… -m M -n N --expires WHEN`. */
 export async function run(input: CommandInput, context: CommandContext): Promise<CommandOutcome> {
@@ -16,11 +14,13 @@ export async function run(input: CommandInput, context: CommandContext): Promise
   const threshold = wholeNumber(required(input.options["threshold"], "-m"), "-m", limits)
   const shares = wholeNumber(required(input.options["shares"], "-n"), "-n", limits)
   if (threshold > shares)
-    throw commandError(
-      "THRESHOLD_INVALID",
+    throw new CommandError(
+      "THRESHOLD_ABOVE_SHARES",
       `-m ${threshold} is above -n ${shares}: ${shares} proxies can never give ${threshold} answers; choose m ≤ n`,
+      { class: "usage" },
     )
-  if (shares > MAX_SHARES) throw commandError("THRESHOLD_INVALID", `-n ${shares} is above the limit of ${MAX_SHARES} shares; choose fewer`)
+  if (shares > MAX_SHARES)
+    throw new CommandError("SHARES_LIMIT", `-n ${shares} is above the limit of ${MAX_SHARES} shares; choose fewer`, { class: "usage" })
   const now = Date.now()
   const expires = parseWhen(required(input.options["expires"], "--expires"), "--expires", now)
   const to = required(input.options["to"], "--to")

@@ -17,6 +17,9 @@ export async function run(input: CommandInput, context: CommandContext): Promise
     throw commandError("USAGE_INVALID", "--words-file needs --recover: without it, init makes new words")
   if (wordsOut !== undefined && recover)
     throw commandError("USAGE_INVALID", "--words-out makes no sense with --recover: the words exist already")
+  const expected = optional(input, "cluster")?.toLowerCase()
+  if (expected !== undefined && (!recover || !/^[0-9a-f]{8,64}$/.test(expected)))
+    throw commandError("USAGE_INVALID", `--cluster needs --recover and 8 to 64 hex digits of a cluster's id; \`keygrove status\` shows it`)
   if (wordsFile === "-" && optional(input, "passphraseFile") === "-")
     throw commandError("USAGE_INVALID", "only one of the words and the passphrase can come from standard input; put the other in a file")
   using passphrase = keyFile === undefined ? openSource(optional(input, "passphraseFile"), "passphrase", "--passphrase-file") : undefined
@@ -33,6 +36,7 @@ export async function run(input: CommandInput, context: CommandContext): Promise
       ...(words === undefined ? {} : { wordsSource: words.descriptor }),
       ...(passphrase === undefined ? {} : { passphraseSource: passphrase.descriptor }),
       ...(keyFile === undefined ? {} : { keyFile }),
+      ...(expected === undefined ? {} : { cluster: expected }),
     },
     { signal: context.signal },
   )

@@ -1,12 +1,15 @@
 import { spawn, type ChildProcess } from "node:child_process"
-import { closeSync, existsSync, fstatSync, openSync, readFileSync, readSync } from "node:fs"
+import { closeSync, fstatSync, openSync, readSync } from "node:fs"
+import { createInterface } from "node:readline"
 import { setTimeout as delay } from "node:timers/promises"
+import { readConfig } from "@keygrove/node/config"
+import { checkHome, homeOf } from "@keygrove/node/home"
 import { programPath } from "@keygrove/node/program-path"
 import { AnswerFields, callRpc } from "keygrove/rpc"
 import type { CommandContext, CommandInput, CommandOutcome } from "../command.ts"
 import { commandError, CommandError } from "../errors.ts"
 import { optional } from "../options.ts"
-import { openSource } from "../passphrase-source.ts"
+import { errnoOf, openSource } from "../passphrase-source.ts"
 
 /** How long a detached node may take until it serves; a passphrase may have to be typed. */
 const START_TIMEOUT_MS = 120_000
@@ -15,49 +18,79 @@ const MAX_LOG_TAIL_BYTES = 16_384
 
 /** `up [--detach]`: starts the node as a process of its own and hands it the open passphrase source, unread. */
 export async function run(input: CommandInput, context: CommandContext): Promise<CommandOutcome> {
-  const { home } = context
-  if (!existsSync(home.config))
-    throw commandError(
-      "HOME_MISSING",
-      `${home.directory} has no node; make one with \`keygrove init\`, or name another directory with --home`,
-    )
+  const home = checkHome(homeOf(context.home.directory))
+  if (!home.ok) throw new CommandError(home.code, home.message)
   return input.options["detach"] === true ? await detached(input, context) : await foreground(input, context)
 }
 
 async function foreground(input: CommandInput, context: CommandContext): Promise<CommandOutcome> {
-  const child = start(input, context, { output: "inherit", detached: false })
+  const child = start(input, context, { output: context.json ? "pipe" : "inherit", detached: false })
   const stop = (): boolean => child.kill("SIGTERM")
   context.signal.addEventListener("abort", stop)
-  const code = await ended(child)
-  context.signal.removeEventListener("abort", stop)
-  // The node itself said on this terminal what happened.
-  return { json: { state: "stopped" }, text: "", exitStatus: code }
+  try {
+    const [exitStatus, lastLine] = await Promise.all([ended(child), forwardLog(child, context.stderr)])
+    if (exitStatus !== 0 && lastLine !== undefined) throw refusalOf(lastLine) ?? commandError("START_FAILED", lastLine)
+    // Without --json the node itself said on this terminal what happened.
+    return { json: { state: "stopped" }, text: "", exitStatus }
+  } finally {
+    context.signal.removeEventListener("abort", stop)
+  }
+}
+
+/** Passes on what a node with piped output logs, but its last line, which may be why it ended. */
+async function forwardLog(child: ChildProcess, stderr: NodeJS.WriteStream): Promise<string | undefined> {
+  if (child.stderr === null) return undefined
+  const state: { last: string | undefined } = { last: undefined }
+  for await (const line of createInterface({ input: child.stderr })) {
+    if (state.last !== undefined) stderr.write(`${state.last}\n`)
+    state.last = line
+  }
+  return state.last
 }
 
 async function detached(input: CommandInput, context: CommandContext): Promise<CommandOutcome> {
-  const log = openSync(context.home.log, "a", 0o600)
+  const log = openLog(context.home.log)
   const from = fstatSync(log).size
   const child = start(input, context, { output: log, detached: true })
   closeSync(log)
-  const pid = await waitUntilServing(context, child, from)
+  const pid = await waitUntilServing(context, child, from).catch(async (error: unknown) => {
+    // Nobody waits for it any more: it must not go on asking for the passphrase on this terminal.
+    if (child.kill("SIGTERM")) await ended(child)
+    throw error
+  })
   child.unref()
   return { json: { state: "serving", pid, home: context.home.directory }, text: `serving as process ${pid}; log: ${context.home.log}` }
 }
 
+function openLog(path: string): number {
+  try {
+    return openSync(path, "a", 0o600)
+  } catch (cause) {
+    const reason = errnoOf(cause)
+    throw new CommandError("HOME_UNWRITABLE", `${path} cannot be written (${reason}); check the permissions of the home directory`, {
+      cause,
+    })
+  }
+}
+
 interface StartOptions {
-  readonly output: "inherit" | number
+  readonly output: "inherit" | "pipe" | number
   readonly detached: boolean
 }
 
 function start(input: CommandInput, context: CommandContext, { output, detached }: StartOptions): ChildProcess {
   const keyFile = optional(input, "keyFile")
   const args = [programPath("node"), "--home", context.home.directory, ...(keyFile === undefined ? [] : ["--key-file", keyFile])]
-  const needsPassphrase = keyFile === undefined && !namesKeyFile(context.home.config)
+  const config = readConfig(context.home.config)
+  if (!config.ok) throw new CommandError(config.code, config.message)
+  const needsPassphrase = keyFile === undefined && config.value.keyFile === undefined
   using source = needsPassphrase ? openSource(optional(input, "passphraseFile"), "passphrase", "--passphrase-file") : undefined
+  if (source !== undefined) args.push("--passphrase-inherited")
   return spawn(process.execPath, args, { stdio: ["ignore", output, output, source?.descriptor ?? "ignore"], detached })
 }
 
 async function ended(child: ChildProcess): Promise<number> {
+  if (child.exitCode !== null || child.signalCode !== null) return child.exitCode ?? 1
   return await new Promise((resolve, reject) => child.on("error", reject).on("exit", (code) => resolve(code ?? 1)))
 }
 
@@ -81,10 +114,14 @@ function startFailure(log: string, from: number): CommandError {
   const line = tail(log, from)
     .trim()
     .split("\n")
-    .findLast((candidate) => /^[A-Z][A-Z_]+: /.test(candidate))
-  const match = /^([A-Z][A-Z_]+): (.*)$/.exec(line ?? "")
-  if (match === null) return commandError("START_FAILED", `the node ended before it served; see ${log}`)
-  return new CommandError(match[1] ?? "START_FAILED", match[2] ?? "")
+    .findLast((candidate) => refusalOf(candidate) !== undefined)
+  return refusalOf(line ?? "") ?? commandError("START_FAILED", `the node ended before it served; see ${log}`)
+}
+
+/** A logged line that carries a code, as the refusal it tells. */
+function refusalOf(line: string): CommandError | undefined {
+  const match = /^([A-Z][A-Z0-9_]+): (.*)$/.exec(line)
+  return match === null ? undefined : new CommandError(match[1] ?? "", match[2] ?? "")
 }
 
 function tail(log: string, from: number): string {
@@ -96,15 +133,5 @@ function tail(log: string, from: number): string {
       .toString("utf8")
   } finally {
     closeSync(descriptor)
-  }
-}
-
-/** Whether the node was made with a key file, whose path is in its configuration; a damaged file is for the node itself to report. */
-function namesKeyFile(config: string): boolean {
-  try {
-    const value: unknown = JSON.parse(readFileSync(config, "utf8"))
-    return typeof value === "object" && value !== null && "keyFile" in value
-  } catch {
-    return false
   }
 }

@@ -4,7 +4,7 @@ import { Socket } from "node:net"
 import { dirname, join, resolve } from "node:path"
 import { decodeCanonical, KeygroveError, ok, refuse, type CborValue, type Result } from "@keygrove/base"
 import { decodeNodeName, encodeIdentity } from "@keygrove/hierarchy"
-import { decodeIdentityValue, FrameDecoder, MAX_FRAME_BYTES } from "@keygrove/keystore"
+import { decodeIdentityValue, FrameDecoder, MAX_FRAME_BYTES, withoutCoreDumps } from "@keygrove/keystore"
 import type { CallOptions, NodeIdentity } from "@keygrove/service"
 import { programPath } from "../program-path.ts"
 import { encodeConfig, type NodeConfig } from "./config.ts"
@@ -23,6 +23,8 @@ export interface InitialiseOptions {
   readonly wordsSource?: number
   readonly passphraseSource?: number
   readonly keyFile?: string
+  /** First hex digits of the cluster that the words must belong to. */
+  readonly cluster?: string
 }
 
 export interface InitialisedNode {
@@ -99,12 +101,14 @@ interface Ceremony {
 
 /** Runs the keystore program's ceremony; it talks to the person itself, this process only sees what is public. */
 async function runCeremony(making: Home, options: InitialiseOptions, signal: AbortSignal): Promise<Result<Ceremony>> {
-  const { keyFile, name, passphraseSource, recover, wordsOut, wordsSource } = options
+  const { cluster, keyFile, name, passphraseSource, recover, wordsOut, wordsSource } = options
   const args = [programPath("keystore"), "ceremony", "--store", making.keystore, "--name", name]
   if (keyFile !== undefined) args.push("--key-file", resolve(keyFile))
   if (wordsOut !== undefined) args.push("--words-out", resolve(wordsOut))
+  if (cluster !== undefined) args.push("--cluster", cluster)
   if (recover) args.push("--recover", wordsSource === undefined ? "terminal" : "descriptor")
-  const child = spawn(process.execPath, args, {
+  const program = withoutCoreDumps({ command: process.execPath, args })
+  const child = spawn(program.command, program.args, {
     stdio: ["ignore", "ignore", "inherit", passphraseSource ?? "ignore", "pipe", wordsSource ?? "ignore"],
   })
   const stop = (): void => void child.kill("SIGTERM")

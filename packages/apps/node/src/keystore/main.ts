@@ -16,6 +16,7 @@ import {
   type KeystoreTools,
   type SecretSource,
 } from "@keygrove/keystore"
+import type { CeremonyOrder } from "@keygrove/keystore/ceremony"
 import { openDatabase } from "@keygrove/sqlite"
 import { systemRandom } from "@keygrove/system"
 
@@ -34,12 +35,15 @@ interface ProgramOptions {
   readonly name: string | undefined
   readonly wordsOut: string | undefined
   readonly recover: string | undefined
+  readonly cluster: string | undefined
 }
 
 async function main(): Promise<void> {
   process.umask(0o077)
   const ending = new AbortController()
-  for (const name of ["SIGTERM", "SIGINT", "SIGHUP"] as const) process.on(name, () => ending.abort())
+  for (const name of ["SIGTERM", "SIGHUP"] as const) process.on(name, () => ending.abort())
+  // ^C reaches every process of a terminal; the one that started us ends us when it has finished what needs its keys.
+  process.on("SIGINT", () => undefined)
   installSecretMemory(lockedSecretMemory({ warn: (code, message) => void process.stderr.write(`${code}: ${message}\n`) }))
   const options = readOptions()
   const socket = new Socket({ fd: SOCKET_DESCRIPTOR, readable: true, writable: true })
@@ -47,7 +51,7 @@ async function main(): Promise<void> {
   ending.signal.addEventListener("abort", () => socket.destroy())
   const tools: KeystoreTools = { primitives: nativePrimitives, sealing: hpkeSealing, random: systemRandom }
   try {
-    await (options.mode === "ceremony" ? ceremony(socket, tools, options) : serve(socket, tools, options, ending.signal))
+    await (options.mode === "ceremony" ? ceremony(socket, tools, options, ending.signal) : serve(socket, tools, options, ending.signal))
   } catch (error) {
     await greetWithFailure(socket, asRefusal(error))
   }
@@ -55,40 +59,64 @@ async function main(): Promise<void> {
 }
 
 async function serve(socket: Socket, tools: KeystoreTools, options: ProgramOptions, signal: AbortSignal): Promise<void> {
-  const opened = await unlock(tools, options)
+  const opened = await unlock(socket, tools, options, signal)
   if (!opened.ok) return await greetWithFailure(socket, opened)
   await using engine = opened.value
   flushCompileCache()
   await serveKeystore(socket, engine, signal)
 }
 
-async function unlock(tools: KeystoreTools, options: ProgramOptions): Promise<ReturnType<typeof unlockKeystore>> {
+async function unlock(
+  socket: Socket,
+  tools: KeystoreTools,
+  options: ProgramOptions,
+  signal: AbortSignal,
+): Promise<ReturnType<typeof unlockKeystore>> {
   const database = openDatabase(keystoreFile(options.store))
   if (!database.ok) return database
   using stack = new DisposableStack()
   stack.adopt(database.value, (open) => open.close())
-  const secret = await readUnlockSecret(sourceOf(options))
+  using asking = untilOrphaned(socket, signal)
+  const secret = await readUnlockSecret(sourceOf(options), asking)
   if (!secret.ok) return secret
   using unlockSecret = secret.value.secret
   return unlockKeystore(database.value, tools, { method: secret.value.method, secret: unlockSecret })
 }
 
-async function ceremony(socket: Socket, tools: KeystoreTools, options: ProgramOptions): Promise<void> {
+async function ceremony(socket: Socket, tools: KeystoreTools, options: ProgramOptions, signal: AbortSignal): Promise<void> {
   // Only a ceremony needs the word list.
   const { holdCeremony } = await import("@keygrove/keystore/ceremony")
   const database = openDatabase(keystoreFile(options.store))
   if (!database.ok) return await greetWithFailure(socket, database)
   using stack = new DisposableStack()
   stack.adopt(database.value, (open) => open.close())
-  const outcome = await holdCeremony(database.value, tools, {
+  const order: CeremonyOrder = {
     name: options.name ?? "",
     unlock: sourceOf(options),
     ...(options.wordsOut === undefined ? {} : { wordsOut: options.wordsOut }),
+    ...(options.cluster === undefined ? {} : { cluster: options.cluster }),
     ...recoverOf(options.recover),
-  })
+  }
+  using asking = untilOrphaned(socket, signal)
+  const outcome = await holdCeremony(database.value, tools, order, asking)
   if (!outcome.ok) return await greetWithFailure(socket, outcome)
   const { genesis, identity } = outcome.value
   await send(socket, { ok: true, value: { identity: identityValue(identity), genesis } })
+}
+
+/**
+ * A signal that also fires when whoever started this process has gone, so that no question stays on a terminal that somebody else uses by then.
+ * Before the greeting nothing comes over the socket but its end.
+ */
+function untilOrphaned(socket: Socket, signal: AbortSignal): Disposable & { readonly signal: AbortSignal } {
+  const orphaned = new AbortController()
+  const discard = (): void => void socket.read()
+  const end = (): void => orphaned.abort()
+  socket.on("readable", discard).once("end", end)
+  return {
+    signal: AbortSignal.any([signal, orphaned.signal]),
+    [Symbol.dispose]: () => void socket.off("readable", discard).off("end", end),
+  }
 }
 
 function recoverOf(recover: string | undefined): { readonly recover?: { readonly descriptor?: number } } {
@@ -113,6 +141,7 @@ function readOptions(): ProgramOptions {
       name: { type: "string" },
       "words-out": { type: "string" },
       recover: { type: "string" },
+      cluster: { type: "string" },
     },
   })
   const [mode = "serve"] = positionals
@@ -123,6 +152,7 @@ function readOptions(): ProgramOptions {
     name: values.name,
     wordsOut: values["words-out"],
     recover: values.recover,
+    cluster: values.cluster,
   }
 }
 
