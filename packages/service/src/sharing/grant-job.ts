@@ -1,6 +1,6 @@
 import { brandShape, bytesShape, bytesWithinShape, checkShape, integerShape, ok, toHex, type CborValue, type Result } from "@keygrove/base"
 import { clusterBytes, compressedPointShape, decodeClusterBytes, decodeEpoch, decodeNodePath, decodeTimestamp } from "@keygrove/hierarchy"
-import type { PolicyGrant } from "@keygrove/reencryption"
+import { MAX_SHARES, type PolicyGrant } from "@keygrove/reencryption"
 import * as v from "valibot"
 import type { CallOptions } from "../ports/call-options.ts"
 import type { ProxyCandidate } from "../ports/placement.ts"
@@ -18,6 +18,8 @@ export interface GrantJob {
   readonly policy: Omit<PolicyGrant, "proxies" | "sealedLabel">
   readonly shares: number
   readonly recipients: readonly GrantRecipient[]
+  /** Whether nobody works on it any more, though it is not known whether the policy stands: the ledger was out of reach, or the caller left. */
+  readonly unsettled: boolean
 }
 
 const recipientShape = v.strictObject({
@@ -36,10 +38,11 @@ const shape = v.strictObject({
   labelKey: compressedPointShape(),
   delegationKey: compressedPointShape(),
   reader: v.strictObject({ encryptionKey: compressedPointShape(), signingKey: bytesShape(32) }),
-  threshold: integerShape(1, 30),
+  threshold: integerShape(1, MAX_SHARES),
   expiresAt: brandShape(decodeTimestamp),
-  shares: integerShape(1, 30),
+  shares: integerShape(1, MAX_SHARES),
   recipients: v.array(recipientShape),
+  unsettled: v.boolean(),
 })
 const MAX_JOBS = 1_000
 
@@ -53,7 +56,7 @@ export async function removeGrantJob(storage: Storage, policyId: Uint8Array, opt
   return await storage.write([{ kind: "remove", collection: "grant-job", key: toHex(policyId) }], options)
 }
 
-/** Jobs that an earlier run of the node left. */
+/** Jobs that are not at their end. */
 export async function listGrantJobs(storage: Storage, options: CallOptions): Promise<Result<readonly GrantJob[]>> {
   const page = await storage.list("grant-job", { limit: MAX_JOBS }, options)
   if (!page.ok) return page
@@ -61,18 +64,19 @@ export async function listGrantJobs(storage: Storage, options: CallOptions): Pro
   for (const { value } of page.value) {
     const checked = checkShape(value, { shape, code: "STORAGE_CORRUPT", noun: "grant job" })
     if (!checked.ok) return checked
-    const { recipients, shares, ...policy } = checked.value
-    jobs.push({ policy, shares, recipients })
+    const { recipients, shares, unsettled, ...policy } = checked.value
+    jobs.push({ policy, shares, recipients, unsettled })
   }
   return ok(jobs)
 }
 
-function jobValue({ policy, recipients, shares }: GrantJob): CborValue {
+function jobValue({ policy, recipients, shares, unsettled }: GrantJob): CborValue {
   const { reader, ...rest } = policy
   return {
     ...rest,
     reader: { encryptionKey: reader.encryptionKey, signingKey: reader.signingKey },
     shares,
+    unsettled,
     recipients: recipients.map(({ cluster, ...recipient }) => ({
       ...recipient,
       addresses: [...recipient.addresses],

@@ -1,3 +1,4 @@
+import { MAX_PROXY_CAPACITY } from "@keygrove/reencryption"
 import type { CommandContext, CommandInput, CommandOutcome } from "../command.ts"
 import { callNode } from "../node-call.ts"
 import { optional, required, wholeNumber } from "../options.ts"
@@ -10,7 +11,7 @@ const DEFAULT_CAPACITY = "1000"
 export async function run(input: CommandInput, context: CommandContext): Promise<CommandOutcome> {
   const now = Date.now()
   const until = parseWhen(required(input.options["until"], "--until"), "--until", now)
-  const capacity = wholeNumber(optional(input, "capacity") ?? DEFAULT_CAPACITY, "--capacity", { least: 1, most: 1_000_000 })
+  const capacity = wholeNumber(optional(input, "capacity") ?? DEFAULT_CAPACITY, "--capacity", { least: 1, most: MAX_PROXY_CAPACITY })
   await callNode(context, "proxy.offer", { until, capacity })
   return {
     json: { until: new Date(until).toISOString(), capacity },

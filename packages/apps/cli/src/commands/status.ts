@@ -1,7 +1,7 @@
-import { existsSync } from "node:fs"
 import { AnswerFields, callRpc } from "keygrove/rpc"
+import type { HomeFacts } from "@keygrove/node/home-facts"
 import type { CommandContext, CommandInput, CommandOutcome } from "../command.ts"
-import { commandError, CommandError } from "../errors.ts"
+import { CommandError } from "../errors.ts"
 import { exitStatuses } from "../exit-status.ts"
 import { fields, relativeTime } from "../text.ts"
 
@@ -13,16 +13,38 @@ export async function run(_input: CommandInput, context: CommandContext): Promis
   const { home, signal } = context
   const answer = await callRpc({ socketPath: home.socket, cookiePath: home.cookie }, "node.status", {}, { signal })
   if (answer.ok) return running(new AnswerFields("node.status", answer.value), answer.value)
+  // Only now: a node that runs tells all of it, in half the time.
+  const { readHomeFacts } = await import("@keygrove/node/home-facts")
+  const facts = readHomeFacts(home.directory)
+  if (!facts.ok) throw new CommandError(facts.code, facts.message, facts.data === undefined ? {} : { data: facts.data })
   if (answer.code !== "NODE_NOT_RUNNING") throw new CommandError(answer.code, answer.message)
-  if (!existsSync(home.config))
-    throw commandError(
-      "HOME_MISSING",
-      `${home.directory} has no node; make one with \`keygrove init\`, or name another directory with --home`,
-    )
-  const json = { state: "not running", home: home.directory, backup: BACKUP }
+  return notRunning(facts.value, home.directory)
+}
+
+function notRunning(facts: HomeFacts, directory: string): CommandOutcome {
+  const { cluster, id, ledger, listen, path, rpcPort, unlocks } = facts
+  const isHost = ledger === "embedded"
+  const unlock = unlocks === "passphrase" ? "a passphrase" : `the key file ${unlocks.keyFile}`
+  const json = {
+    state: "not running",
+    home: directory,
+    path,
+    cluster,
+    id,
+    ledger: isHost ? { role: "host" } : { role: "follower", address: ledger },
+    listen,
+    rpcPort,
+    unlocks,
+    backup: BACKUP,
+  }
   const text = fields([
     ["state", "not running; start it with `keygrove up`"],
-    ["home", home.directory],
+    ["home", directory],
+    ["node", `${path} of cluster ${cluster}`],
+    ["id", id],
+    ["ledger", isHost ? "host" : `follower of ${ledger}`],
+    ["listens", listen],
+    ["unlocks", `with ${unlock}`],
     ["back up", BACKUP],
   ])
   return { json, text, exitStatus: exitStatuses["not-running"] }
