@@ -94,9 +94,14 @@ function copyAnd(secret: Secret, change: (bytes: Uint8Array) => void): Secret {
 }
 
 function addSecrets(a: Secret, b: Secret): Secret | undefined {
-  using negated = copyAnd(b, (bytes) => secp256k1.privateKeyNegate(bytes))
-  if (a.equals(negated)) return undefined
-  return copyAnd(a, (result) => b.expose((tweak) => secp256k1.privateKeyTweakAdd(result, tweak)))
+  try {
+    return copyAnd(a, (result) => b.expose((tweak) => secp256k1.privateKeyTweakAdd(result, tweak)))
+  } catch (error) {
+    // The binding throws both for a sum of zero and for what is no scalar.
+    using negated = copyAnd(b, (bytes) => secp256k1.privateKeyNegate(bytes))
+    if (a.equals(negated)) return undefined
+    throw new TypeError("not scalars of secp256k1", { cause: error })
+  }
 }
 
 /** n − 2, most significant nibble first: a⁻¹ = aⁿ⁻² (Fermat). */

@@ -5,6 +5,7 @@ import { nativeAesGcm, nativeXChaCha, nativeXSalsa } from "./aead.ts"
 import { nativeCurve } from "./curve.ts"
 import { nativeEd25519, nativeX25519 } from "./edwards.ts"
 import { hkdfSha256 } from "./hkdf.ts"
+import { sodium, view } from "./sodium.ts"
 
 /** Every primitive of a node, by libsecp256k1, libsodium and OpenSSL; AES-256-GCM-SIV alone is JavaScript (none of them has it). */
 export const nativePrimitives: Primitives = {
@@ -32,7 +33,26 @@ function aead(suite: SuiteName): Aead {
   }
 }
 
+/** Up to here libsodium is faster, because a call costs less; for more, OpenSSL with the processor's own instructions. */
+const SHORT_BYTES = 1_024
+const hashState = Buffer.alloc(sodium.crypto_hash_sha256_STATEBYTES)
+
 function sha256(...parts: readonly Uint8Array[]): Uint8Array {
+  const length = parts.reduce((sum, part) => sum + part.length, 0)
+  return length > SHORT_BYTES ? longHash(parts) : shortHash(parts)
+}
+
+function shortHash(parts: readonly Uint8Array[]): Uint8Array {
+  const digest = new Uint8Array(sodium.crypto_hash_sha256_BYTES)
+  sodium.crypto_hash_sha256_init(hashState)
+  for (const part of parts) sodium.crypto_hash_sha256_update(hashState, view(part))
+  sodium.crypto_hash_sha256_final(hashState, view(digest))
+  // Some callers hash shared secrets.
+  hashState.fill(0)
+  return digest
+}
+
+function longHash(parts: readonly Uint8Array[]): Uint8Array {
   const hash = createHash("sha256")
   for (const part of parts) hash.update(part)
   return Uint8Array.from(hash.digest())
