@@ -69,29 +69,29 @@ class InboundChannel {
 
   /** A request counts as under way until its answer was taken. */
   async #respond(frame: Frame): Promise<void> {
-    if (!("body" in frame)) return this.#send({ id: frame.id, error: "PEER_PROTOCOL" })
+    if (!("body" in frame)) return this.#send(encodeFrame({ id: frame.id, error: "PEER_PROTOCOL" }))
+    const busy = encodeFrame({ id: frame.id, error: "PEER_BUSY" })
     using room = this.#serving.load.admit(this.#peer)
-    if (room?.keep(frame.body.length) !== true) return this.#send({ id: frame.id, error: "PEER_BUSY" })
-    const answer = await this.#answerOf(frame.body)
-    const fits = answer === undefined || room.keep(answer.length)
-    if (answer === undefined) this.#send({ id: frame.id, error: "PEER_PROTOCOL" })
-    else this.#send(fits ? { id: frame.id, body: answer } : { id: frame.id, error: "PEER_BUSY" })
+    if (room?.keep(frame.body.length) !== true) return this.#send(busy)
+    const answer = await this.#answerOf(frame.id, frame.body)
+    this.#send(room.keep(frame.body.length + answer.length) ? answer : busy)
     await drained(this.#stream)
   }
 
-  /** `undefined` when there is none; why is this node's affair, and the peer does not learn it. */
-  async #answerOf(body: Uint8Array): Promise<Uint8Array | undefined> {
+  /** The encoded answer. Why there is none is this node's affair, and the peer does not learn it. */
+  async #answerOf(id: number, body: Uint8Array): Promise<Uint8Array> {
     try {
       const answer = await this.#serving.handler()?.({ from: this.#serving.from, body }, this.#call)
-      return answer !== undefined && answer.length <= MAX_MESSAGE_BYTES ? answer : undefined
+      if (answer !== undefined && answer.length <= MAX_MESSAGE_BYTES) return encodeFrame({ id, body: answer })
     } catch {
-      return undefined
+      // The handler failed.
     }
+    return encodeFrame({ id, error: "PEER_PROTOCOL" })
   }
 
-  #send(frame: Frame): void {
+  #send(frame: Uint8Array): void {
     try {
-      this.#stream.send(encodeFrame(frame))
+      this.#stream.send(frame)
     } catch {
       // The peer is gone; nobody waits for the answer.
     }
