@@ -32,7 +32,7 @@ export { openMessage, sealMessage, type OpenMessageTools, type SealMessageTools 
 export type { NodeContext } from "./node-context.ts"
 export { ProxyService } from "./proxy/proxy-service.ts"
 export { sharingErrors, type SharingErrorCode } from "./sharing/errors.ts"
-export { grantPolicy, resumeGrants, type GrantOrder } from "./sharing/grant.ts"
+export { grantPolicy, resumeGrants, retryGrants, type GrantOrder } from "./sharing/grant.ts"
 export { labelNames, listLabels, useLabel, type LabelRecord } from "./sharing/labels.ts"
 export { LedgerPlacement } from "./sharing/ledger-placement.ts"
 export { openHeader, type HeaderOpening, type OpenedHeader } from "./sharing/open-header.ts"

@@ -1,5 +1,6 @@
 import { equalBytes, fromHex, refuse, toHex, unreachable, unwrap, type Refusal, type Result } from "@keygrove/base"
-import { findPolicy } from "@keygrove/ledger"
+import { isSameNode } from "@keygrove/hierarchy"
+import { findNodeByKey, findPolicy, type PolicyState } from "@keygrove/ledger"
 import {
   admitReencrypt,
   admitRemoval,
@@ -211,7 +212,7 @@ export class ProxyService implements AsyncDisposable {
     }
   }
 
-  /** Forgets fragments of policies that are revoked or expired, and those whose grant never came. A failed removal is tried again by the next sweep. */
+  /** Forgets fragments of policies that are revoked or expired or do not name this node, and those whose grant never came. A failed removal is tried again by the next sweep. */
   async #sweep(signal: AbortSignal): Promise<void> {
     let asked: Promise<boolean> | undefined
     const isUpToDate = async (): Promise<boolean> => await (asked ??= refreshReplica(this.#context, { signal }))
@@ -224,7 +225,8 @@ export class ProxyService implements AsyncDisposable {
 
   async #isOver(policyId: Uint8Array, isUpToDate: () => Promise<boolean>, options: CallOptions): Promise<boolean> {
     const view = this.#view()
-    if (findPolicy(view.state, policyId) !== undefined) return !standingPolicy(view, policyId).ok
+    const policy = findPolicy(view.state, policyId)
+    if (policy !== undefined) return !standingPolicy(view, policyId).ok || !names(policy, view)
     const record = await this.#records.get(policyId, options)
     if (!record.ok || record.value === undefined) return false
     const { expiresAt, storedAt } = record.value
@@ -233,6 +235,15 @@ export class ProxyService implements AsyncDisposable {
     // A node cut off from the ledger cannot know whether the policy came: its receipt stands.
     return (await isUpToDate()) && findPolicy(this.#view().state, policyId) === undefined
   }
+}
+
+/**
+ * Whether a policy counts on this node. One whose receipt was lost on its way is replaced by another proxy, and must not keep a fragment more than the owner knows of:
+ * revocation counts on n fragments.
+ */
+function names({ grant }: PolicyState, { selfKey, state }: ProxyView): boolean {
+  const self = findNodeByKey(state, selfKey)
+  return grant.proxies.some((proxy) => equalBytes(proxy.signingKey, selfKey) || (self !== undefined && isSameNode(proxy, self)))
 }
 
 const NEWS_MAY_HELP: ReadonlySet<string> = new Set(["POLICY_UNKNOWN", "OWNER_UNKNOWN", "NOT_OWNER", "NOT_OFFERING"])

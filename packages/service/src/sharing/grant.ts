@@ -27,11 +27,14 @@ const SPARES = 5
 /** How long the orderly end of a failed grant may take; proxies forget what never stood by themselves. */
 const ROLL_BACK_TIMEOUT_MS = 5_000
 /** Pause before the ledger is asked again whether a grant that was cut off stands. */
-const RESUME_RETRY_MS = 5_000
+const LEDGER_RETRY_MS = 5_000
+/** Pause between rounds over grants that are not settled. */
+const RETRY_MS = 30_000
 
 /**
  * Grants a label to a reader: fragments are made and remembered, each kept by another proxy against a receipt, and only then does the policy stand
- * on the ledger. Resolves when it does. A crash before that is rolled back by {@link resumeGrants}, after that completed.
+ * on the ledger. Resolves when it does. A crash before that is rolled back by {@link resumeGrants}, after that
+ * completed; a ledger that does not answer is asked again by {@link retryGrants}.
  */
 export async function grantPolicy(
   context: NodeContext,
@@ -54,10 +57,14 @@ export async function grantPolicy(
     await rollBack(context, job.value)
     return notEnough(`${kept.length} of ${order.shares} proxies keep a fragment`, { found: kept.length, needed: order.shares })
   }
-  const appended = await publish(context, job.value, kept, options)
+  const appended = await publish(context, job.value, kept, options).catch(async (error: unknown) => {
+    await leaveUnsettled(context, job.value)
+    throw error
+  })
   if (!appended.ok) {
-    // An unreachable ledger may have written it all the same: that is for `resumeGrants` to find out.
-    if (appended.code !== "LEDGER_UNREACHABLE") await rollBack(context, job.value)
+    // An unreachable ledger may have written it all the same: that is for `retryGrants` to find out.
+    if (appended.code === "LEDGER_UNREACHABLE") await leaveUnsettled(context, job.value)
+    else await rollBack(context, job.value)
     return appended
   }
   await removeGrantJob(context.storage, job.value.policy.policyId, options)
@@ -73,14 +80,27 @@ export async function grantPolicy(
  */
 export async function resumeGrants(context: NodeContext, options: CallOptions): Promise<Result<true>> {
   const jobs = await listGrantJobs(context.storage, options)
-  if (!jobs.ok || jobs.value.length === 0) return jobs.ok ? ok(true) : jobs
-  for (;;) {
+  return jobs.ok ? await endJobs(context, jobs.value, options) : jobs
+}
+
+/** Ends, until the signal fires, the grants of this run of which it is not known whether they stand. */
+export async function retryGrants(context: NodeContext, { signal }: CallOptions): Promise<void> {
+  while (!signal.aborted) {
+    await context.clock.sleep(RETRY_MS, { signal })
+    const jobs = await listGrantJobs(context.storage, { signal })
+    const unsettled = jobs.ok ? jobs.value.filter((job) => job.unsettled) : []
+    await endJobs(context, unsettled, { signal })
+  }
+}
+
+async function endJobs(context: NodeContext, jobs: readonly GrantJob[], options: CallOptions): Promise<Result<true>> {
+  while (jobs.length > 0) {
     const refreshed = await context.replica.refresh(options)
     if (refreshed.ok) break
     if (refreshed.code !== "LEDGER_UNREACHABLE" && refreshed.code !== "DISK_FULL") return refreshed
-    await context.clock.sleep(RESUME_RETRY_MS, options)
+    await context.clock.sleep(LEDGER_RETRY_MS, options)
   }
-  for (const job of jobs.value) {
+  for (const job of jobs) {
     if (findPolicy(context.replica.state, job.policy.policyId) === undefined) await rollBack(context, job)
     else await removeGrantJob(context.storage, job.policy.policyId, options)
   }
@@ -135,7 +155,12 @@ async function prepareJob(context: NodeContext, placement: Placement, order: Gra
     threshold,
     expiresAt,
   }
-  return ok({ policy, shares, recipients: candidates.flatMap((candidate, index) => withFragment(candidate, fragments.value[index])) })
+  return ok({
+    policy,
+    shares,
+    unsettled: false,
+    recipients: candidates.flatMap((candidate, index) => withFragment(candidate, fragments.value[index])),
+  })
 }
 
 function withFragment(
@@ -187,6 +212,11 @@ async function publish(
     statementSigner(context.keystore) satisfies StatementSigner,
     options,
   )
+}
+
+/** What `retryGrants` goes by. When even this cannot be written, the next start of the node ends the job. */
+async function leaveUnsettled({ storage }: NodeContext, job: GrantJob): Promise<void> {
+  await saveGrantJob(storage, { ...job, unsettled: true }, { signal: new AbortController().signal })
 }
 
 /** Asks everyone who may keep a fragment to forget it, then forgets the job. Proxies that cannot be reached forget by themselves, because the policy never stands. */
