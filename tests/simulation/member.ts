@@ -10,6 +10,7 @@ import {
   LedgerReplica,
   ProxyService,
   resumeGrants,
+  retryGrants,
   retryRevocations,
   statementSigner,
   type CallOptions,
@@ -42,6 +43,7 @@ interface Running {
   readonly proxy: ProxyService
   readonly life: Lifeline
   readonly owned: AsyncDisposableStack
+  readonly startedAt: Timestamp
 }
 
 /**
@@ -85,6 +87,11 @@ export class Member implements AsyncDisposable {
     return this.#live().life
   }
 
+  /** When its process was started. */
+  get startedAt(): Timestamp {
+    return this.#live().startedAt
+  }
+
   /** Fragments that its proxy service says it keeps. */
   get fragmentCount(): number {
     return this.#live().proxy.fragmentCount
@@ -113,7 +120,7 @@ export class Member implements AsyncDisposable {
     const context: NodeContext = { primitives: nativePrimitives, keystore, replica, storage, transport, clock, random }
     const proxy = stack.use(unwrap(await ProxyService.open(context, call)))
     stack.use(this.#background(context, life))
-    this.#running = { context, proxy, life, owned: stack.move() }
+    this.#running = { context, proxy, life, owned: stack.move(), startedAt: clock.now() }
   }
 
   /** Ends the process, however dead it is already. Its disk stays. */
@@ -156,7 +163,11 @@ export class Member implements AsyncDisposable {
         if (!signal.aborted && !life.isDead && !(error instanceof Killed)) this.#around.faults.push(`${this.name}: ${String(error)}`)
       }
     }
-    const work = Promise.all([guard(resumeGrants(context, { signal })), guard(retryRevocations(context, { signal }))])
+    const endGrants = async (): Promise<void> => {
+      unwrap(await resumeGrants(context, { signal }))
+      await retryGrants(context, { signal })
+    }
+    const work = Promise.all([guard(endGrants()), guard(retryRevocations(context, { signal }))])
     return {
       [Symbol.asyncDispose]: async () => {
         stop.abort()

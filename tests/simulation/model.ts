@@ -1,0 +1,110 @@
+import { equalBytes, toHex } from "@keygrove/base"
+import type { PolicyState } from "@keygrove/ledger"
+import type { Grove, GrantWish, SealedFile } from "./grove.ts"
+import type { LieKind } from "./liars.ts"
+import type { Member } from "./member.ts"
+
+/** What is known of a proxy that a policy names, at one moment. */
+interface ProxyView {
+  readonly isReached: boolean
+  readonly holds: boolean
+  readonly knowsGrant: boolean
+  readonly knowsEnd: boolean
+  readonly lie: LieKind | undefined
+}
+
+/** Lies after which a proxy's capsule fragments still are what they should be. */
+const TRUE_FRAGMENTS: ReadonlySet<LieKind | undefined> = new Set<LieKind | undefined>([undefined, "forgetful", "hoarding"])
+/** Lies whose capsule fragments never hold. */
+const FALSE_FRAGMENTS: ReadonlySet<LieKind | undefined> = new Set<LieKind | undefined>(["changed", "garbage", "empty", "failing", "silent"])
+
+/**
+ * What should be, from plain sets: what was ordered, what was acknowledged, who lies. It knows no cryptography and no protocol; the ledger of the host, which decides what stands,
+ * and what each node has read of it, it looks up.
+ */
+export class Model {
+  readonly ordered: GrantWish[] = []
+  /** Ids of the policies whose grant was acknowledged to its owner. */
+  readonly granted: Set<string> = new Set()
+  /** Ids of the policies that their owners tried to revoke, and those where this was acknowledged. */
+  readonly revoking: Set<string> = new Set()
+  readonly revoked: Set<string> = new Set()
+  readonly files: SealedFile[] = []
+  readonly lies: Map<Member, LieKind> = new Map()
+  readonly #grove: Grove
+
+  constructor(grove: Grove) {
+    this.#grove = grove
+  }
+
+  /** Every policy that ever stood, as the host's ledger has it. */
+  policies(): readonly PolicyState[] {
+    return [...this.#grove.ledger.state.policies.values()]
+  }
+
+  /** Whether somebody ordered what stands. */
+  wasOrdered({ grant, owner }: PolicyState): boolean {
+    return this.ordered.some(
+      (wish) =>
+        wish.owner.identity.cluster === owner.cluster &&
+        equalBytes(wish.reader.identity.keys.encryptionKey, grant.reader.encryptionKey) &&
+        wish.threshold === grant.threshold &&
+        wish.shares === grant.proxies.length &&
+        wish.expiresAt === grant.expiresAt,
+    )
+  }
+
+  /** Whether a reading must succeed and whether it may: between the two lies what depends on who lies. */
+  async expectRead(reader: Member, file: SealedFile): Promise<{ readonly must: boolean; readonly may: boolean }> {
+    if (file.owner === reader) return { must: true, may: true }
+    let [must, may] = [false, false]
+    for (const policy of this.policies()) {
+      if (!equalBytes(policy.grant.labelKey, file.header.labelKey) || !this.isReader(reader, policy)) continue
+      if (!this.stands(reader, policy)) continue
+      const views = await this.#proxyViews(policy, reader)
+      const sure = views.filter((view) => view.isReached && view.holds && view.knowsGrant && !view.knowsEnd && TRUE_FRAGMENTS.has(view.lie))
+      const possible = views.filter(
+        (view) => view.isReached && (view.lie === "hoarding" || (view.holds && !view.knowsEnd && !FALSE_FRAGMENTS.has(view.lie))),
+      )
+      must ||= sure.length >= policy.grant.threshold
+      may ||= possible.length >= policy.grant.threshold
+    }
+    return { must, may }
+  }
+
+  isReader(member: Member, { grant }: PolicyState): boolean {
+    return equalBytes(grant.reader.encryptionKey, member.identity.keys.encryptionKey)
+  }
+
+  /** Whether a policy stands for all that a node has read of the ledger. */
+  stands(node: Member, policy: PolicyState): boolean {
+    return this.knows(node, policy.grantedAt) && !this.knows(node, policy.revokedAt) && !this.isExpired(policy)
+  }
+
+  isExpired({ grant }: PolicyState): boolean {
+    return grant.expiresAt <= this.#grove.clock.now()
+  }
+
+  /** Whether a running node has read the ledger's entry with this index. */
+  knows(node: Member, index: number | undefined): boolean {
+    return index !== undefined && node.context.replica.head.length > index
+  }
+
+  /** Proxies that an owner can reach and that do all they should. */
+  goodProxiesFor(owner: Member, proxies: readonly Member[]): number {
+    return proxies.filter((each) => each.isRunning && !this.lies.has(each) && this.#grove.lines.reaches(owner.key, each.key)).length
+  }
+
+  async #proxyViews(policy: PolicyState, reader: Member): Promise<readonly ProxyView[]> {
+    const { host, lines } = this.#grove
+    return await Promise.all(
+      this.#grove.proxiesOf(policy).map(async (proxy) => ({
+        isReached: proxy.isRunning && lines.reaches(reader.key, proxy.key),
+        holds: (await this.#grove.fragmentsOf(proxy)).has(toHex(policy.grant.policyId)),
+        knowsGrant: proxy.isRunning && (this.knows(proxy, policy.grantedAt) || lines.reaches(proxy.key, host.signingKey)),
+        knowsEnd: proxy.isRunning && this.knows(proxy, policy.revokedAt),
+        lie: this.lies.get(proxy),
+      })),
+    )
+  }
+}
