@@ -1,10 +1,11 @@
 import { MAX_PEER_REQUESTS } from "@keygrove/service"
-import type { Connection } from "@libp2p/interface"
+import type { Connection, StreamMuxerFactory } from "@libp2p/interface"
 import { noise } from "@libp2p/noise"
 import { tcp } from "@libp2p/tcp"
 import { yamux } from "@libp2p/yamux"
 import { createLibp2p, type Libp2p } from "libp2p"
 import { MAX_FRAME_BYTES } from "./frames.ts"
+import { guardConnections, guardStreams, withoutMuxerNegotiation } from "./guarded.ts"
 import { remotePrivateKey, type HandshakeSigner } from "./remote-private-key.ts"
 
 export interface HostOptions {
@@ -33,24 +34,15 @@ const MAX_READ_BUFFER_BYTES: number = 2 * MAX_WINDOW_BYTES
 /** What is sent on a stream and not taken; more than all requests of a peer means that it does not read. */
 const MAX_WRITE_BUFFER_BYTES: number = (MAX_PEER_REQUESTS + 1) * MAX_FRAME_BYTES
 
-/** Starts libp2p over TCP with Noise and Yamux, with a written limit on everything that a peer can make it hold. */
-export async function startHost({ signingKey, sign, listen }: HostOptions): Promise<Libp2p> {
+/** Starts libp2p over TCP with Noise and Yamux, with a written limit on everything that a peer can make it hold. Its streams speak `protocols` only. */
+export async function startHost({ signingKey, sign, listen }: HostOptions, protocols: readonly string[]): Promise<Libp2p> {
   const node = await createLibp2p({
     privateKey: remotePrivateKey(signingKey, sign),
     addresses: { listen: [...listen] },
     transports: [tcp()],
-    connectionEncrypters: [noise()],
-    streamMuxers: [
-      yamux({
-        maxInboundStreams: MAX_STREAMS,
-        maxOutboundStreams: MAX_STREAMS,
-        streamOptions: {
-          maxStreamWindowSize: MAX_WINDOW_BYTES,
-          maxReadBufferLength: MAX_READ_BUFFER_BYTES,
-          maxWriteBufferLength: MAX_WRITE_BUFFER_BYTES,
-        },
-      }),
-    ],
+    connectionProtector: guardConnections,
+    connectionEncrypters: [(components) => withoutMuxerNegotiation(noise()(components))],
+    streamMuxers: [() => guardStreams(multiplexer(), protocols)],
     connectionManager: {
       maxConnections: MAX_CONNECTIONS,
       inboundConnectionThreshold: INBOUND_PER_SECOND,
@@ -63,6 +55,18 @@ export async function startHost({ signingKey, sign, listen }: HostOptions): Prom
   })
   node.addEventListener("connection:open", ({ detail }) => endSurplus(node, detail))
   return node
+}
+
+function multiplexer(): StreamMuxerFactory {
+  return yamux({
+    maxInboundStreams: MAX_STREAMS,
+    maxOutboundStreams: MAX_STREAMS,
+    streamOptions: {
+      maxStreamWindowSize: MAX_WINDOW_BYTES,
+      maxReadBufferLength: MAX_READ_BUFFER_BYTES,
+      maxWriteBufferLength: MAX_WRITE_BUFFER_BYTES,
+    },
+  })()
 }
 
 /** Ends the oldest of a peer's own connections when it opened one too many. */

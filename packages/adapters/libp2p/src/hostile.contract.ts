@@ -14,7 +14,7 @@ import { createLibp2p, type Libp2p } from "libp2p"
 import { expect } from "vitest"
 import { kitKey } from "../../../core/ledger/src/ledger-kit.contract.ts"
 import { peerIdOf } from "./addresses.ts"
-import { openKitTransport } from "./hosts.contract.ts"
+import { LOOPBACK, openKitTransport } from "./hosts.contract.ts"
 
 /** The protocol that hostile peers attack. */
 export const ATTACKED = "/keygrove/1/proxy"
@@ -53,6 +53,7 @@ export async function expectService(victim: Victim): Promise<void> {
 export async function startHostileHost(key?: Ed25519PrivateKey): Promise<Libp2p & AsyncDisposable> {
   const host = await createLibp2p({
     privateKey: key ?? (await generateKeyPair("Ed25519")),
+    addresses: { listen: [LOOPBACK] },
     transports: [tcp()],
     connectionEncrypters: [noise()],
     streamMuxers: [yamux({ maxOutboundStreams: 10_000, streamOptions: { maxReadBufferLength: 1e9 } })],

@@ -4,8 +4,10 @@ import { unwrap } from "@keygrove/base"
 import { MAX_MESSAGE_BYTES, MAX_PEER_REQUESTS } from "@keygrove/service"
 import { generateKeyPair } from "@libp2p/crypto/keys"
 import type { Stream } from "@libp2p/interface"
+import type { Multiaddr } from "@multiformats/multiaddr"
 import * as fc from "fast-check"
 import { describe, expect, test } from "vitest"
+import { signingKeyOf } from "./addresses.ts"
 import { encodeFrame, FrameReader, MAX_FRAME_BYTES, type Frame } from "./frames.ts"
 import {
   ATTACKED,
@@ -53,7 +55,8 @@ describe("bare TCP connections", () => {
         .map(([cut, tail]) => Buffer.concat([GREETING.subarray(0, cut), tail])),
       // A whole greeting and a Noise message of any length and content.
       fc.uint8Array({ maxLength: 400 }).map((payload) => Buffer.concat([GREETING, header(payload.length).subarray(2), payload])),
-      fc.constant(Buffer.alloc(2_000, 0xff)),
+      // A length without end, which libp2p would read for seconds.
+      fc.constantFrom(Buffer.alloc(200_000, 0xff), Buffer.concat([GREETING.subarray(0, 20), Buffer.alloc(200_000, 0x80)])),
     )
     const attack = fc.record({ bytes: anyBytes, how: anyLeave, waits: fc.boolean() })
     await fc.assert(
@@ -161,6 +164,28 @@ describe("nodes with a key of their own", () => {
     await expectService(victim)
   })
 
+  test("that name another protocol are told so, and cut off when the name is no name", async () => {
+    await using victim = await startVictim()
+    await using hostile = await startHostileHost()
+    for (const name of ["/keygrove/2/proxy", "/ipfs/id/1.0.0"])
+      await expect(hostile.dialProtocol(victim.address, name)).rejects.toThrow(/could not negotiate/)
+    for (const name of [`/${"x".repeat(200)}`, "ÿ".repeat(120)])
+      await expect(hostile.dialProtocol(victim.address, name)).rejects.toThrow(/^(?!.*could not negotiate)/)
+    await hostile.dialProtocol(victim.address, ATTACKED)
+    await expectService(victim)
+  })
+
+  test("that do not speak our protocols look like what they are to a caller", async () => {
+    await using victim = await startVictim()
+    await using hostile = await startHostileHost()
+    const peer = { signingKey: signingKeyOf(hostile.peerId) ?? new Uint8Array(32), addresses: hostile.getMultiaddrs().map(withoutId) }
+    const call = { signal: AbortSignal.timeout(60_000) }
+    expect(await victim.transport.request(peer, "proxy", new Uint8Array(1), call)).toMatchObject({ ok: false, code: "PEER_PROTOCOL" })
+    await hostile.handle(ATTACKED, (stream) => void stream.send(header(0xffff_ffff)))
+    expect(await victim.transport.request(peer, "proxy", new Uint8Array(1), call)).toMatchObject({ ok: false, code: "PEER_CLOSED" })
+    await expectService(victim)
+  })
+
   test("that trickle, byte by byte, on as many streams as they get, cost what they sent", async () => {
     await using victim = await startVictim()
     await using hostile = await startHostileHost()
@@ -242,6 +267,8 @@ describe("nodes with a key of their own", () => {
     await expectService(victim)
   })
 })
+
+const withoutId = (address: Multiaddr): string => address.toString().replace(/\/p2p\/.*$/, "")
 
 /** The first frames of a stream, `count` or a few more. */
 async function readFrames(stream: Stream, count: number): Promise<Frame[]> {

@@ -28,7 +28,7 @@ export async function openLibp2pTransport(options: Libp2pTransportOptions): Prom
   const { listen, signal } = options
   signal?.throwIfAborted()
   try {
-    const transport = new Libp2pTransport(await startHost(options))
+    const transport = new Libp2pTransport(await startHost(options, PROTOCOLS.map(nameOf)))
     await transport.answer()
     return ok(transport)
   } catch (cause) {
