@@ -1,15 +1,25 @@
 import { spawn } from "node:child_process"
 import { rmSync } from "node:fs"
+import { availableParallelism } from "node:os"
 import { fileURLToPath } from "node:url"
 import { countTests } from "./count-tests.ts"
 import { addCounts, type Counts, type Step } from "./step.ts"
 
 const root = fileURLToPath(new URL("../..", import.meta.url))
 
-/** Runs groups of steps: the steps of a group side by side, one group after the other. Prints a line a step, and the output of those that fail. */
+/**
+ * Runs groups of steps, one group after the other; of a group as many at once as there are processors. Prints a line a step, and the output of
+ * those that fail.
+ */
 export async function runSteps(groups: readonly (readonly Step[])[]): Promise<Counts> {
   const counts: Counts[] = []
-  for (const group of groups) counts.push(...(await Promise.all(group.map(runStep))))
+  for (const group of groups) {
+    const waiting = [...group]
+    const worker = async (): Promise<void> => {
+      for (let step = waiting.shift(); step !== undefined; step = waiting.shift()) counts.push(await runStep(step))
+    }
+    await Promise.all(Array.from({ length: availableParallelism() }, worker))
+  }
   return addCounts(counts)
 }
 

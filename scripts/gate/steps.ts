@@ -8,12 +8,15 @@ function tests(name: string, filters: readonly string[] = []): Step {
   return { name, report, command: ["node_modules/vitest/vitest.mjs", "run", "--project", name, ...filters, ...reporters] }
 }
 
-/** What needs no test runner; a few seconds altogether. */
-export const staticSteps: readonly (readonly Step[])[] = [
-  [tool("format", ["node_modules/oxfmt/bin/oxfmt", "--check", "."]), tool("lint", ["node_modules/oxlint/bin/oxlint"])],
-  [tool("types", ["node_modules/typescript/bin/tsc", "-b"]), tool("layers", ["scripts/check-layers.ts"])],
-  [tool("unused code", ["node_modules/knip/bin/knip.js", "--no-progress"]), tool("errors", ["scripts/generate-errors.ts", "--check"])],
-  [tool("documents", ["scripts/check-docs.ts"])],
+/** What needs no test runner, the longest first, so that none is left to run alone. */
+export const staticSteps: readonly Step[] = [
+  tool("unused code", ["node_modules/knip/bin/knip.js", "--no-progress"]),
+  tool("types", ["node_modules/typescript/bin/tsc", "-b"]),
+  tool("lint", ["node_modules/oxlint/bin/oxlint"]),
+  tool("layers", ["scripts/check-layers.ts"]),
+  tool("errors", ["scripts/generate-errors.ts", "--check"]),
+  tool("format", ["node_modules/oxfmt/bin/oxfmt", "--check", "."]),
+  tool("documents", ["scripts/check-docs.ts"]),
 ]
 
 /** The tests of core, which need nothing but a processor; pure code needs no process a file either. */

@@ -23,12 +23,23 @@ import type { Statement } from "./statement.ts"
 const PKCS8_PREFIX = Buffer.from("302e020100300506032b657004220420", "hex")
 const SPKI_PREFIX = Buffer.from("302a300506032b6570032100", "hex")
 
+/** Properties fold the same entries thousands of times; whether a signature holds does not change. */
+const verdicts = new Map<string, boolean>()
+
 const ed25519: Ed25519 = {
   publicKey: (seed) => rawPublicKey(privateKey(seed)),
   sign: (seed, message) => sign(null, message, privateKey(seed)),
-  verify: (key, message, signature) =>
-    isStrictEd25519Input(key, signature) &&
-    verify(null, message, createPublicKey({ key: Buffer.concat([SPKI_PREFIX, key]), format: "der", type: "spki" }), signature),
+  verify: (key, message, signature) => {
+    const question = Buffer.concat([key, signature, message]).toString("latin1")
+    const known = verdicts.get(question)
+    if (known !== undefined) return known
+    const publicKey = Buffer.concat([SPKI_PREFIX, key])
+    const holds =
+      isStrictEd25519Input(key, signature) &&
+      verify(null, message, createPublicKey({ key: publicKey, format: "der", type: "spki" }), signature)
+    verdicts.set(question, holds)
+    return holds
+  },
 }
 
 /** What ledgers need of {@link Primitives}, by node:crypto, so that tests of core and of engines need no adapter. */
