@@ -116,8 +116,16 @@ export class KeystoreEngine implements Keystore {
     work: () => Result<T, KeystoreRefusal> | Promise<Result<T, KeystoreRefusal>>,
   ): Promise<Result<T, KeystoreRefusal>> {
     signal.throwIfAborted()
-    if (!this.#unlocked) return refuse("KEYSTORE_LOCKED", "the node's secrets are locked; restart the node with `keygrove up`")
-    return await work()
+    if (!this.#unlocked) return locked()
+    try {
+      const result = await work()
+      signal.throwIfAborted()
+      return this.#unlocked ? result : locked()
+    } catch (error) {
+      // Locking wipes the secrets under the hands of whoever works with them.
+      if (!this.#unlocked && !signal.aborted) return locked()
+      throw error
+    }
   }
 
   /** The file key of a seed, sealed to the caller; the seed is wiped. */
@@ -154,6 +162,10 @@ export class KeystoreEngine implements Keystore {
     if (epoch !== secrets.epoch) return invalid(`epoch ${epoch} is not at hand; the node is in epoch ${secrets.epoch}`)
     return ok(labelSecret(this.#tools.primitives, secrets.labels, checked.value))
   }
+}
+
+function locked(): ReturnType<typeof refuse<"KEYSTORE_LOCKED">> {
+  return refuse("KEYSTORE_LOCKED", "the node's secrets are locked; restart the node with `keygrove up`")
 }
 
 function invalid(message: string): ReturnType<typeof refuse<"KEYSTORE_REQUEST_INVALID">> {

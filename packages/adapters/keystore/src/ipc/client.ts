@@ -1,5 +1,5 @@
 import type { Duplex } from "node:stream"
-import { ok, refuse, type CborValue, type Result } from "@keygrove/base"
+import { ok, refuse, type CborValue, type Refusal, type Result } from "@keygrove/base"
 import type { CallOptions, Keystore, KeystoreRefusal, NodeIdentity } from "@keygrove/service"
 import { encodeFrame, FrameDecoder } from "./frames.ts"
 import { decodeAnswer, decodeIdentityValue, decodeValue, encodeRequest, type KeystoreAnswers, type KeystoreMethod } from "./messages.ts"
@@ -15,6 +15,8 @@ export class KeystoreClient implements Keystore {
   readonly #ended: Promise<void>
   #state: "unlocked" | "locked" | "gone" = "unlocked"
   #lastId = 0
+  /** Ids of requests to lock. */
+  readonly #locks: Set<number> = new Set()
 
   private constructor(socket: Duplex, identity: NodeIdentity, frames: AsyncIterator<Uint8Array>) {
     this.#socket = socket
@@ -74,8 +76,8 @@ export class KeystoreClient implements Keystore {
   async lock(options: CallOptions): Promise<Result<true>> {
     if (this.#state === "locked") return ok(true)
     const answer = await this.#call("lock", {}, options)
-    if (!answer.ok) return answer
-    this.#state = "locked"
+    // Another call was faster.
+    if (!answer.ok) return answer.code === "KEYSTORE_LOCKED" ? ok(true) : answer
     await this.#ended
     return ok(true)
   }
@@ -91,10 +93,10 @@ export class KeystoreClient implements Keystore {
     { signal }: CallOptions,
   ): Promise<Result<KeystoreAnswers[M], KeystoreRefusal>> {
     signal.throwIfAborted()
-    if (this.#state === "locked") return refuse("KEYSTORE_LOCKED", "the node's secrets are locked; restart the node with `keygrove up`")
-    if (this.#state === "gone") return gone()
+    if (this.#state !== "unlocked") return this.#over()
     if (this.#pending.size >= MAX_PENDING) return refuse("KEYSTORE_BUSY", `${MAX_PENDING} requests are under way; try again in a moment`)
     const id = ++this.#lastId
+    if (method === "lock") this.#locks.add(id)
     const answer = await this.#exchange(id, encodeFrame(encodeRequest(id, method, params)), signal)
     if (!answer.ok) return answer as Result<never, KeystoreRefusal>
     return decodeValue(method, answer.value)
@@ -120,19 +122,24 @@ export class KeystoreClient implements Keystore {
       for (let next = await frames.next(); next.done !== true; next = await frames.next()) {
         const message = decodeAnswer(next.value)
         if (!message.ok) break
-        this.#pending.get(message.value.id)?.(message.value.answer)
+        const { answer, id } = message.value
+        // Before anything else arrives: what ends from now on ends because of it.
+        if (this.#locks.has(id) && answer.ok) this.#state = "locked"
+        this.#pending.get(id)?.(answer)
       }
     } catch {
       // The socket broke: the same as its end.
     }
     if (this.#state === "unlocked") this.#state = "gone"
     this.#socket.destroy()
-    for (const settle of this.#pending.values()) settle(gone())
+    for (const settle of this.#pending.values()) settle(this.#over())
   }
-}
 
-function gone(): ReturnType<typeof refuse<"KEYSTORE_GONE">> {
-  return refuse("KEYSTORE_GONE", "the keystore process has ended and its secrets are wiped; restart the node with `keygrove up`")
+  /** Why nothing is done any more. */
+  #over(): Refusal<"KEYSTORE_LOCKED" | "KEYSTORE_GONE"> {
+    if (this.#state === "locked") return refuse("KEYSTORE_LOCKED", "the node's secrets are locked; restart the node with `keygrove up`")
+    return refuse("KEYSTORE_GONE", "the keystore process has ended and its secrets are wiped; restart the node with `keygrove up`")
+  }
 }
 
 async function* framesOf(socket: Duplex): AsyncGenerator<Uint8Array, void, undefined> {

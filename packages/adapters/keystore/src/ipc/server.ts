@@ -37,7 +37,8 @@ export async function serveKeystore(socket: Duplex, keystore: Keystore, signal: 
         underWay.add(work)
         void work.finally(() => underWay.delete(work))
         if (request.value.method === "lock") {
-          await work
+          // The lock has ended the others; each is told so.
+          await Promise.allSettled(underWay)
           // Leaving the loop destroys the socket: the answer must be out before.
           await new Promise<void>((resolve) => socket.end(resolve))
           return
