@@ -1,0 +1,71 @@
+import { spawn } from "node:child_process"
+import { expect } from "vitest"
+import { entry } from "./bundle.ts"
+
+/** Longest a command may take. */
+const COMMAND_TIMEOUT_MS = 60_000
+
+export interface CommandOptions {
+  /** Working directory. */
+  readonly directory?: string
+  /** What comes on standard input. */
+  readonly input?: string
+  /** Numeric user to run as; needs root. */
+  readonly user?: number
+}
+
+export interface CommandEnd {
+  readonly exitStatus: number
+  readonly stdout: string
+  readonly stderr: string
+}
+
+/** Runs `keygrove` as a person's shell would, without a terminal. */
+export async function runCommand(args: readonly string[], { directory, input, user }: CommandOptions = {}): Promise<CommandEnd> {
+  const child = spawn(process.execPath, [entry, ...args], {
+    stdio: ["pipe", "pipe", "pipe"],
+    timeout: COMMAND_TIMEOUT_MS,
+    // A session of its own has no controlling terminal, so nothing can wait for a person.
+    detached: true,
+    ...(directory === undefined ? {} : { cwd: directory }),
+    ...(user === undefined ? {} : { uid: user, gid: user, env: { PATH: process.env["PATH"], HOME: "/nonexistent" } }),
+  })
+  const output = { stdout: "", stderr: "" }
+  child.stdout.setEncoding("utf8").on("data", (text: string) => void (output.stdout += text))
+  child.stderr.setEncoding("utf8").on("data", (text: string) => void (output.stderr += text))
+  // A command that ends without reading what it is given is no fault of the test.
+  child.stdin.on("error", () => undefined).end(input ?? "")
+  const exitStatus = await new Promise<number>((resolve, reject) =>
+    child.once("error", reject).once("close", (code) => resolve(code ?? -1)),
+  )
+  return { exitStatus, ...output }
+}
+
+export interface ExpectedRefusal {
+  readonly code: string
+  readonly exitStatus: number
+  /** What the one line must say, so that the person knows what to do. */
+  readonly says: RegExp | string
+}
+
+/**
+ * A command is refused: one line `CODE: message` on standard error and nothing on standard output; with `--json` the same code and message in one object.
+ * Runs it twice, so the refusal must change nothing.
+ */
+export async function expectRefused(args: readonly string[], expected: ExpectedRefusal, options: CommandOptions = {}): Promise<void> {
+  const { code, exitStatus, says } = expected
+  const plain = await runCommand(args, options)
+  expect(plain).toEqual({ exitStatus, stdout: "", stderr: expect.stringMatching(new RegExp(`^${code}: [^\\n]+\\n$`)) })
+  expect(plain.stderr).toMatch(says)
+  const json = await runCommand([...args, "--json"], options)
+  expect(json).toEqual({ exitStatus, stdout: "", stderr: expect.stringMatching(/^\{[^\n]+\}\n$/) })
+  expect(JSON.parse(json.stderr)).toEqual({ version: 1, code, message: expect.stringMatching(says), data: expect.any(Object) })
+}
+
+/** A command succeeds; its object with `--json`. */
+export async function expectDone(args: readonly string[], options: CommandOptions = {}): Promise<Readonly<Record<string, unknown>>> {
+  const end = await runCommand([...args, "--json"], options)
+  expect(end, end.stderr).toMatchObject({ exitStatus: 0 })
+  const answer: unknown = JSON.parse(end.stdout === "" ? end.stderr : end.stdout)
+  return typeof answer === "object" && answer !== null ? { ...answer } : {}
+}
