@@ -1,0 +1,87 @@
+import { randomBytes } from "node:crypto"
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { unwrap } from "@keygrove/base"
+import { encodeInfo } from "@keygrove/crypto"
+import { nativePrimitives } from "@keygrove/curves-native"
+import { hpkeSealing } from "@keygrove/hpke"
+import { spawnKeystore, type KeystoreProcess } from "@keygrove/keystore"
+import { programPath } from "@keygrove/node/program-path"
+import type { Keystore } from "@keygrove/service"
+import { systemRandom } from "@keygrove/system"
+import { afterAll, describe, expect, test } from "vitest"
+import { keystoreContract } from "../../../packages/service/src/ports/keystore.contract.ts"
+import { isAlive, makeHome, type TestHome } from "./node-process.ts"
+
+const call = { signal: AbortSignal.timeout(120_000) }
+const message = encodeInfo(["keygrove/v1/request"])
+const stage = mkdtempSync(join(tmpdir(), "keygrove-keystore-"))
+afterAll(() => rmSync(stage, { recursive: true, force: true }))
+/** As many nodes as meet in one test; making one takes longer than all else here. */
+const HOMES = 4
+const homes: Promise<TestHome>[] = []
+let opened = 0
+
+/** The keystore process of a node that a key file unlocks: of another node each time, and again of the first after the last. */
+async function openProcess(): Promise<KeystoreProcess> {
+  const index = opened++ % HOMES
+  const home = await (homes[index] ??= makeHome(stage, `n${index}`))
+  const args = [programPath("keystore"), "serve", "--store", home.file("keystore.db"), "--key-file", home.keyFile]
+  return unwrap(await spawnKeystore({ command: process.execPath, args }, call))
+}
+
+/** The port with the life of its process: disposing of it ends the process. */
+function asPort({ keystore, ...child }: KeystoreProcess): Keystore {
+  const { acceptFragment, generateFragments, labelPublicKey, openOriginal, openReencrypted, reencrypt, sign } = keystore
+  return {
+    state: () => keystore.state(),
+    identity: () => keystore.identity(),
+    acceptFragment,
+    generateFragments,
+    labelPublicKey,
+    openOriginal,
+    openReencrypted,
+    reencrypt,
+    sign,
+    lock: async (options) => await keystore.lock(options),
+    [Symbol.asyncDispose]: child[Symbol.asyncDispose],
+  }
+}
+
+keystoreContract("a process of its own", {
+  primitives: nativePrimitives,
+  sealing: hpkeSealing,
+  random: systemRandom,
+  open: async () => asPort(await openProcess()),
+})
+
+describe("the keystore process", () => {
+  test("killed, it ends every call with KEYSTORE_GONE, also those under way", async () => {
+    await using child = await openProcess()
+    const { keystore, pid } = child
+    const underWay = Array.from({ length: 50 }, async () => await keystore.sign("message", message, call))
+    process.kill(pid, "SIGKILL")
+    for (const each of await Promise.all(underWay)) if (!each.ok) expect(each.code).toBe("KEYSTORE_GONE")
+    await keystore.ended
+    expect(keystore.state()).toBe("gone")
+    expect(await keystore.sign("message", message, call)).toMatchObject({ code: "KEYSTORE_GONE" })
+    expect(await keystore.lock(call)).toMatchObject({ code: "KEYSTORE_GONE" })
+  })
+
+  test.each(["lock", "disposal"] as const)("ends by %s", async (by) => {
+    await using child = await openProcess()
+    expect(isAlive(child.pid)).toBe(true)
+    if (by === "lock") unwrap(await child.keystore.lock(call))
+    await child[Symbol.asyncDispose]()
+    expect(isAlive(child.pid)).toBe(false)
+  })
+
+  test("does not start with another key file, and says so", async () => {
+    const home = await (homes[0] ??= makeHome(stage, "n0"))
+    const wrong = join(stage, "wrong.key")
+    writeFileSync(wrong, randomBytes(32), { mode: 0o600 })
+    const args = [programPath("keystore"), "serve", "--store", home.file("keystore.db"), "--key-file", wrong]
+    expect(await spawnKeystore({ command: process.execPath, args }, call)).toMatchObject({ code: "KEYSTORE_KEY_FILE_WRONG" })
+  })
+})
