@@ -75,7 +75,7 @@ describe("bare TCP connections", () => {
         )
         await expectService(victim)
       }),
-      { numRuns: 12 },
+      { numRuns: 10 },
     )
     expect(collectedBytes() - before).toBeLessThan(MAX_LEFT_BYTES)
   })
@@ -142,7 +142,7 @@ describe("nodes with a key of their own", () => {
         )
         await expectService(victim)
       }),
-      { numRuns: 12 },
+      { numRuns: 10 },
     )
     expect(connection.status).toBe("open")
     expect(collectedBytes() - before).toBeLessThan(MAX_LEFT_BYTES)

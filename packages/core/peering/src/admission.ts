@@ -25,7 +25,7 @@ export type StoreRefusal =
   | "POLICY_EXPIRED"
   | "POLICY_REVOKED"
 
-/** Whether a fragment is accepted from `from` (the channel's key). `held` is how many fragments the proxy keeps now. */
+/** Whether a fragment is accepted from `from` (the channel's key). `held` is how many of other policies the proxy keeps. */
 export function admitStore(view: ProxyView, from: Uint8Array, draft: PolicyDraft, held: number): Result<KeyedNode, StoreRefusal> {
   const self = findNodeByKey(view.state, view.selfKey)
   if (self?.terms === undefined || self.terms.until <= view.now)

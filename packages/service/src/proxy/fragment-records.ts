@@ -51,6 +51,11 @@ export class FragmentRecords {
     return this.#policies.size
   }
 
+  /** How many are kept of other policies than this one. */
+  countBesides(policyId: Uint8Array): number {
+    return this.count - (this.#policies.has(toHex(policyId)) ? 1 : 0)
+  }
+
   /** Ids of the policies, as hex. */
   policies(): readonly string[] {
     return [...this.#policies]

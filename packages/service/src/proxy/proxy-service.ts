@@ -105,7 +105,7 @@ export class ProxyService implements AsyncDisposable {
     options: CallOptions,
   ): Promise<ProxyAnswer | Refusal> {
     const { keystore, clock } = this.#context
-    const owner = admitStore(this.#view(), from, draft, this.#records.count)
+    const owner = admitStore(this.#view(), from, draft, this.#records.countBesides(draft.policyId))
     if (!owner.ok) return owner
     const { policyId, expiresAt, labelKey, delegationKey, reader } = draft
     const accepted = await keystore.acceptFragment(
