@@ -3,6 +3,7 @@ import { baseErrors, type ErrorClass, type ErrorTable } from "@keygrove/base"
 import { cryptoErrors } from "@keygrove/crypto"
 import { hierarchyErrors } from "@keygrove/hierarchy"
 import { hpkeErrors } from "@keygrove/hpke"
+import { keyErrors } from "@keygrove/keys"
 import { keystoreErrors } from "@keygrove/keystore/errors"
 import { ledgerErrors } from "@keygrove/ledger"
 import { libp2pErrors } from "@keygrove/libp2p/errors"
@@ -20,6 +21,7 @@ export const allErrors: ErrorTable = {
   ...cryptoErrors,
   ...hierarchyErrors,
   ...hpkeErrors,
+  ...keyErrors,
   ...keystoreErrors,
   ...ledgerErrors,
   ...libp2pErrors,

@@ -1,0 +1,40 @@
+export {
+  emptyAudit,
+  encodeAuditEvent,
+  foldAuditEvent,
+  MAX_AUDIT_EVENT_BYTES,
+  nextAuditHead,
+  type AuditedAction,
+  type AuditEvent,
+  type AuditHead,
+} from "./audit.ts"
+export { keyErrors, type KeyErrorCode } from "./errors.ts"
+export {
+  MAX_KEY_VERSIONS,
+  rotated,
+  satisfiesOrder,
+  stateOf,
+  verifyingVersions,
+  versionFor,
+  withState,
+  type KeyEntry,
+  type KeyEntryRefusal,
+  type KeyOrder,
+  type KeySource,
+  type KeyState,
+  type KeyVersion,
+} from "./key-entry.ts"
+export { decodeKeyId, MAX_KEY_ID_LENGTH, type KeyId } from "./key-id.ts"
+export { decodeKeyEntry, keyEntryValue } from "./key-record.ts"
+export { keyRulesShape, mayUse, OPEN_RULES, type Caller, type KeyRule, type KeyRules } from "./key-rules.ts"
+export {
+  chooseSignature,
+  decodeKeyType,
+  KEY_OPERATIONS,
+  KEY_TYPES,
+  keyTypeTraits,
+  type KeyOperation,
+  type KeyType,
+  type KeyTypeTraits,
+  type SignatureAlgorithm,
+} from "./key-type.ts"

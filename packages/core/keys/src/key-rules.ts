@@ -1,0 +1,60 @@
+import { ok, refuse, type Result } from "@keygrove/base"
+import * as v from "valibot"
+import type { KeyId } from "./key-id.ts"
+import { KEY_OPERATIONS, type KeyOperation } from "./key-type.ts"
+
+/**
+ * Who asks: the node itself (`node`), a process of a user of this machine (`uid:1000`), a named user of the RPC interface (`rpc:backup`), or
+ * the agent for ssh (`ssh-agent`).
+ */
+export type Caller = string
+
+/** What a caller, or everyone (`*`), may do with a key. */
+export interface KeyRule {
+  readonly caller: Caller
+  readonly operations: readonly KeyOperation[]
+}
+
+/** Rules of one key. Without `allow`, whoever may talk to the node may use it. */
+export interface KeyRules {
+  readonly allow?: readonly KeyRule[]
+  /** Uses a minute, of all callers together. */
+  readonly perMinute?: number
+  /** Whether a person must confirm each use on the terminal of the agent. */
+  readonly confirm?: boolean
+}
+
+/** Rules that allow everything. */
+export const OPEN_RULES: KeyRules = {}
+
+const MAX_RULES = 64
+const caller = v.pipe(
+  v.string(),
+  v.regex(/^(?:\*|node|ssh-agent|uid:[0-9]{1,10}|rpc:[a-z0-9-]{1,32})$/, "must be *, node, ssh-agent, uid:N or rpc:NAME"),
+)
+
+/** Shape of {@link KeyRules} in records and messages. */
+export const keyRulesShape: v.GenericSchema<unknown, KeyRules> = v.strictObject({
+  allow: v.exactOptional(
+    v.pipe(
+      v.array(v.strictObject({ caller, operations: v.pipe(v.array(v.picklist(KEY_OPERATIONS)), v.maxLength(KEY_OPERATIONS.length)) })),
+      v.maxLength(MAX_RULES),
+    ),
+  ),
+  perMinute: v.exactOptional(v.pipe(v.number(), v.safeInteger(), v.minValue(1), v.maxValue(1_000_000))),
+  confirm: v.exactOptional(v.boolean()),
+})
+
+/** Whether a caller may do something with a key; its rate is counted elsewhere. */
+export function mayUse(
+  id: KeyId,
+  rules: KeyRules,
+  use: { readonly caller: Caller; readonly operation: KeyOperation },
+): Result<true, "KEY_NOT_ALLOWED"> {
+  const isAllowed = (rules.allow ?? [{ caller: "*", operations: KEY_OPERATIONS }]).some(
+    (rule) => (rule.caller === "*" || rule.caller === use.caller) && rule.operations.includes(use.operation),
+  )
+  return isAllowed
+    ? ok(true)
+    : refuse("KEY_NOT_ALLOWED", `the rules of ${id} do not let ${use.caller} ${use.operation}; see \`keygrove key list\``)
+}
