@@ -18,6 +18,8 @@ import { LOOPBACK, openKitTransport } from "./hosts.contract.ts"
 
 /** The protocol that hostile peers attack. */
 export const ATTACKED = "/keygrove/1/proxy"
+/** What a whole series of attacks may leave in this process, which holds the attackers too. */
+export const MAX_LEFT_BYTES = 32_000_000
 const call = { signal: AbortSignal.timeout(60_000) }
 
 /** A node under attack, which echoes. */
