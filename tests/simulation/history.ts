@@ -1,10 +1,10 @@
-import { toHex, unwrap, type Result } from "@keygrove/base"
+import { equalBytes, toHex, unwrap, type Result } from "@keygrove/base"
 import { nativePrimitives } from "@keygrove/curves-native"
 import type { PolicyState } from "@keygrove/ledger"
 import { decodeProxyAnswer, encodeProxyRequest, requestSignBytes } from "@keygrove/peering"
 import { revokePolicy } from "@keygrove/service"
 import { Dice } from "./dice.ts"
-import { Grove, type GrantWish } from "./grove.ts"
+import { Grove, type GrantWish, type SealedFile } from "./grove.ts"
 import { Invariants } from "./invariants.ts"
 import { lieOf, type LieKind } from "./liars.ts"
 import { Killed } from "./lifeline.ts"
@@ -126,7 +126,8 @@ export class History implements AsyncDisposable {
       const owner = this.#people.find(({ identity, isRunning }) => isRunning && identity.cluster === policy.owner.cluster)
       return owner !== undefined && this.#model.knows(owner, policy.grantedAt) ? [{ owner, policy }] : []
     })
-    const choice = this.#dice.pickAny(mine)
+    const standing = mine.filter(({ policy }) => policy.revokedAt === undefined)
+    const choice = this.#dice.pickAny(standing.length > 0 && this.#dice.chance(0.8) ? standing : mine)
     if (choice === undefined) return "nothing to revoke"
     const { owner, policy } = choice
     const id = toHex(policy.grant.policyId)
@@ -140,15 +141,24 @@ export class History implements AsyncDisposable {
   }
 
   async #read(): Promise<string> {
-    const file = this.#dice.pickAny(this.#model.files)
-    const reader = this.#dice.pickAny([...this.#people, ...this.#people, ...this.#proxies].filter(({ isRunning }) => isRunning))
-    if (file === undefined || reader === undefined) return "nothing to read"
+    const { file, reader } = this.#chooseReading()
+    if (file === undefined || reader?.isRunning !== true) return "nothing to read"
     const expected = await this.#model.expectRead(reader, file)
     const outcome = await this.#grove.read(reader, file)
     const line = `${reader.name} reads ${file.header.label} of ${file.owner.name}: ${outcome}`
     if (outcome === "WRONG KEY" || (outcome === "opened" && !expected.may)) this.#require([`${line}, but may not`])
     if (outcome !== "opened" && expected.must) this.#require([`${line}, but must open`])
     return line
+  }
+
+  /** Mostly somebody to whom the file was granted once, sometimes anybody. */
+  #chooseReading(): { readonly file: SealedFile | undefined; readonly reader: Member | undefined } {
+    const granted = this.#model.policies().flatMap((policy) => {
+      const reader = this.#people.find((each) => each.isRunning && this.#model.isReader(each, policy))
+      return this.#model.files.filter(({ header }) => equalBytes(header.labelKey, policy.grant.labelKey)).map((file) => ({ file, reader }))
+    })
+    const choice = this.#dice.chance(0.8) ? this.#dice.pickAny(granted) : undefined
+    return choice ?? { file: this.#dice.pickAny(this.#model.files), reader: this.#dice.pick(this.#grove.members) }
   }
 
   /** Somebody asks the proxies without asking the ledger, for a policy of any reader, in their own name. */
