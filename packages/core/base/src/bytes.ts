@@ -29,7 +29,9 @@ export function fromHex(text: string): Result<Uint8Array, "HEX_INVALID"> {
 /** Whether two public byte strings are equal. Not constant time: secrets compare with `Secret.equals`. */
 export function equalBytes(a: Uint8Array, b: Uint8Array): boolean {
   if (a.length !== b.length) return false
-  return a.every((byte, index) => byte === b[index])
+  // A loop: `every` calls a function for each byte, ten times as slow, and every message that arrives is compared with its canonical form.
+  for (let index = 0; index < a.length; index++) if (a[index] !== b[index]) return false
+  return true
 }
 
 /** Orders public byte strings as memcmp does, shorter first on a common prefix. */
