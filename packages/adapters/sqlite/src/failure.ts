@@ -1,8 +1,11 @@
 import { refuse, type Refusal } from "@keygrove/base"
 import type { DatabaseRefusal } from "./errors.ts"
 
+/** What SQLite itself can fail with. */
+type Fault = Exclude<DatabaseRefusal, "DATABASE_FOREIGN" | "DATABASE_VERSION">
+
 /** Primary result codes of SQLite, https://www.sqlite.org/rescode.html */
-const CODES: ReadonlyMap<number, DatabaseRefusal> = new Map([
+const CODES: ReadonlyMap<number, Fault> = new Map([
   [5, "DATABASE_BUSY"],
   [6, "DATABASE_BUSY"],
   [11, "DATABASE_CORRUPT"],
@@ -10,16 +13,22 @@ const CODES: ReadonlyMap<number, DatabaseRefusal> = new Map([
   [26, "DATABASE_CORRUPT"],
 ])
 
+const REMEDIES: Readonly<Record<Fault, string>> = {
+  DATABASE_BUSY: "end the process that uses it and try again",
+  DATABASE_CORRUPT: "restore it from a backup",
+  DATABASE_FAILED: "check the permissions of its directory, and the disk",
+  DISK_FULL: "free some space and run it again, nothing acknowledged was lost",
+}
+
 /** What a failure of `node:sqlite` means; rethrows everything that is not one. The message names the file and SQLite's own words, never values. */
 export function databaseFailure(error: unknown, path: string): Refusal<DatabaseRefusal> {
   if (!(error instanceof Error)) throw error
   if ("errcode" in error && typeof error.errcode === "number") {
     const code = CODES.get(error.errcode & 0xff) ?? "DATABASE_FAILED"
-    return refuse(code, `${path}: ${"errstr" in error ? String(error.errstr) : "database error"} (SQLite ${error.errcode})`, {
-      sqlite: error.errcode,
-    })
+    const words = "errstr" in error ? String(error.errstr) : "database error"
+    return refuse(code, `${path}: ${words} (SQLite ${error.errcode}); ${REMEDIES[code]}`, { sqlite: error.errcode })
   }
-  if ("code" in error && error.code === "ENOSPC") return refuse("DISK_FULL", `${path}: no space left on the disk`)
-  if ("code" in error && "syscall" in error) return refuse("DATABASE_FAILED", `${path}: ${String(error.code)}`)
+  if ("code" in error && error.code === "ENOSPC") return refuse("DISK_FULL", `${path}: no space left on the disk; ${REMEDIES.DISK_FULL}`)
+  if ("code" in error && "syscall" in error) return refuse("DATABASE_FAILED", `${path}: ${String(error.code)}; ${REMEDIES.DATABASE_FAILED}`)
   throw error
 }

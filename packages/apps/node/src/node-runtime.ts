@@ -126,7 +126,7 @@ async function openKeystore(
     if (options.passphraseSource !== undefined) closeSync(options.passphraseSource)
   })
   if (opened.ok || opened.code !== "DATABASE_CORRUPT") return opened
-  return refuse(opened.code, `${opened.message}; restore it from a backup, or recover the node with \`keygrove init --recover\``)
+  return refuse(opened.code, `${opened.message}, or recover the node with \`keygrove init --recover\``)
 }
 
 async function openTransport(keystore: KeystoreClient, config: NodeConfig, call: CallOptions): Promise<Result<Transport>> {
