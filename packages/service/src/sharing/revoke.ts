@@ -23,7 +23,7 @@ const REMOVAL_TIMEOUT_MS = 8_000
 const RETRY_MS = 30_000
 const MAX_JOBS = 1_000
 
-/** Revokes a policy of this node: statement first, then removals. Revoking twice is fine. Nothing blocks it: neither limits nor proxies that are down. */
+/** Revokes a policy of this node: statement first, then removals. Revoking twice is fine. Nothing blocks it: neither limits, nor a full disk, nor proxies that are down. */
 export async function revokePolicy(context: NodeContext, policyId: Uint8Array, options: CallOptions): Promise<Result<Revocation>> {
   const known = findPolicy(context.replica.state, policyId)
   if (known === undefined) return refuse("POLICY_UNKNOWN", "the ledger has no such policy; see `keygrove policy list`")
@@ -33,8 +33,8 @@ export async function revokePolicy(context: NodeContext, policyId: Uint8Array, o
       "OWNER_ELSEWHERE",
       `the policy belongs to ${known.owner.path} of cluster ${known.owner.cluster.slice(0, 16)}…; revoke it there`,
     )
-  const saved = await context.storage.write([{ kind: "put", collection: "revoke-job", key: toHex(policyId), value: null }], options)
-  if (!saved.ok) return saved
+  // The job only brings the retries. A full disk that cannot keep it must not keep the policy alive: proxies that see the statement forget by themselves.
+  await context.storage.write([{ kind: "put", collection: "revoke-job", key: toHex(policyId), value: null }], options)
   const appended = await revokeOnLedger(context, policyId, options)
   if (!appended.ok) return appended
   const confirmed = await removeFragments(context, appended.value, options)
