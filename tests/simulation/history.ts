@@ -63,6 +63,7 @@ export class History implements AsyncDisposable {
       [2, () => this.#split()],
       [2, () => this.#heal()],
       [2, () => this.#lie()],
+      [1, () => this.#fill()],
     ])
     this.transcript.push(await act())
     await this.#grove.settle()
@@ -75,6 +76,8 @@ export class History implements AsyncDisposable {
   async end(): Promise<void> {
     await this.#heal()
     for (const proxy of this.#proxies) this.#tellTruth(proxy)
+    for (const member of this.#model.full) member.storage.setFull(false)
+    this.#model.full.clear()
     for (const member of this.#grove.members) if (!member.isRunning) await member.start()
     await this.#grove.clock.advance(90_000)
     await this.#grove.settle()
@@ -90,8 +93,8 @@ export class History implements AsyncDisposable {
   }
 
   async #encrypt(): Promise<string> {
-    const owner = this.#dice.pickAny(this.#people.filter(({ isRunning }) => isRunning))
-    if (owner === undefined) return "nobody is there to encrypt"
+    const owner = this.#dice.pickAny(this.#people.filter((each) => each.isRunning && !this.#model.full.has(each)))
+    if (owner === undefined) return "nobody can encrypt"
     const label = this.#dice.pick(LABELS)
     this.#model.files.push(await this.#grove.encrypt(owner, label))
     if (this.#model.files.length > MAX_FILES) this.#model.files.shift()
@@ -111,6 +114,7 @@ export class History implements AsyncDisposable {
       expiresAt: this.#grove.at(this.#dice.between(30, 1_500) * 1_000),
     }
     const mustWork =
+      !this.#model.full.has(wish.owner) &&
       this.#model.goodProxiesFor(wish.owner, this.#proxies) > shares &&
       this.#grove.lines.reaches(wish.owner.key, this.#grove.host.signingKey)
     this.#model.ordered.push(wish)
@@ -233,6 +237,14 @@ export class History implements AsyncDisposable {
     proxy.lie = lieOf(kind, proxy)
     if (kind === "forgetful") this.#invariants.unfaithful.add(proxy)
     return await Promise.resolve(`${proxy.name} lies: ${kind}`)
+  }
+
+  async #fill(): Promise<string> {
+    const member = this.#dice.pick(this.#grove.members)
+    const isFull = !this.#model.full.delete(member)
+    if (isFull) this.#model.full.add(member)
+    member.storage.setFull(isFull)
+    return await Promise.resolve(`the disk of ${member.name} is ${isFull ? "full" : "free again"}`)
   }
 
   #tellTruth(proxy: Member): void {

@@ -31,6 +31,8 @@ export class Model {
   readonly revoked: Set<string> = new Set()
   readonly files: SealedFile[] = []
   readonly lies: Map<Member, LieKind> = new Map()
+  /** Members whose disk is full. */
+  readonly full: Set<Member> = new Set()
   readonly #grove: Grove
 
   constructor(grove: Grove) {
@@ -92,7 +94,9 @@ export class Model {
 
   /** Proxies that an owner can reach and that do all they should. */
   goodProxiesFor(owner: Member, proxies: readonly Member[]): number {
-    return proxies.filter((each) => each.isRunning && !this.lies.has(each) && this.#grove.lines.reaches(owner.key, each.key)).length
+    return proxies.filter(
+      (each) => each.isRunning && !this.lies.has(each) && !this.full.has(each) && this.#grove.lines.reaches(owner.key, each.key),
+    ).length
   }
 
   async #proxyViews(policy: PolicyState, reader: Member): Promise<readonly ProxyView[]> {

@@ -104,6 +104,31 @@ describe("sharing a label", () => {
     expect(await jobsOf("revoke-job")).toBe(0)
   })
 
+  test("a full disk of the owner stops a grant, without a trace, and no revocation", async () => {
+    const sealed = await grove.encrypt(owner, label)
+    const { policyId } = unwrap(await grant()).grant
+    await grove.settle()
+    owner.storage.setFull(true)
+    expect(await grant()).toMatchObject({ code: "DISK_FULL" })
+    expect(keptCounts().reduce((sum, count) => sum + count)).toBe(3)
+    expect(unwrap(await revokePolicy(owner.context, policyId, call))).toMatchObject({ confirmed: 3 })
+    await grove.settle()
+    expect(await grove.read(reader, sealed)).toBe("POLICY_REVOKED")
+    expect(keptCounts()).toEqual([0, 0, 0, 0])
+  })
+
+  test("a full disk of a proxy makes the owner take another, and removals go on", async () => {
+    await grove.encrypt(owner, label)
+    const [first, second] = holdersOf(unwrap(await grant()))
+    first.storage.setFull(true)
+    await grove.settle()
+    const policy = unwrap(await grant(1, 3))
+    expect(grove.proxiesOf(policy)).not.toContain(first)
+    for (const each of owner.context.replica.state.policies.values()) unwrap(await revokePolicy(owner.context, each.grant.policyId, call))
+    await grove.settle()
+    expect([first.fragmentCount, second.fragmentCount]).toEqual([0, 0])
+  })
+
   test("an expired policy opens nothing and is forgotten", async () => {
     const sealed = await grove.encrypt(owner, label)
     const expiresAt = grove.at(300_000)
