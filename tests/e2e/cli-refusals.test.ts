@@ -10,6 +10,7 @@ import { expectDone, expectRefused, runCommand, type ExpectedRefusal } from "./c
 
 const isRoot = process.getuid?.() === 0
 const onLinux = process.platform === "linux"
+const oneAfterTheOther = { oneAfterTheOther: true }
 const state: { grove?: Grove } = {}
 /** Where files are encrypted and decrypted, and the node's identity that is granted to. */
 const stage = { directory: "", bob: "" }
@@ -91,8 +92,9 @@ describe("a running node refuses", () => {
       () => ["encrypt", place("notes.txt"), "--label", "a", "--cipher", "rot13", "-o", place("never.kg"), ...homeOf("laptop")],
       { ...usage, code: "SUITE_UNKNOWN", says: "aes-256-gcm" },
     ],
-  ])("%s", async (_name, command, expected) => {
-    await expectRefused(command(), expected)
+  ])("%s", async (_name, command, expected) => await expectRefused(command(), expected))
+
+  test("and has made nothing of all this", async () => {
     expect(await expectDone(["policy", "list", ...homeOf("laptop")])).toMatchObject({ policies: [] })
     expect(readdirSync(stage.directory)).not.toContain("never.kg")
   })
@@ -155,7 +157,7 @@ describe("up and status on a home that is not right", () => {
   const up = (): readonly string[] => ["up", "--detach", "--home", home()]
 
   async function expectBothRefused(expected: ExpectedRefusal): Promise<void> {
-    await expectRefused(up(), expected)
+    await expectRefused(up(), expected, oneAfterTheOther)
     await expectRefused(["status", "--home", home()], expected)
   }
 
@@ -186,7 +188,7 @@ describe("up and status on a home that is not right", () => {
     copyFileSync(file(name), place("sound.db"))
     const garbage = randomBytes(8_192)
     writeFileSync(file(name), garbage)
-    await expectRefused(up(), { code, exitStatus: 1, says })
+    await expectRefused(up(), { code, exitStatus: 1, says }, oneAfterTheOther)
     expect(readFileSync(file(name)).equals(garbage)).toBe(true)
     copyFileSync(place("sound.db"), file(name))
   })
@@ -198,9 +200,9 @@ describe("up and status on a home that is not right", () => {
     const address = taken.address()
     const port = typeof address === "object" && address !== null ? address.port : 0
     writeFileSync(file("config.json"), JSON.stringify({ ...sound, rpcPort: port }))
-    await expectRefused(up(), { code: "RPC_PORT_IN_USE", exitStatus: 1, says: `127.0.0.1:${port}` })
+    await expectRefused(up(), { code: "RPC_PORT_IN_USE", exitStatus: 1, says: `127.0.0.1:${port}` }, oneAfterTheOther)
     writeFileSync(file("config.json"), JSON.stringify({ ...sound, listen: `/ip4/127.0.0.1/tcp/${port}` }))
-    await expectRefused(up(), { code: "PORT_IN_USE", exitStatus: 1, says: `/tcp/${port}` })
+    await expectRefused(up(), { code: "PORT_IN_USE", exitStatus: 1, says: `/tcp/${port}` }, oneAfterTheOther)
     await new Promise((resolve) => taken.close(resolve))
     await expectDone(up())
     expect(await expectDone(["status", "--home", home()])).toMatchObject({ state: "serving", path: "/spare", warnings: [] })
@@ -242,8 +244,8 @@ describe.runIf(isRoot && onLinux)("a full disk", () => {
       const full = { code: "DISK_FULL", exitStatus: 1, says: /no space left/ }
       const encrypt = ["encrypt", place("film"), "--label", "films", "-o", join(disk, "film.kg"), ...homeOf("laptop")]
       const decrypt = ["decrypt", place("film.kg"), "-o", join(disk, "film"), ...homeOf("laptop")]
-      await expectRefused(encrypt, full)
-      await expectRefused(decrypt, full)
+      await expectRefused(encrypt, full, oneAfterTheOther)
+      await expectRefused(decrypt, full, oneAfterTheOther)
       expect(readdirSync(disk)).toEqual(["ballast"])
       rmSync(join(disk, "ballast"))
       await expectDone(encrypt)
@@ -262,7 +264,7 @@ describe.runIf(isRoot && onLinux)("a full disk", () => {
       cpSync(`${directoryOf("spare")}.key`, place("key"))
       const init = ["init", "--home", join(disk, "home"), "--rpc-port", "0", "--key-file", place("key"), "--words-out", join(disk, "words")]
       writeFileSync(join(disk, "ballast"), Buffer.alloc(60_000))
-      await expectRefused(init, { code: "DISK_FULL", exitStatus: 1, says: /no space left|free some/ })
+      await expectRefused(init, { code: "DISK_FULL", exitStatus: 1, says: /free some/ }, oneAfterTheOther)
       expect(readdirSync(disk)).toEqual(["ballast"])
     } finally {
       execFileSync("umount", ["--lazy", disk])

@@ -116,8 +116,15 @@ describe("the passphrase opens what it was given for", () => {
   test("from a file or standard input, up to its line break; another one changes nothing", async () => {
     const home = ["--home", place("first")]
     const wrong = { code: "KEYSTORE_PASSPHRASE_WRONG", exitStatus: 1, says: "nothing was changed" }
-    await expectRefused(["up", "--detach", "--passphrase-file", "-", ...home], wrong, { input: "correct horse batterz\n" })
-    await expectRefused(["up", "--passphrase-file", "/dev/null", ...home], { code: "PASSPHRASE_MISSING", exitStatus: 2, says: "empty" })
+    await expectRefused(["up", "--detach", "--passphrase-file", "-", ...home], wrong, {
+      input: "correct horse batterz\n",
+      oneAfterTheOther: true,
+    })
+    await expectRefused(
+      ["up", "--passphrase-file", "/dev/null", ...home],
+      { code: "PASSPHRASE_MISSING", exitStatus: 2, says: "empty" },
+      { oneAfterTheOther: true },
+    )
     await expectRefused(["up", ...home], { code: "PASSPHRASE_SOURCE_MISSING", exitStatus: 2, says: "--passphrase-file" })
     await expectDone(["up", "--detach", "--passphrase-file", "-", ...home], { input: "correct horse battery" })
     await expectRefused(["up", "--detach", "--passphrase-file", stage.passphrase, ...home], {
@@ -135,7 +142,7 @@ describe("the passphrase opens what it was given for", () => {
     await expectDone(["init", ...options])
     await chmod(keyFile, 0o644)
     const refused = { code: "KEYSTORE_KEY_FILE_INVALID", exitStatus: 1, says: "chmod 600" }
-    await expectRefused(["up", "--detach", "--home", place("keyed")], refused)
+    await expectRefused(["up", "--detach", "--home", place("keyed")], refused, { oneAfterTheOther: true })
     await chmod(keyFile, 0o600)
     await expectDone(["up", "--detach", "--home", place("keyed")])
     await expectDone(["down", "--home", place("keyed")])

@@ -50,14 +50,18 @@ export interface ExpectedRefusal {
 
 /**
  * A command is refused: one line `CODE: message` on standard error and nothing on standard output; with `--json` the same code and message in one object.
- * Runs it twice, so the refusal must change nothing.
+ * Runs it both ways at once, unless they could get in each other's way.
  */
-export async function expectRefused(args: readonly string[], expected: ExpectedRefusal, options: CommandOptions = {}): Promise<void> {
-  const { code, exitStatus, says } = expected
-  const plain = await runCommand(args, options)
+export async function expectRefused(
+  args: readonly string[],
+  { code, exitStatus, says }: ExpectedRefusal,
+  options: CommandOptions & { readonly oneAfterTheOther?: boolean } = {},
+): Promise<void> {
+  const first = runCommand(args, options)
+  if (options.oneAfterTheOther === true) await first
+  const [plain, json] = await Promise.all([first, runCommand([...args, "--json"], options)])
   expect(plain).toEqual({ exitStatus, stdout: "", stderr: expect.stringMatching(new RegExp(`^${code}: [^\\n]+\\n$`)) })
   expect(plain.stderr).toMatch(says)
-  const json = await runCommand([...args, "--json"], options)
   expect(json).toEqual({ exitStatus, stdout: "", stderr: expect.stringMatching(/^\{[^\n]+\}\n$/) })
   expect(JSON.parse(json.stderr)).toEqual({ version: 1, code, message: expect.stringMatching(says), data: expect.any(Object) })
 }

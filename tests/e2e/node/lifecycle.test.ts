@@ -2,6 +2,8 @@ import { existsSync, readFileSync, statSync } from "node:fs"
 import { unwrap, type Result } from "@keygrove/base"
 import { AnswerFields } from "keygrove/rpc"
 import { afterAll, beforeAll, describe, expect, test } from "vitest"
+import { homeOf } from "../../../packages/apps/node/src/home/home.ts"
+import { lockHome } from "../../../packages/apps/node/src/home/instance-lock.ts"
 import { childrenOf, isAlive, launchNode, makeHome, makeStage, startNodeProcess } from "./node-process.ts"
 
 const stage = { directory: "", release: async (): Promise<void> => undefined }
@@ -88,6 +90,25 @@ describe("a node's life", () => {
     await using again = await startNodeProcess(home)
     expect(await again.call("label.publicKey", { label: "kept" })).toEqual(label)
     expect(await again.call("ledger.status")).toEqual(head)
+  })
+
+  test.runIf(onLinux)("the keystore can leave no core file, and the home stays locked until it has ended", async () => {
+    const home = await makeHome(stage.directory, "ordered")
+    await using node = await startNodeProcess(home)
+    const [keystore = -1] = childrenOf(node.pid)
+    expect(readFileSync(`/proc/${keystore}/limits`, "utf8")).toMatch(/^Max core file size +0 +0 /m)
+    // Held up, the keystore cannot end; the daemon, which has closed everything else by then, waits for it.
+    process.kill(keystore, "SIGSTOP")
+    expect(await node.call("node.stop")).toMatchObject({ ok: true })
+    await eventually(() => !existsSync(home.file("rpc.sock")) && !existsSync(home.file("node.db-wal")))
+    expect(lockHome(homeOf(home.directory))).toMatchObject({ ok: false, code: "ALREADY_RUNNING" })
+    expect(isAlive(keystore)).toBe(true)
+    process.kill(keystore, "SIGCONT")
+    expect(await node.ended).toMatchObject({ exitStatus: 0, signal: null })
+    expect(isAlive(keystore)).toBe(false)
+    const free = lockHome(homeOf(home.directory))
+    expect(free).toMatchObject({ ok: true })
+    if (free.ok) free.value[Symbol.dispose]()
   })
 
   test.runIf(onLinux)("a keystore that dies leaves a locked node that still tells its state", async () => {

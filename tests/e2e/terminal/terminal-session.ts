@@ -26,6 +26,8 @@ export interface TerminalEnd {
 
 /** A command that runs on a pseudo-terminal of its own, and the person in front of it. */
 export interface TerminalSession extends AsyncDisposable {
+  /** The process that keeps the terminal; the command is its child. */
+  readonly pid: number
   /** Waits for text after what was matched before. */
   see(pattern: RegExp): Promise<RegExpExecArray>
   type(text: string): void
@@ -73,6 +75,7 @@ export function onTerminal(command: string, args: readonly string[]): TerminalSe
   }
   return {
     see,
+    pid: child.pid ?? -1,
     ended,
     type: (send) => order({ send }),
     signal: (name) => order({ signal: constants.signals[name] }),

@@ -48,6 +48,8 @@ describe("init on a terminal", () => {
     const asking = await session.settings()
     expect(asking).toMatch(/-icanon/)
     expect(asking).toMatch(/-echo\b/)
+    const [ceremony = -1] = processTree(session.pid).filter((pid) => readFileSync(`/proc/${pid}/cmdline`, "utf8").includes("ceremony"))
+    expect(readFileSync(`/proc/${ceremony}/limits`, "utf8")).toMatch(/^Max core file size +0 +0 /m)
     session.type("short\r")
     await answer(session, /has 5 bytes[^]*New passphrase: /, PASSPHRASE)
     await answer(session, /The same again: /, "something else")
