@@ -7,7 +7,6 @@ import { Dice } from "./dice.ts"
 import { Grove, type GrantWish, type SealedFile } from "./grove.ts"
 import { Invariants } from "./invariants.ts"
 import { lieOf, type LieKind } from "./liars.ts"
-import { Killed } from "./lifeline.ts"
 import { call, type Member } from "./member.ts"
 import { Model } from "./model.ts"
 
@@ -265,10 +264,9 @@ export class History implements AsyncDisposable {
     const death = { atEffect: this.#dice.between(1, 10), when: this.#dice.pick(["before", "after"] as const) }
     victim?.life.arm(death)
     if (kind === "loss") this.#loseSome()
-    const outcome = await operate().catch((error: unknown) => {
-      if (error instanceof Killed) return undefined
-      throw error
-    })
+    const answer = await operate()
+    // Nobody saw the answer of the dead.
+    const outcome = actor.life.isDead ? undefined : answer
     this.#grove.lines.fate = () => "delivered"
     await this.#grove.settle()
     const isDead = victim?.life.isDead === true

@@ -19,7 +19,7 @@ import {
   type NodeIdentity,
   type PeerAddress,
 } from "@keygrove/service"
-import { Killed, lastingEngine, Lifeline, mortalEngine, mortalStorage, mortalTransport } from "./lifeline.ts"
+import { lastingEngine, Lifeline, mortalEngine, mortalStorage, mortalTransport } from "./lifeline.ts"
 import type { Lie, Lines } from "./lines.ts"
 
 /** For calls that nobody ends. */
@@ -160,11 +160,12 @@ export class Member implements AsyncDisposable {
       try {
         await work
       } catch (error) {
-        if (!signal.aborted && !life.isDead && !(error instanceof Killed)) this.#around.faults.push(`${this.name}: ${String(error)}`)
+        if (!signal.aborted && !life.isDead) this.#around.faults.push(`${this.name}: ${String(error)}`)
       }
     }
     const endGrants = async (): Promise<void> => {
-      unwrap(await resumeGrants(context, { signal }))
+      const resumed = await resumeGrants(context, { signal })
+      if (!resumed.ok && !life.isDead) throw new Error(resumed.message)
       await retryGrants(context, { signal })
     }
     const work = Promise.all([guard(endGrants()), guard(retryRevocations(context, { signal }))])
