@@ -6,12 +6,8 @@ import { entry } from "./bundle.ts"
 const COMMAND_TIMEOUT_MS = 60_000
 
 export interface CommandOptions {
-  /** Working directory. */
-  readonly directory?: string
   /** What comes on standard input. */
   readonly input?: string
-  /** Numeric user to run as; needs root. */
-  readonly user?: number
 }
 
 export interface CommandEnd {
@@ -21,14 +17,12 @@ export interface CommandEnd {
 }
 
 /** Runs `keygrove` as a person's shell would, without a terminal. */
-export async function runCommand(args: readonly string[], { directory, input, user }: CommandOptions = {}): Promise<CommandEnd> {
+export async function runCommand(args: readonly string[], { input }: CommandOptions = {}): Promise<CommandEnd> {
   const child = spawn(process.execPath, [entry, ...args], {
     stdio: ["pipe", "pipe", "pipe"],
     timeout: COMMAND_TIMEOUT_MS,
     // A session of its own has no controlling terminal, so nothing can wait for a person.
     detached: true,
-    ...(directory === undefined ? {} : { cwd: directory }),
-    ...(user === undefined ? {} : { uid: user, gid: user, env: { PATH: process.env["PATH"], HOME: "/nonexistent" } }),
   })
   const output = { stdout: "", stderr: "" }
   child.stdout.setEncoding("utf8").on("data", (text: string) => void (output.stdout += text))

@@ -1,4 +1,4 @@
-import { accessSync, statSync } from "node:fs"
+import { accessSync, statSync, type Stats } from "node:fs"
 import { join, resolve } from "node:path"
 import { ok, refuse, type Result } from "@keygrove/base"
 
@@ -53,9 +53,11 @@ export function checkSocketPath({ directory, socket }: Home): Result<true, "HOME
 
 /** Checks that a home is there, ours alone, and not open to others. */
 export function checkHome(home: Home): Result<Home, "HOME_MISSING" | "HOME_FOREIGN" | "HOME_PATH_TOO_LONG"> {
-  const facts = statSync(home.directory, { throwIfNoEntry: false })
-  if (facts === undefined || isMissing(home.config))
+  if (isMissing(home.config))
     return refuse("HOME_MISSING", `${home.directory} has no node; make one with \`keygrove init\`, or name another directory with --home`)
+  const facts = factsOf(home.directory)
+  if (facts === undefined)
+    return refuse("HOME_FOREIGN", `${home.directory} is in a directory that this user may not enter; run it as its owner`)
   if (process.getuid !== undefined && facts.uid !== process.getuid()) {
     return refuse(
       "HOME_FOREIGN",
@@ -66,6 +68,16 @@ export function checkHome(home: Home): Result<Home, "HOME_MISSING" | "HOME_FOREI
     return refuse("HOME_FOREIGN", `${home.directory} has mode ${(facts.mode & 0o777).toString(8)}; only its owner may enter (chmod 700)`)
   const socket = checkSocketPath(home)
   return socket.ok ? ok(home) : socket
+}
+
+/** `undefined` where a directory above keeps us out. */
+function factsOf(directory: string): Stats | undefined {
+  try {
+    return statSync(directory)
+  } catch (error) {
+    if (error instanceof Error && "code" in error && error.code === "EACCES") return undefined
+    throw error
+  }
 }
 
 /** Whether a file is certainly not there; in another user's closed home that cannot be seen. */
