@@ -22,6 +22,16 @@ export type {
   SigningPurpose,
 } from "./ports/keystore.ts"
 export type { AppendRefusal, LedgerEngine, LedgerSlice, RefreshRefusal } from "./ports/ledger-engine.ts"
+export type {
+  KeyCall,
+  KeyMaterialSource,
+  KeyRegistration,
+  KeySignature,
+  NamedKeyRefusal,
+  NamedKeys,
+  SignOrder,
+  VerifyOrder,
+} from "./ports/named-keys.ts"
 export type { Placement, ProxyCandidate } from "./ports/placement.ts"
 export type { Sealing, SealingContext } from "./ports/sealing.ts"
 export { assertStorageKey, assertStorageLimit, encodeStorageChanges, MAX_STORAGE_RECORD_BYTES } from "./ports/storage-limits.ts"

@@ -16,19 +16,30 @@ export function hkdfSha256(secret: Secret, info: Uint8Array, length: number): Se
   if (!Number.isSafeInteger(length) || length < 1 || blocks > 255) throw new RangeError(`HKDF gives 1 to 8160 bytes, asked for ${length}`)
   // RFC 5869 §2.2: a salt that is not provided is HashLen zeros.
   using extractKey = Secret.fill(HASH_BYTES, () => undefined)
-  using pseudoRandomKey = secret.expose((input) => hmacSha256(extractKey, [input]))
+  using pseudoRandomKey = secret.expose((input) => hmac(extractKey, [input]))
   using output = Secret.fill(blocks * HASH_BYTES, (target) => {
     for (let index = 0; index < blocks; index++) {
       const previous = index === 0 ? new Uint8Array(0) : target.subarray((index - 1) * HASH_BYTES, index * HASH_BYTES)
-      using block = hmacSha256(pseudoRandomKey, [previous, info, Uint8Array.of(index + 1)])
+      using block = hmac(pseudoRandomKey, [previous, info, Uint8Array.of(index + 1)])
       block.expose((bytes) => target.set(bytes, index * HASH_BYTES))
     }
   })
   return output.expose((bytes) => Secret.fill(length, (target) => target.set(bytes.subarray(0, length))))
 }
 
-/** HMAC-SHA-256 (RFC 2104) under a 32-byte key. */
-function hmacSha256(key: Secret, parts: readonly Uint8Array[]): Secret {
+/** HMAC-SHA-256 (RFC 2104) under a key of any length; in memory of ours throughout, as {@link hkdfSha256}. */
+export function hmacSha256(key: Secret, ...parts: readonly Uint8Array[]): Uint8Array {
+  using short = key.length <= BLOCK_BYTES ? undefined : hashOf(key)
+  using code = hmac(short ?? key, parts)
+  return code.expose((bytes) => Uint8Array.from(bytes))
+}
+
+function hashOf(key: Secret): Secret {
+  return key.expose((bytes) => Secret.fill(HASH_BYTES, (target) => sodium.crypto_hash_sha256(view(target), view(bytes))))
+}
+
+/** HMAC-SHA-256 under a key of at most a block. */
+function hmac(key: Secret, parts: readonly Uint8Array[]): Secret {
   using inner = keyedHash(key, INNER_PAD, parts)
   return inner.expose((digest) => keyedHash(key, OUTER_PAD, [digest]))
 }

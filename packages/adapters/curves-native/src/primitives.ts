@@ -4,7 +4,7 @@ import { portableAesGcmSiv, type Aead, type Primitives, type SuiteName } from "@
 import { nativeAesGcm, nativeXChaCha, nativeXSalsa } from "./aead.ts"
 import { nativeCurve } from "./curve.ts"
 import { nativeEd25519, nativeX25519 } from "./edwards.ts"
-import { hkdfSha256 } from "./hkdf.ts"
+import { hkdfSha256, hmacSha256 } from "./hkdf.ts"
 import { sodium, view } from "./sodium.ts"
 
 /** Every primitive of a node, by libsecp256k1, libsodium and OpenSSL; AES-256-GCM-SIV alone is JavaScript (none of them has it). */
@@ -15,6 +15,7 @@ export const nativePrimitives: Primitives = {
   x25519: nativeX25519,
   aead,
   sha256,
+  hmacSha256,
   hkdf: hkdfSha256,
 }
 

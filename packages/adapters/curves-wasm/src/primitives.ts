@@ -1,4 +1,5 @@
 import { hkdf } from "@noble/hashes/hkdf.js"
+import { hmac } from "@noble/hashes/hmac.js"
 import { sha256 as hash } from "@noble/hashes/sha2.js"
 import { Secret, unreachable } from "@keygrove/base"
 import {
@@ -21,6 +22,13 @@ export const portablePrimitives: Primitives = {
   x25519: portableX25519,
   aead,
   sha256,
+  hmacSha256: (key, ...parts) => {
+    const state = key.expose((bytes) => hmac.create(hash, bytes))
+    for (const part of parts) state.update(part)
+    const code = state.digest()
+    state.destroy()
+    return code
+  },
   hkdf: (secret, info, length) => Secret.take(secret.expose((bytes) => hkdf(hash, bytes, undefined, info, length))),
 }
 

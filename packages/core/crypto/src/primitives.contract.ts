@@ -13,6 +13,7 @@ export function primitivesContract(primitives: Primitives): void {
   describe("ed25519", () => ed25519Contract(primitives))
   describe("x25519", () => x25519Contract(primitives))
   describe("hkdf", () => hkdfContract(primitives))
+  describe("hmac", () => hmacContract(primitives))
   test("sha256 gives FIPS 180-2's vector, in any split", () => {
     const text = new TextEncoder().encode("abc")
     const digest = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
@@ -143,6 +144,23 @@ function x25519Contract({ x25519 }: Primitives): void {
     const ba = x25519.sharedSecret(b, x25519.publicKey(a))
     expect(ab.ok && ba.ok && ab.value.equals(ba.value)).toBe(true)
     expect(() => x25519.sharedSecret(a, new Uint8Array(31))).toThrow(RangeError)
+  })
+}
+
+function hmacContract({ hmacSha256 }: Primitives): void {
+  test("holds Wycheproof's vectors, for keys of any length and messages in any split", () => {
+    let count = 0
+    for (const group of wycheproof("hmac_sha256")) {
+      for (const { tcId, key: keyText, msg, tag, result } of group.tests) {
+        using key = Secret.take(hex(keyText))
+        const message = hex(msg)
+        const cut = message.length >> 1
+        const made = toHex(hmacSha256(key, message.subarray(0, cut), message.subarray(cut))).slice(0, (group.tagSize ?? 0) / 4)
+        expect(made === tag, `hmac ${tcId}`).toBe(result === "valid")
+        count++
+      }
+    }
+    expect(count).toBeGreaterThan(100)
   })
 }
 

@@ -48,6 +48,8 @@ export interface Primitives {
   aead(suite: SuiteName): Aead
   /** SHA-256 of public bytes. */
   sha256(...parts: readonly Uint8Array[]): Uint8Array
+  /** HMAC-SHA-256 (RFC 2104) under a key of any length; 32 bytes. */
+  hmacSha256(key: Secret, ...parts: readonly Uint8Array[]): Uint8Array
   /** HKDF-SHA-256 (RFC 5869) of a secret, without salt, into a new secret of `length` bytes. */
   hkdf(secret: Secret, info: Uint8Array, length: number): Secret
 }

@@ -70,6 +70,26 @@ export function deriveEpoch(primitives: Primitives, node: Secret, epoch: Epoch):
   return { ...secrets, [Symbol.dispose]: () => owned.dispose() }
 }
 
+/** What guards a node's named keys: the same in every epoch, since they outlive rekeying. Disposing of the bundle wipes all of it. */
+export interface VaultSecrets extends Disposable {
+  /** AEAD key under which their secrets are stored. */
+  readonly sealing: Secret
+  /** Authenticates their public side and the audit trail. */
+  readonly authentication: Secret
+  /** Named keys that come from the node secret derive from it. */
+  readonly derivation: Secret
+}
+
+/** The secrets of a node's vault from s(node). */
+export function deriveVault(primitives: Primitives, node: Secret): VaultSecrets {
+  using vault = derive(primitives, node, ["keygrove/v1/vault"])
+  using partial = new DisposableStack()
+  const key = (purpose: string): Secret => partial.use(derive(primitives, vault, [`keygrove/v1/vault-${purpose}`]))
+  const secrets = { sealing: key("sealing"), authentication: key("authentication"), derivation: key("derivation") }
+  const owned = partial.move()
+  return { ...secrets, [Symbol.dispose]: () => owned.dispose() }
+}
+
 /** The public keys of an epoch. */
 export function epochKeys(primitives: Primitives, secrets: EpochSecrets): EpochKeys {
   const { curve, ed25519, x25519 } = primitives

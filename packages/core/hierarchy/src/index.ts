@@ -4,10 +4,12 @@ export {
   deriveChild,
   deriveEpoch,
   deriveRoot,
+  deriveVault,
   epochKeys,
   labelSecret,
   type Anchor,
   type EpochSecrets,
+  type VaultSecrets,
 } from "./derivation.ts"
 export { compressedPointShape, type EpochKeys } from "./epoch-keys.ts"
 export { hierarchyErrors } from "./errors.ts"
