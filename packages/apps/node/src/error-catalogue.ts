@@ -12,6 +12,7 @@ import { fileErrors, umbralErrors } from "@keygrove/reencryption"
 import { sharingErrors } from "@keygrove/service/errors"
 import { sqliteErrors } from "@keygrove/sqlite"
 import { systemErrors } from "@keygrove/system"
+import { vaultErrors } from "@keygrove/vault/errors"
 import { nodeErrors } from "./errors.ts"
 
 /** Every code a node can answer with; docs/errors.md is made from it and the command line's own. */
@@ -31,6 +32,7 @@ export const allErrors: ErrorTable = {
   ...sharingErrors,
   ...sqliteErrors,
   ...systemErrors,
+  ...vaultErrors,
   ...nodeErrors,
 }
 
