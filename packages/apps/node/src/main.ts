@@ -80,7 +80,8 @@ const exitStatus = await main().catch((error: unknown) => {
   return fail(refuse("NODE_START_FAILED", error instanceof Error ? (error.stack ?? error.message) : "unknown"))
 })
 
-// Everything is closed, and what was logged is written (standard error is synchronous): left to itself, the process would stay another second for a
-// timer of libp2p's address manager that its stop() does not clear.
+// A pipe may take what was logged later (macOS).
+await new Promise<void>((resolve) => process.stderr.write("", () => resolve()))
+// Everything is closed: left to itself, the process would stay another second for a timer of libp2p's address manager that its stop() does not clear.
 // oxlint-disable-next-line unicorn/no-process-exit
 process.exit(exitStatus)
