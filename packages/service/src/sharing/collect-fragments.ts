@@ -1,8 +1,15 @@
-import { ok, refuse, unwrap, type Refusal, type Result } from "@keygrove/base"
+import { ok, refuse, toHex, unwrap, type Refusal, type Result } from "@keygrove/base"
 import type { Point } from "@keygrove/crypto"
 import type { PolicyState } from "@keygrove/ledger"
 import { requestSignBytes, type ReencryptionRequest } from "@keygrove/peering"
-import { createUmbral, type Capsule, type CapsuleFragmentKeys, type PolicyProxy, type Umbral } from "@keygrove/reencryption"
+import {
+  createUmbral,
+  type Capsule,
+  type CapsuleFragmentKeys,
+  type PolicyProxy,
+  type Umbral,
+  type VerifiedCapsuleFragment,
+} from "@keygrove/reencryption"
 import type { NodeContext } from "../node-context.ts"
 import type { CallOptions } from "../ports/call-options.ts"
 import { requestReencryption } from "../proxy/proxy-client.ts"
@@ -29,27 +36,56 @@ export async function collectFragments(
   using done = abortOnDispose()
   const signal = AbortSignal.any([options.signal, done.signal])
   const waiting = [...proxies]
-  const good: Uint8Array[] = []
+  const good = new GoodFragments()
   const reasons: Refusal[] = []
   const enough = Promise.withResolvers<undefined>()
   const lane = async (): Promise<void> => {
-    for (let proxy = waiting.shift(); proxy !== undefined && good.length < threshold; proxy = waiting.shift()) {
+    for (let proxy = waiting.shift(); proxy !== undefined && good.most.length < threshold; proxy = waiting.shift()) {
       const fragment = await askProxy(context, policy, { proxy, capsule, verify: verifier.value }, { signal })
-      if (fragment.ok) good.push(fragment.value)
+      if (fragment.ok) good.add(fragment.value)
       else reasons.push(fragment)
-      if (good.length >= threshold) enough.resolve(undefined)
+      if (good.most.length >= threshold) enough.resolve(undefined)
       if (fragment.ok) return
     }
   }
-  const lanes = Promise.all(Array.from({ length: Math.min(proxies.length, threshold + SPARES) }, lane))
-  // Whoever is still being asked when there are enough is no longer waited for.
-  await Promise.race([enough.promise, lanes])
-  lanes.catch(() => undefined)
-  options.signal.throwIfAborted()
-  return good.length >= threshold ? ok(good.slice(0, threshold)) : explain(policy, good.length, reasons)
+  // A fragment that holds, but does not fit the others, shows only when it is counted: then more are asked for.
+  do {
+    const lanes = Promise.all(Array.from({ length: Math.min(waiting.length, threshold - good.most.length + SPARES) }, lane))
+    // Whoever is still being asked when there are enough is no longer waited for.
+    await Promise.race([enough.promise, lanes])
+    lanes.catch(() => undefined)
+    options.signal.throwIfAborted()
+  } while (good.most.length < threshold && waiting.length > 0)
+  const { most } = good
+  return most.length >= threshold ? ok(most.slice(0, threshold)) : explain(policy, most.length, reasons)
 }
 
-type Verify = (fragment: Uint8Array) => Result<unknown>
+/**
+ * Verified fragments by the grant they were made for. A lying proxy may answer with one of another grant of the same label to the same reader: it is signed by the
+ * owner for the same keys, and only its precursor differs from the others'. The same fragment twice counts once.
+ */
+class GoodFragments {
+  readonly #byGrant: Map<string, Map<string, Uint8Array>> = new Map()
+
+  add({ bytes, fragment }: VerifiedAnswer): void {
+    const grant = toHex(fragment.precursor)
+    const known = this.#byGrant.get(grant) ?? new Map<string, Uint8Array>()
+    this.#byGrant.set(grant, known.set(toHex(fragment.id), bytes))
+  }
+
+  /** Those that fit each other, of the grant that has most. */
+  get most(): readonly Uint8Array[] {
+    const grants = [...this.#byGrant.values()].map((each) => [...each.values()])
+    return grants.reduce((longest, each) => (each.length > longest.length ? each : longest), [])
+  }
+}
+
+interface VerifiedAnswer {
+  readonly bytes: Uint8Array
+  readonly fragment: VerifiedCapsuleFragment
+}
+
+type Verify = (fragment: Uint8Array) => Result<VerifiedCapsuleFragment>
 
 interface Question {
   readonly proxy: PolicyProxy
@@ -62,7 +98,7 @@ async function askProxy(
   policy: PolicyState,
   { capsule, proxy, verify }: Question,
   options: CallOptions,
-): Promise<Result<Uint8Array>> {
+): Promise<Result<VerifiedAnswer>> {
   const deadline = AbortSignal.any([options.signal, AbortSignal.timeout(PROXY_TIMEOUT_MS)])
   const address = addressOf(context, proxy)
   try {
@@ -73,7 +109,9 @@ async function askProxy(
     const [fragment] = answer.value
     if (fragment === undefined) return refuse("PROXY_ANSWER_INVALID", "the proxy answered without a fragment; use another proxy")
     const verified = verify(fragment)
-    return verified.ok ? ok(fragment) : refuse("FRAGMENT_INVALID", `the proxy ${proxy.path} re-encrypted wrongly: ${verified.message}`)
+    return verified.ok
+      ? ok({ bytes: fragment, fragment: verified.value })
+      : refuse("FRAGMENT_INVALID", `the proxy ${proxy.path} re-encrypted wrongly: ${verified.message}`)
   } catch (error) {
     if (!deadline.aborted) throw error
     return refuse("PEER_TIMEOUT", `no answer within ${PROXY_TIMEOUT_MS} ms`)
@@ -104,7 +142,7 @@ function createVerifier({ keystore, primitives, random }: NodeContext, policy: P
   return ok((bytes) => verifyOne(umbral, capsule.value, bytes, keys))
 }
 
-function verifyOne(umbral: Umbral, capsule: Capsule, bytes: Uint8Array, keys: CapsuleFragmentKeys): Result<unknown> {
+function verifyOne(umbral: Umbral, capsule: Capsule, bytes: Uint8Array, keys: CapsuleFragmentKeys): Result<VerifiedCapsuleFragment> {
   const fragment = umbral.decodeCapsuleFragment(bytes)
   return fragment.ok ? umbral.verifyCapsuleFragment(capsule, fragment.value, keys) : fragment
 }
