@@ -182,6 +182,17 @@ describe("a lying proxy", () => {
   })
 })
 
+test("a lying proxy cannot spoil a reading with a true fragment of another grant to the same reader", async () => {
+  const sealed = await grove.encrypt(owner, label)
+  const older = unwrap(await grant(2, 4))
+  const newer = unwrap(await grant(2, 4))
+  const [liar] = holdersOf(newer)
+  liar.lie = lieOf("foreign", liar)
+  // Both policies stand, so the newest is tried; whichever the liar answers for, the others make it up.
+  expect(older.grant.labelKey).toEqual(newer.grant.labelKey)
+  expect(await grove.read(reader, sealed)).toBe("opened")
+})
+
 /** Kills a member at each of the effects of an operation, before and after, until the operation survives. Returns how many deaths there were. */
 async function killAtEach(victim: Member, operate: () => Promise<unknown>, judge: (death: Death) => Promise<void>): Promise<number> {
   let deaths = 0
