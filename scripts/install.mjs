@@ -12,7 +12,12 @@ export const node24 = join(root, "node_modules", "node", "bin", "node")
 const PROGRAMS = {
   age: { of: "age", why: "npm run bench compares file encryption with it" },
   git: { of: "git", why: "npm run verify asks it which files belong to the repository" },
-  openssl: { of: "openssl", why: "npm run bench takes the speed limit of AES-256-GCM from it" },
+  openssl: {
+    of: "openssl",
+    why: "npm run bench takes the speed limit of AES-256-GCM from it, and npm run verify the key files that other programs write",
+  },
+  "ssh-keygen": { of: "openssh-client", why: "npm run verify holds the agent and the reader of key files to what OpenSSH does" },
+  sshd: { of: "openssh-server", why: "npm run verify logs in to one of its own through the agent" },
 }
 
 /** Installs the npm packages of package-lock.json unless they are there. Returns whether they are afterwards. */
@@ -61,8 +66,11 @@ function isInstalled() {
   return !Object.entries(wanted).some(isMissing) && isExecutable(node24)
 }
 
+/** Servers are in the second half of the list, which is not on everybody's path. */
 function isOnPath(name) {
-  return (process.env.PATH ?? "").split(":").some((folder) => folder !== "" && isExecutable(join(folder, name)))
+  return [...(process.env.PATH ?? "").split(":"), "/usr/sbin", "/usr/local/sbin"].some(
+    (folder) => folder !== "" && isExecutable(join(folder, name)),
+  )
 }
 
 function isExecutable(file) {
