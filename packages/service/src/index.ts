@@ -22,15 +22,18 @@ export type {
   SigningPurpose,
 } from "./ports/keystore.ts"
 export type { AppendRefusal, LedgerEngine, LedgerSlice, RefreshRefusal } from "./ports/ledger-engine.ts"
-export type {
-  KeyCall,
-  KeyMaterialSource,
-  KeyRegistration,
-  KeySignature,
-  NamedKeyRefusal,
-  NamedKeys,
-  SignOrder,
-  VerifyOrder,
+export {
+  MAX_AUDIT_SLICE,
+  MAX_KEY_MESSAGE_BYTES,
+  MAX_KEY_SLICE,
+  type KeyCall,
+  type KeyMaterialSource,
+  type KeyRegistration,
+  type KeySignature,
+  type NamedKeyRefusal,
+  type NamedKeys,
+  type SignOrder,
+  type VerifyOrder,
 } from "./ports/named-keys.ts"
 export type { Placement, ProxyCandidate } from "./ports/placement.ts"
 export type { Sealing, SealingContext } from "./ports/sealing.ts"

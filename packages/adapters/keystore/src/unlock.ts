@@ -1,6 +1,6 @@
 import type { DatabaseSync } from "node:sqlite"
-import { brandShape, checkShape, ok, type Result, type Shape } from "@keygrove/base"
-import { decodeClusterBytes, decodeEpoch, decodeGeneration, decodeNodePath } from "@keygrove/hierarchy"
+import { brandShape, checkShape, ok, type Result, type Secret, type Shape } from "@keygrove/base"
+import { decodeClusterBytes, decodeEpoch, decodeGeneration, decodeNodePath, deriveVault, type VaultSecrets } from "@keygrove/hierarchy"
 import * as v from "valibot"
 import { KeystoreEngine, type KeystoreTools } from "./engine.ts"
 import type { UnlockSecret } from "./key-encryption.ts"
@@ -14,8 +14,17 @@ const placeShape: Shape<NodePlace> = v.strictObject({
   epoch: brandShape(decodeEpoch),
 })
 
+/** What unlocking gives: all of it belongs to the caller. */
+export interface UnlockedKeystore {
+  readonly keystore: KeystoreEngine
+  /** For the named keys of the same node. */
+  readonly vaultSecrets: VaultSecrets
+  /** The node's X25519 secret, to which others encrypt keys to be imported. Borrowed from the keystore: gone when that is disposed of. */
+  readonly importKey: Secret
+}
+
 /** Opens a keystore database and derives the current epoch; afterwards neither s(node) nor the key-encryption key is in memory. `unlock` is borrowed. */
-export function unlockKeystore(database: DatabaseSync, tools: KeystoreTools, unlock: UnlockSecret): Result<KeystoreEngine> {
+export function unlockKeystore(database: DatabaseSync, tools: KeystoreTools, unlock: UnlockSecret): Result<UnlockedKeystore> {
   const opened = SealedRecords.open(database, tools, unlock)
   if (!opened.ok) return opened
   using records = opened.value
@@ -27,5 +36,8 @@ export function unlockKeystore(database: DatabaseSync, tools: KeystoreTools, unl
     code: "KEYSTORE_RECORD_CORRUPT",
     noun: "sealed record of the node",
   })
-  return place.ok ? ok(new KeystoreEngine(tools, unlockNode(tools.primitives, nodeSecret, place.value))) : place
+  if (!place.ok) return place
+  const unlocked = unlockNode(tools.primitives, nodeSecret, place.value)
+  const vaultSecrets = deriveVault(tools.primitives, nodeSecret)
+  return ok({ keystore: new KeystoreEngine(tools, unlocked), vaultSecrets, importKey: unlocked.secrets.sealing })
 }

@@ -1,4 +1,3 @@
-export type { AlgorithmTools, KeyAlgorithm, SignedMessage } from "./algorithms/algorithm.ts"
-export { createAlgorithms } from "./algorithms/algorithms.ts"
 export { vaultErrors, type VaultErrorCode } from "./errors.ts"
-export { deriveSecret, generateSecret } from "./key-secrets.ts"
+export { KeyVault, type KeyVaultTools, type VaultStore } from "./key-vault.ts"
+export { AUDIT_APPLICATION_ID, AUDIT_MIGRATIONS, VAULT_MIGRATIONS } from "./schema.ts"

@@ -117,7 +117,15 @@ async function openKeystore(
   call: CallOptions,
 ): Promise<Awaited<ReturnType<typeof spawnKeystore>>> {
   const keyFile = options.keyFile ?? config.keyFile
-  const args = [programPath("keystore"), "serve", "--store", home.keystore, ...(keyFile === undefined ? [] : ["--key-file", keyFile])]
+  const args = [
+    programPath("keystore"),
+    "serve",
+    "--store",
+    home.keystore,
+    "--audit",
+    home.audit,
+    ...(keyFile === undefined ? [] : ["--key-file", keyFile]),
+  ]
   const opened = await spawnKeystore(
     { command: process.execPath, args, ...(options.passphraseSource === undefined ? {} : { passphraseSource: options.passphraseSource }) },
     call,

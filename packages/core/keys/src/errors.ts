@@ -48,6 +48,6 @@ export const keyErrors: ErrorTable<KeyErrorCode> = {
   AUDIT_CORRUPT: {
     class: "failed",
     meaning: "The audit trail was changed after it was written.",
-    remedy: "Find out who could write to the home directory; compare with a backup.",
+    remedy: "Find out who could write to the home directory; keep audit.db elsewhere as evidence, then start again.",
   },
 }

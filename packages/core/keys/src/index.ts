@@ -26,7 +26,7 @@ export {
 } from "./key-entry.ts"
 export { decodeKeyId, MAX_KEY_ID_LENGTH, type KeyId } from "./key-id.ts"
 export { decodeKeyEntry, keyEntryValue } from "./key-record.ts"
-export { keyRulesShape, mayUse, OPEN_RULES, type Caller, type KeyRule, type KeyRules } from "./key-rules.ts"
+export { keyRulesShape, keyRulesValue, mayUse, OPEN_RULES, type Caller, type KeyRule, type KeyRules } from "./key-rules.ts"
 export {
   chooseSignature,
   decodeKeyType,

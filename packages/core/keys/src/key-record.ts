@@ -3,7 +3,7 @@ import { decodeTimestamp } from "@keygrove/hierarchy"
 import * as v from "valibot"
 import { MAX_KEY_VERSIONS, type KeyEntry } from "./key-entry.ts"
 import { decodeKeyId } from "./key-id.ts"
-import { keyRulesShape } from "./key-rules.ts"
+import { keyRulesShape, keyRulesValue } from "./key-rules.ts"
 import { decodeKeyType, keyTypeTraits } from "./key-type.ts"
 
 const versionShape = v.strictObject({
@@ -23,17 +23,12 @@ const entryShape = v.strictObject({
 
 /** The public side of a key as it is stored and sent. */
 export function keyEntryValue({ exportable, id, rules, source, type, versions }: KeyEntry): CborValue {
-  const allow = rules.allow?.map(({ caller, operations }) => ({ caller, operations: [...operations] }))
   return {
     id,
     type,
     source,
     exportable,
-    rules: {
-      ...(allow === undefined ? {} : { allow }),
-      ...(rules.perMinute === undefined ? {} : { perMinute: rules.perMinute }),
-      ...(rules.confirm === undefined ? {} : { confirm: rules.confirm }),
-    },
+    rules: keyRulesValue(rules),
     versions: versions.map(({ createdAt, publicKey, state, version }) => ({ version, state, createdAt, publicKey })),
   }
 }

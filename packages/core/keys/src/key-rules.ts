@@ -1,4 +1,4 @@
-import { ok, refuse, type Result } from "@keygrove/base"
+import { ok, refuse, type CborValue, type Result } from "@keygrove/base"
 import * as v from "valibot"
 import type { KeyId } from "./key-id.ts"
 import { KEY_OPERATIONS, type KeyOperation } from "./key-type.ts"
@@ -44,6 +44,15 @@ export const keyRulesShape: v.GenericSchema<unknown, KeyRules> = v.strictObject(
   perMinute: v.exactOptional(v.pipe(v.number(), v.safeInteger(), v.minValue(1), v.maxValue(1_000_000))),
   confirm: v.exactOptional(v.boolean()),
 })
+
+/** Rules as they are stored and sent. */
+export function keyRulesValue({ allow, confirm, perMinute }: KeyRules): CborValue {
+  return {
+    ...(allow === undefined ? {} : { allow: allow.map(({ caller: who, operations }) => ({ caller: who, operations: [...operations] })) }),
+    ...(perMinute === undefined ? {} : { perMinute }),
+    ...(confirm === undefined ? {} : { confirm }),
+  }
+}
 
 /** Whether a caller may do something with a key; its rate is counted elsewhere. */
 export function mayUse(

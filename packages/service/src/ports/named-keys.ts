@@ -31,6 +31,13 @@ export type KeyMaterialSource =
   /** A file of the keystore's user, mode 0600 or stricter, read by the keystore itself. */
   | { readonly kind: "file"; readonly path: string }
 
+/** Most keys in one answer of {@link NamedKeys.list}. */
+export const MAX_KEY_SLICE = 500
+/** Most events in one answer of {@link NamedKeys.audit}. */
+export const MAX_AUDIT_SLICE = 1_000
+/** Longest message, plaintext or ciphertext of one call, in bytes. */
+export const MAX_KEY_MESSAGE_BYTES = 262_144
+
 /** "Make sure that this key exists." */
 export interface KeyRegistration {
   readonly id: KeyId
@@ -86,8 +93,8 @@ type Answer<T> = Promise<Result<T, NamedKeyRefusal>>
 export interface NamedKeys {
   /** Makes sure that a key exists; an existing one of the same type is left as it is. */
   register(registration: KeyRegistration, call: KeyCall): Answer<{ readonly entry: KeyEntry; readonly created: boolean }>
-  /** All keys in the order of their ids, public parts only. */
-  list(call: KeyCall): Answer<readonly KeyEntry[]>
+  /** At most `limit` (≤ 500) keys after `after` in the order of their ids, public parts only. */
+  list(slice: { readonly after?: KeyId; readonly limit: number }, call: KeyCall): Answer<readonly KeyEntry[]>
   find(id: KeyId, call: KeyCall): Answer<KeyEntry>
   /** Adds a version with a fresh secret, made as the first one was (an imported key gets a generated one). */
   rotate(id: KeyId, call: KeyCall): Answer<KeyEntry>
@@ -108,7 +115,7 @@ export interface NamedKeys {
   derive(order: { readonly id: KeyId; readonly child: KeyId; readonly type: KeyType }, call: KeyCall): Answer<KeyEntry>
   /** The secret of an exportable key's version as PKCS #8 or raw bytes, encrypted to `recipientKey` (X25519, HPKE base, info "keygrove/v1/key-export"). */
   exportKey(order: { readonly id: KeyId; readonly recipientKey: Uint8Array }, call: KeyCall): Answer<Uint8Array>
-  /** A slice of the audit trail, at most `limit` (≤ 1000) events from `from`. */
+  /** A slice of the audit trail, at most `limit` (≤ 1,000) events from `from`. */
   audit(slice: { readonly from: number; readonly limit: number }, call: KeyCall): Answer<readonly AuditEvent[]>
   /** Reads the whole trail and checks every link of its chain. */
   verifyAudit(call: KeyCall): Answer<AuditHead>

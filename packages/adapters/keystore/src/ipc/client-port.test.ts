@@ -4,6 +4,8 @@ import { nativePrimitives } from "@keygrove/curves-native"
 import { hpkeSealing } from "@keygrove/hpke"
 import { systemRandom } from "@keygrove/system"
 import { keystoreContract } from "../../../../service/src/ports/keystore.contract.ts"
+import { namedKeysContract } from "../../../../service/src/ports/named-keys.contract.ts"
+import { openTestVault } from "../../../vault/src/vault-kit.contract.ts"
 import { foundNode } from "../ceremony/found-node.ts"
 import { KeystoreEngine } from "../engine.ts"
 import { unlockNode } from "../node-secrets.ts"
@@ -20,7 +22,22 @@ keystoreContract("behind its frames", {
     using _wiped = nodeSecret
     const engine = new KeystoreEngine(tools, unlockNode(nativePrimitives, nodeSecret, place))
     const [near, far] = duplexPair()
-    void serveKeystore(far, engine, new AbortController().signal).finally(() => void engine[Symbol.asyncDispose]())
+    const served = { keystore: engine, keys: openTestVault().vault }
+    void serveKeystore(far, served, new AbortController().signal).finally(() => void engine[Symbol.asyncDispose]())
     return unwrap(await KeystoreClient.greet(near))
+  },
+})
+
+namedKeysContract("behind their frames", {
+  ...tools,
+  open: async () => {
+    using seed = Secret.take(systemRandom(64))
+    const { nodeSecret, place } = unwrap(foundNode(nativePrimitives, seed, "node"))
+    using _wiped = nodeSecret
+    const { importKey, vault } = openTestVault()
+    const [near, far] = duplexPair()
+    const keystore = new KeystoreEngine(tools, unlockNode(nativePrimitives, nodeSecret, place))
+    void serveKeystore(far, { keystore, keys: vault }, new AbortController().signal)
+    return { keys: unwrap(await KeystoreClient.greet(near)).keys, importKey }
   },
 })

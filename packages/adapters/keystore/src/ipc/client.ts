@@ -1,7 +1,8 @@
 import type { Duplex } from "node:stream"
 import { ok, refuse, type CborValue, type Refusal, type Result } from "@keygrove/base"
-import type { CallOptions, Keystore, KeystoreRefusal, NodeIdentity } from "@keygrove/service"
+import type { CallOptions, Keystore, KeystoreRefusal, NamedKeyRefusal, NamedKeys, NodeIdentity } from "@keygrove/service"
 import { encodeFrame, FrameDecoder } from "./frames.ts"
+import { namedKeysOver } from "./keys-client.ts"
 import { decodeAnswer, decodeIdentityValue, decodeValue, encodeRequest, type KeystoreAnswers, type KeystoreMethod } from "./messages.ts"
 
 /** Requests under way at once; more are refused here already. */
@@ -49,6 +50,9 @@ export class KeystoreClient implements Keystore {
     return this.#identity
   }
 
+  /** The named keys of the same process. */
+  readonly keys: NamedKeys = namedKeysOver(async (method, params, options) => await this.#call(method, params, options))
+
   sign: Keystore["sign"] = async (purpose, message, options) => await this.#call("sign", { purpose, message }, options)
 
   labelPublicKey: Keystore["labelPublicKey"] = async ({ label, epoch }, options) =>
@@ -91,14 +95,14 @@ export class KeystoreClient implements Keystore {
     method: M,
     params: CborValue,
     { signal }: CallOptions,
-  ): Promise<Result<KeystoreAnswers[M], KeystoreRefusal>> {
+  ): Promise<Result<KeystoreAnswers[M], KeystoreRefusal & NamedKeyRefusal>> {
     signal.throwIfAborted()
     if (this.#state !== "unlocked") return this.#over()
     if (this.#pending.size >= MAX_PENDING) return refuse("KEYSTORE_BUSY", `${MAX_PENDING} requests are under way; try again in a moment`)
     const id = ++this.#lastId
     if (method === "lock") this.#locks.add(id)
     const answer = await this.#exchange(id, encodeFrame(encodeRequest(id, method, params)), signal)
-    if (!answer.ok) return answer as Result<never, KeystoreRefusal>
+    if (!answer.ok) return answer as Result<never, KeystoreRefusal & NamedKeyRefusal>
     return decodeValue(method, answer.value)
   }
 

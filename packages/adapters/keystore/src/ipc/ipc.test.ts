@@ -6,12 +6,13 @@ import { decodeClusterId, decodeEpoch, decodeGeneration, decodeNodePath } from "
 import { systemRandom } from "@keygrove/system"
 import fc from "fast-check"
 import { expect, test } from "vitest"
+import { openTestVault } from "../../../vault/src/vault-kit.contract.ts"
 import { KeystoreEngine } from "../engine.ts"
 import { unlockNode } from "../node-secrets.ts"
 import { KeystoreClient } from "./client.ts"
 import { encodeFrame, FrameDecoder, FrameTooLarge, MAX_FRAME_BYTES } from "./frames.ts"
 import { decodeAnswer, decodeRequest, encodeRequest } from "./messages.ts"
-import { serveKeystore } from "./server.ts"
+import { serveKeystore, type ServedKeystore } from "./server.ts"
 
 const epoch = unwrap(decodeEpoch(1))
 const { signal } = new AbortController()
@@ -27,9 +28,11 @@ function engine(): KeystoreEngine {
   return new KeystoreEngine(tools, unlockNode(nativePrimitives, Secret.take(new Uint8Array(32).fill(1)), place))
 }
 
+const served = (): ServedKeystore => ({ keystore: engine(), keys: openTestVault().vault })
+
 test("many calls at once are answered to whom they belong, until lock", async () => {
   const [near, far] = duplexPair()
-  const served = serveKeystore(far, engine(), signal)
+  const serving = serveKeystore(far, served(), signal)
   const client = unwrap(await KeystoreClient.greet(near))
   const labels = Array.from({ length: 100 }, (_, index) => `label/${index}`)
   const keys = await Promise.all(labels.map(async (label) => unwrap(await client.labelPublicKey({ label, epoch }, { signal }))))
@@ -37,7 +40,7 @@ test("many calls at once are answered to whom they belong, until lock", async ()
   for (const [index, label] of labels.entries())
     expect(unwrap(await again.labelPublicKey({ label, epoch }, { signal }))).toEqual(keys[index])
   expect(await client.lock({ signal })).toMatchObject({ ok: true })
-  await served
+  await serving
   far.end()
   expect(client.state()).toBe("locked")
   expect(await client.labelPublicKey({ label: "a", epoch }, { signal })).toMatchObject({ code: "KEYSTORE_LOCKED" })
@@ -45,7 +48,7 @@ test("many calls at once are answered to whom they belong, until lock", async ()
 
 test("a keystore that is gone answers every call, also those under way", async () => {
   const [near, far] = duplexPair()
-  const served = serveKeystore(far, engine(), signal)
+  const serving = serveKeystore(far, served(), signal)
   const client = unwrap(await KeystoreClient.greet(near))
   const waiting = client.labelPublicKey({ label: "a", epoch }, { signal })
   far.destroy()
@@ -53,7 +56,7 @@ test("a keystore that is gone answers every call, also those under way", async (
   await client.ended
   expect(client.state()).toBe("gone")
   expect(await client.labelPublicKey({ label: "a", epoch }, { signal })).toMatchObject({ code: "KEYSTORE_GONE" })
-  await served
+  await serving
 })
 
 test("frames survive any cutting, and a length of 4 GiB is refused at once", () => {
@@ -80,10 +83,10 @@ test("garbage never throws in a decoder and never kills the server's process", a
   await fc.assert(
     fc.asyncProperty(fc.uint8Array({ maxLength: 200 }), fc.boolean(), async (bytes, framed) => {
       const [near, far] = duplexPair()
-      const served = serveKeystore(far, engine(), signal)
+      const serving = serveKeystore(far, served(), signal)
       near.resume()
       near.end(framed ? encodeFrame(bytes) : bytes)
-      await served
+      await serving
     }),
     { numRuns: 100 },
   )

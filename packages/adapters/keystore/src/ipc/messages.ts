@@ -27,9 +27,10 @@ import type {
 } from "@keygrove/service"
 import * as v from "valibot"
 import { MAX_FRAME_BYTES } from "./frames.ts"
+import { keyAnswerShapes, keyRequestShapes, type KeyAnswers, type KeyRequests } from "./key-messages.ts"
 
 /** What the daemon may ask, by method. */
-export interface KeystoreRequests {
+export interface KeystoreRequests extends KeyRequests {
   readonly sign: { readonly purpose: SigningPurpose; readonly message: Uint8Array }
   readonly labelPublicKey: LabelKeyName
   readonly openOriginal: OriginalOpening
@@ -41,7 +42,7 @@ export interface KeystoreRequests {
 }
 
 /** What comes back. */
-export interface KeystoreAnswers {
+export interface KeystoreAnswers extends KeyAnswers {
   readonly sign: Uint8Array
   readonly labelPublicKey: Uint8Array
   readonly openOriginal: Uint8Array
@@ -60,6 +61,7 @@ const epoch = brandShape(decodeEpoch)
 const recipient = v.strictObject({ signingKey: bytesShape(32), sealingKey: bytesShape(32) })
 
 const requestShapes: { readonly [M in KeystoreMethod]: Shape<KeystoreRequests[M]> } = {
+  ...keyRequestShapes,
   sign: v.strictObject({ purpose: v.picklist(["handshake", "statement", "message"]), message: bytes }),
   labelPublicKey: v.strictObject({ label, epoch }),
   openOriginal: v.strictObject({ label, epoch, capsule: bytes, headerDigest: bytesShape(32), recipientKey: bytesShape(32) }),
@@ -94,6 +96,7 @@ const requestShapes: { readonly [M in KeystoreMethod]: Shape<KeystoreRequests[M]
 const sealedFragment = v.strictObject({ sealed: bytes, digest: bytesShape(32) })
 
 const answerShapes: { readonly [M in KeystoreMethod]: Shape<KeystoreAnswers[M]> } = {
+  ...keyAnswerShapes,
   sign: bytesShape(64),
   labelPublicKey: compressedPointShape(),
   openOriginal: bytesShape(80),

@@ -1,7 +1,8 @@
 import type { Duplex } from "node:stream"
 import { KeygroveError, refuse, type CborValue, type Result } from "@keygrove/base"
-import type { Keystore } from "@keygrove/service"
+import type { Keystore, NamedKeys } from "@keygrove/service"
 import { encodeFrame, FrameDecoder, FrameTooLarge } from "./frames.ts"
+import { keyHandlers } from "./key-handlers.ts"
 import {
   decodeParams,
   decodeRequest,
@@ -15,8 +16,15 @@ import {
 /** Requests under way at once; the next one is refused with `KEYSTORE_BUSY`. */
 const MAX_UNDER_WAY = 256
 
+/** What one keystore process serves. */
+export interface ServedKeystore {
+  readonly keystore: Keystore
+  readonly keys: NamedKeys
+}
+
 /** Answers requests of the daemon on one socket until it closes, sends garbage, or the keystore locks. Greets with the identity. */
-export async function serveKeystore(socket: Duplex, keystore: Keystore, signal: AbortSignal): Promise<void> {
+export async function serveKeystore(socket: Duplex, served: ServedKeystore, signal: AbortSignal): Promise<void> {
+  const { keystore } = served
   const decoder = new FrameDecoder()
   const underWay = new Set<Promise<void>>()
   const send = (id: number, answer: Result<CborValue>): void =>
@@ -33,7 +41,7 @@ export async function serveKeystore(socket: Duplex, keystore: Keystore, signal: 
           send(request.value.id, refuse("KEYSTORE_BUSY", `${MAX_UNDER_WAY} requests are under way; try again in a moment`))
           continue
         }
-        const work = answer(keystore, request.value, signal).then((value) => send(request.value.id, value))
+        const work = answer(served, request.value, signal).then((value) => send(request.value.id, value))
         underWay.add(work)
         void work.finally(() => underWay.delete(work))
         if (request.value.method === "lock") {
@@ -50,9 +58,9 @@ export async function serveKeystore(socket: Duplex, keystore: Keystore, signal: 
   }
 }
 
-async function answer(keystore: Keystore, { method, params }: RequestFrame, signal: AbortSignal): Promise<Result<CborValue>> {
+async function answer(served: ServedKeystore, { method, params }: RequestFrame, signal: AbortSignal): Promise<Result<CborValue>> {
   try {
-    return await call(keystore, { method, params }, signal)
+    return await call(served, { method, params }, signal)
   } catch (error) {
     // A fault in one request must not end the process for all; its words may quote what it worked on, so they stay here.
     return refuse(
@@ -63,33 +71,34 @@ async function answer(keystore: Keystore, { method, params }: RequestFrame, sign
 }
 
 type Handlers = {
-  readonly [M in KeystoreMethod]: (keystore: Keystore, params: KeystoreRequests[M], signal: AbortSignal) => Promise<Result<CborValue>>
+  readonly [M in KeystoreMethod]: (served: ServedKeystore, params: KeystoreRequests[M], signal: AbortSignal) => Promise<Result<CborValue>>
 }
 
 const handlers: Handlers = {
-  sign: async (keystore, { purpose, message }, signal) => await keystore.sign(purpose, message, { signal }),
-  labelPublicKey: async (keystore, params, signal) => await keystore.labelPublicKey(params, { signal }),
-  openOriginal: async (keystore, params, signal) => await keystore.openOriginal(params, { signal }),
-  generateFragments: async (keystore, params, signal) => {
+  ...keyHandlers,
+  sign: async ({ keystore }, { purpose, message }, signal) => await keystore.sign(purpose, message, { signal }),
+  labelPublicKey: async ({ keystore }, params, signal) => await keystore.labelPublicKey(params, { signal }),
+  openOriginal: async ({ keystore }, params, signal) => await keystore.openOriginal(params, { signal }),
+  generateFragments: async ({ keystore }, params, signal) => {
     const fragments = await keystore.generateFragments(params, { signal })
     return fragments.ok ? { ok: true, value: fragments.value.map(({ sealed, digest }) => ({ sealed, digest })) } : fragments
   },
-  acceptFragment: async (keystore, params, signal) => {
+  acceptFragment: async ({ keystore }, params, signal) => {
     const accepted = await keystore.acceptFragment(params, { signal })
     return accepted.ok ? { ok: true, value: { stored: accepted.value.stored, digest: accepted.value.digest } } : accepted
   },
-  reencrypt: async (keystore, params, signal) => await keystore.reencrypt(params, { signal }),
-  openReencrypted: async (keystore, params, signal) => await keystore.openReencrypted(params, { signal }),
-  lock: async (keystore, _params, signal) => await keystore.lock({ signal }),
+  reencrypt: async ({ keystore }, params, signal) => await keystore.reencrypt(params, { signal }),
+  openReencrypted: async ({ keystore }, params, signal) => await keystore.openReencrypted(params, { signal }),
+  lock: async ({ keystore }, _params, signal) => await keystore.lock({ signal }),
 }
 
 async function call<M extends KeystoreMethod>(
-  keystore: Keystore,
+  served: ServedKeystore,
   request: { readonly method: M; readonly params: CborValue },
   signal: AbortSignal,
 ): Promise<Result<CborValue>> {
   const params = decodeParams(request.method, request.params)
-  return params.ok ? await handlers[request.method](keystore, params.value, signal) : params
+  return params.ok ? await handlers[request.method](served, params.value, signal) : params
 }
 
 /** The daemon was killed in the middle of a frame. */

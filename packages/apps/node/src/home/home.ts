@@ -8,6 +8,8 @@ export interface Home {
   readonly config: string
   readonly genesis: string
   readonly keystore: string
+  /** Who used which named key. */
+  readonly audit: string
   readonly ledger: string
   readonly storage: string
   readonly lock: string
@@ -25,6 +27,7 @@ export function homeOf(directory: string): Home {
     config: file("config.json"),
     genesis: file("genesis"),
     keystore: file("keystore.db"),
+    audit: file("audit.db"),
     ledger: file("ledger.db"),
     storage: file("node.db"),
     lock: file("node.lock"),

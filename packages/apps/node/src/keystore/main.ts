@@ -1,8 +1,10 @@
 import { flushCompileCache } from "node:module"
 import { Socket } from "node:net"
+import type { DatabaseSync } from "node:sqlite"
 import { parseArgs } from "node:util"
-import { installSecretMemory, KeygroveError, refuse, type CborValue, type Result } from "@keygrove/base"
+import { installSecretMemory, KeygroveError, ok, refuse, unwrap, type CborValue, type Result } from "@keygrove/base"
 import { lockedSecretMemory, nativePrimitives } from "@keygrove/curves-native"
+import { decodeTimestamp, type Timestamp } from "@keygrove/hierarchy"
 import { hpkeSealing } from "@keygrove/hpke"
 import {
   encodeAnswer,
@@ -15,10 +17,12 @@ import {
   unlockKeystore,
   type KeystoreTools,
   type SecretSource,
+  type UnlockedKeystore,
 } from "@keygrove/keystore"
 import type { CeremonyOrder } from "@keygrove/keystore/ceremony"
 import { openDatabase } from "@keygrove/sqlite"
 import { systemRandom } from "@keygrove/system"
+import { AUDIT_APPLICATION_ID, AUDIT_MIGRATIONS, KeyVault, VAULT_MIGRATIONS } from "@keygrove/vault"
 
 /**
  * The keystore process: the only one with secrets. Inherits descriptor 3 (where the passphrase is), 4 (socket to whoever started it) and, for a
@@ -31,6 +35,8 @@ const WORDS_DESCRIPTOR = 5
 interface ProgramOptions {
   readonly mode: string
   readonly store: string
+  /** Database of the audit trail; only for `serve`. */
+  readonly audit: string
   readonly keyFile: string | undefined
   readonly name: string | undefined
   readonly wordsOut: string | undefined
@@ -59,28 +65,51 @@ async function main(): Promise<void> {
 }
 
 async function serve(socket: Socket, tools: KeystoreTools, options: ProgramOptions, signal: AbortSignal): Promise<void> {
-  const opened = await unlock(socket, tools, options, signal)
-  if (!opened.ok) return await greetWithFailure(socket, opened)
-  await using engine = opened.value
+  // Wiped and closed in the reverse order, whatever ends the process in an orderly way.
+  await using stack = new AsyncDisposableStack()
+  const databases = openDatabases(options, stack)
+  if (!databases.ok) return await greetWithFailure(socket, databases)
+  const unlocked = await unlock(socket, { database: databases.value.keys, tools, options }, signal)
+  if (!unlocked.ok) return await greetWithFailure(socket, unlocked)
+  const { importKey, keystore, vaultSecrets } = unlocked.value
+  stack.use(vaultSecrets)
+  stack.use(keystore)
+  const vault = KeyVault.open({ ...tools, now }, { ...databases.value, secrets: vaultSecrets, importKey })
+  if (!vault.ok) return await greetWithFailure(socket, vault)
+  stack.use(vault.value)
   flushCompileCache()
-  await serveKeystore(socket, engine, signal)
+  await serveKeystore(socket, { keystore, keys: vault.value }, signal)
+}
+
+interface OpenDatabases {
+  readonly keys: DatabaseSync
+  readonly audit: DatabaseSync
+}
+
+function openDatabases({ audit: path, store }: ProgramOptions, stack: AsyncDisposableStack): Result<OpenDatabases> {
+  const keys = openDatabase(keystoreFile(store))
+  if (!keys.ok) return keys
+  stack.adopt(keys.value, (open) => open.close())
+  const audit = openDatabase({ path, applicationId: AUDIT_APPLICATION_ID, migrations: AUDIT_MIGRATIONS })
+  if (!audit.ok) return audit
+  stack.adopt(audit.value, (open) => open.close())
+  return ok({ keys: keys.value, audit: audit.value })
 }
 
 async function unlock(
   socket: Socket,
-  tools: KeystoreTools,
-  options: ProgramOptions,
+  { database, options, tools }: { readonly database: DatabaseSync; readonly tools: KeystoreTools; readonly options: ProgramOptions },
   signal: AbortSignal,
-): Promise<ReturnType<typeof unlockKeystore>> {
-  const database = openDatabase(keystoreFile(options.store))
-  if (!database.ok) return database
-  using stack = new DisposableStack()
-  stack.adopt(database.value, (open) => open.close())
+): Promise<Result<UnlockedKeystore>> {
   using asking = untilOrphaned(socket, signal)
   const secret = await readUnlockSecret(sourceOf(options), asking)
   if (!secret.ok) return secret
   using unlockSecret = secret.value.secret
-  return unlockKeystore(database.value, tools, { method: secret.value.method, secret: unlockSecret })
+  return unlockKeystore(database, tools, { method: secret.value.method, secret: unlockSecret })
+}
+
+function now(): Timestamp {
+  return unwrap(decodeTimestamp(Date.now()))
 }
 
 async function ceremony(socket: Socket, tools: KeystoreTools, options: ProgramOptions, signal: AbortSignal): Promise<void> {
@@ -129,7 +158,7 @@ function sourceOf({ keyFile }: ProgramOptions): SecretSource {
 }
 
 function keystoreFile(path: string): Parameters<typeof openDatabase>[0] {
-  return { path, applicationId: KEYSTORE_APPLICATION_ID, migrations: KEYSTORE_MIGRATIONS }
+  return { path, applicationId: KEYSTORE_APPLICATION_ID, migrations: [...KEYSTORE_MIGRATIONS, ...VAULT_MIGRATIONS] }
 }
 
 function readOptions(): ProgramOptions {
@@ -137,6 +166,7 @@ function readOptions(): ProgramOptions {
     allowPositionals: true,
     options: {
       store: { type: "string" },
+      audit: { type: "string" },
       "key-file": { type: "string" },
       name: { type: "string" },
       "words-out": { type: "string" },
@@ -148,6 +178,7 @@ function readOptions(): ProgramOptions {
   return {
     mode,
     store: values.store ?? "",
+    audit: values.audit ?? "",
     keyFile: values["key-file"],
     name: values.name,
     wordsOut: values["words-out"],

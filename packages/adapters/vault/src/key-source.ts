@@ -1,0 +1,44 @@
+import { ok, refuse, utf8, type Result, type Secret } from "@keygrove/base"
+import type { VaultSecrets } from "@keygrove/hierarchy"
+import type { KeyType } from "@keygrove/keys"
+import type { KeyRegistration } from "@keygrove/service"
+import type { KeyAlgorithm } from "./algorithms/algorithm.ts"
+import type { CipherTools } from "./key-cipher.ts"
+import { deriveSecret, generateSecret } from "./key-secrets.ts"
+import { parseKeyMaterial } from "./material/parse-key-material.ts"
+import { readKeyFile } from "./material/read-key-file.ts"
+
+const IMPORT_INFO = utf8("keygrove/v1/key-import")
+
+/** What {@link sourceSecret} needs. */
+export interface SourceTools extends CipherTools {
+  readonly secrets: VaultSecrets
+  readonly importKey: Secret
+  readonly algorithms: Readonly<Record<KeyType, KeyAlgorithm>>
+}
+
+/** The secret of a new key from wherever its registration says; belongs to the caller. */
+export async function sourceSecret(
+  tools: SourceTools,
+  { id, source, type }: KeyRegistration,
+): Promise<Result<Secret, "KEY_MATERIAL_INVALID" | "KEY_MATERIAL_UNREADABLE">> {
+  const algorithm = tools.algorithms[type]
+  if (source.kind === "generate") return ok(generateSecret(tools.random, type, algorithm))
+  if (source.kind === "derive")
+    return ok(deriveSecret(tools.primitives, tools.secrets.derivation, ["keygrove/v1/named-key", id, 1], { type, algorithm }))
+  const read = source.kind === "file" ? await readKeyFile(source.path) : await opened(tools, source.sealed)
+  if (!read.ok) return read
+  using material = read.value
+  const parsed = parseKeyMaterial(type, material)
+  if (!parsed.ok) return parsed
+  if (algorithm.isSecret(parsed.value)) return parsed
+  parsed.value[Symbol.dispose]()
+  return refuse("KEY_MATERIAL_INVALID", `what was given is no secret of a key of type ${type}: it is zero or not below the group's order`)
+}
+
+async function opened(tools: SourceTools, sealed: Uint8Array): Promise<Result<Secret, "KEY_MATERIAL_INVALID">> {
+  const material = await tools.sealing.open(tools.importKey, sealed, { info: IMPORT_INFO })
+  return material.ok
+    ? material
+    : refuse("KEY_MATERIAL_INVALID", "the key is not encrypted to this keystore; ask the node for its sealing key again")
+}
