@@ -26,7 +26,7 @@ export async function sourceSecret(
   if (source.kind === "generate") return ok(generateSecret(tools.random, type, algorithm))
   if (source.kind === "derive")
     return ok(deriveSecret(tools.primitives, tools.secrets.derivation, ["keygrove/v1/named-key", id, 1], { type, algorithm }))
-  const read = source.kind === "file" ? await readKeyFile(source.path) : await opened(tools, source.sealed)
+  const read = source.kind === "file" ? readKeyFile(source.path) : await opened(tools, source.sealed)
   if (!read.ok) return read
   using material = read.value
   const parsed = parseKeyMaterial(type, material)
