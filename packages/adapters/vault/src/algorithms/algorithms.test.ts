@@ -78,6 +78,25 @@ interface Group {
   readonly tests: readonly { readonly tcId: number; readonly msg: string; readonly sig: string; readonly result: string }[]
 }
 
+test("bls12-381 holds Wycheproof's vectors", () => {
+  const url = new URL("../../../../../vectors/wycheproof/bls_sig_g2_pop_verify_test.json", import.meta.url)
+  const { testGroups }: { readonly testGroups: readonly BlsGroup[] } = JSON.parse(readFileSync(url, "utf8"))
+  let count = 0
+  for (const { publicKey, tests } of testGroups) {
+    for (const { msg, result, sig, tcId } of tests) {
+      const signed = { message: hex(msg), signature: hex(sig), algorithm: "bls-g2" } as const
+      expect(algorithms["bls12-381"].verify?.(hex(publicKey.pk), signed), `case ${tcId}`).toBe(result === "valid")
+      count++
+    }
+  }
+  expect(count).toBe(26)
+})
+
+interface BlsGroup {
+  readonly publicKey: { readonly pk: string }
+  readonly tests: readonly { readonly tcId: number; readonly msg: string; readonly sig: string; readonly result: string }[]
+}
+
 test("p256 knows what a scalar is", () => {
   const order = "ffffffff00000000ffffffffffffffffbce6faada7179e84f3b9cac2fc632551"
   const isSecret = (text: string): boolean => {
