@@ -1,7 +1,8 @@
 import { createHash } from "node:crypto"
 import { equalBytes, toHex, unwrap, utf8, type CborValue, type Result, type Secret } from "@keygrove/base"
 import { nativePrimitives } from "@keygrove/curves-native"
-import { hpkeSealing } from "@keygrove/hpke"
+import { systemRandom } from "@keygrove/system"
+import { createSealing } from "@keygrove/hpke"
 import { decodeTimestamp, type Timestamp } from "@keygrove/hierarchy"
 import type { PolicyState } from "@keygrove/ledger"
 import { MemoryLedgerEngine, MemoryNetwork, seededRandom, SimulatedClock } from "@keygrove/memory"
@@ -9,6 +10,8 @@ import { createUmbral, decodeLabel, deriveFileKey, encodeFileHeader, type FileHe
 import { grantPolicy, LedgerPlacement, LedgerReplica, openHeader, serveLedger, useLabel, type PeerAddress } from "@keygrove/service"
 import { Lines } from "./lines.ts"
 import { call, Member, type Surroundings } from "./member.ts"
+
+const hpkeSealing = createSealing({ x25519: nativePrimitives.x25519, random: systemRandom })
 
 const DAY_MS = 86_400_000
 

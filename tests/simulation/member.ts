@@ -1,7 +1,8 @@
 import { createHash } from "node:crypto"
 import { Secret, unwrap } from "@keygrove/base"
 import { nativePrimitives } from "@keygrove/curves-native"
-import { hpkeSealing } from "@keygrove/hpke"
+import { systemRandom } from "@keygrove/system"
+import { createSealing } from "@keygrove/hpke"
 import type { Timestamp } from "@keygrove/hierarchy"
 import { foundNode, KeystoreEngine, unlockNode, type FoundedNode } from "@keygrove/keystore"
 import { MemoryLedgerEngine, MemoryStorage, seededRandom, type MemoryNetwork } from "@keygrove/memory"
@@ -21,6 +22,8 @@ import {
 } from "@keygrove/service"
 import { lastingEngine, Lifeline, mortalEngine, mortalStorage, mortalTransport } from "./lifeline.ts"
 import type { Lie, Lines } from "./lines.ts"
+
+const hpkeSealing = createSealing({ x25519: nativePrimitives.x25519, random: systemRandom })
 
 /** For calls that nobody ends. */
 export const call: CallOptions = { signal: new AbortController().signal }

@@ -5,7 +5,7 @@ import { join } from "node:path"
 import { unwrap } from "@keygrove/base"
 import { encodeInfo } from "@keygrove/crypto"
 import { nativePrimitives } from "@keygrove/curves-native"
-import { hpkeSealing } from "@keygrove/hpke"
+import { createSealing } from "@keygrove/hpke"
 import { spawnKeystore, type KeystoreProcess } from "@keygrove/keystore"
 import { programPath } from "@keygrove/node/program-path"
 import type { Keystore } from "@keygrove/service"
@@ -13,6 +13,8 @@ import { systemRandom } from "@keygrove/system"
 import { afterAll, describe, expect, test } from "vitest"
 import { keystoreContract } from "../../../packages/service/src/ports/keystore.contract.ts"
 import { isAlive, makeHome, type TestHome } from "./node-process.ts"
+
+const hpkeSealing = createSealing({ x25519: nativePrimitives.x25519, random: systemRandom })
 
 const call = { signal: AbortSignal.timeout(120_000) }
 const message = encodeInfo(["keygrove/v1/request"])

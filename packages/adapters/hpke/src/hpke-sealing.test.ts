@@ -5,7 +5,10 @@ import { openMessage, sealMessage } from "@keygrove/service"
 import { expand, extract } from "@noble/hashes/hkdf.js"
 import { sha256 } from "@noble/hashes/sha2.js"
 import { describe, expect, test } from "vitest"
-import { hpkeSealing } from "./hpke-sealing.ts"
+import { systemRandom } from "@keygrove/system"
+import { createSealing } from "./hpke-sealing.ts"
+
+const hpkeSealing = createSealing({ x25519: nativePrimitives.x25519, random: systemRandom })
 
 const hex = (text: string): Uint8Array => unwrap(fromHex(text))
 const u16 = (value: number): Uint8Array => Uint8Array.of(value >> 8, value & 0xff)

@@ -1,2 +1,3 @@
 export { hpkeErrors } from "./errors.ts"
-export { hpkeSealing } from "./hpke-sealing.ts"
+export { createSealing } from "./hpke-sealing.ts"
+export type { SealingTools } from "./secret-x25519.ts"

@@ -1,10 +1,13 @@
 import { unwrap, utf8 } from "@keygrove/base"
 import { nativePrimitives } from "@keygrove/curves-native"
-import { hpkeSealing } from "@keygrove/hpke"
+import { systemRandom } from "@keygrove/system"
+import { createSealing } from "@keygrove/hpke"
 import { decodeKeyId, KEY_TYPES, type KeyId } from "@keygrove/keys"
 import { afterEach, beforeEach, expect, test } from "vitest"
 import { namedKeysContract } from "../../../service/src/ports/named-keys.contract.ts"
 import { openTestVault, type TestVault } from "./vault-kit.contract.ts"
+
+const hpkeSealing = createSealing({ x25519: nativePrimitives.x25519, random: systemRandom })
 
 namedKeysContract("in a vault", {
   primitives: nativePrimitives,

@@ -28,6 +28,7 @@ import {
 import type { DatabaseSync } from "node:sqlite"
 import type { KeyAlgorithm } from "./algorithms/algorithm.ts"
 import { createAlgorithms } from "./algorithms/algorithms.ts"
+import { Sweeper } from "./algorithms/sweeper.ts"
 import { AuditLog } from "./audit-log.ts"
 import {
   decryptPublic,
@@ -73,6 +74,7 @@ export class KeyVault implements NamedKeys, Disposable {
   readonly #audit: AuditLog
   readonly #algorithms: Readonly<Record<KeyType, KeyAlgorithm>>
   readonly #rates: UseRates = new UseRates()
+  readonly #sweeper: Sweeper = new Sweeper()
   #open = true
 
   private constructor(tools: KeyVaultTools, store: VaultStore, audit: AuditLog) {
@@ -124,6 +126,7 @@ export class KeyVault implements NamedKeys, Disposable {
               algorithm,
             })
           : generateSecret(this.#tools.random, type, algorithm)
+      this.#sweepAfter(type)
       const next = rotated(entry.value, { publicKey: algorithm.publicKey(secret), createdAt: this.#tools.now() })
       if (!next.ok) return next
       this.#records.put(next.value, { version, secret })
@@ -252,6 +255,7 @@ export class KeyVault implements NamedKeys, Disposable {
     if (!this.#open) return
     this.#open = false
     this.#audit.flush()
+    this.#sweeper[Symbol.dispose]()
   }
 
   /** What registering comes to when the key exists already; `undefined` when it does not. */
@@ -265,6 +269,7 @@ export class KeyVault implements NamedKeys, Disposable {
   #create(registration: KeyRegistration, secret: Secret): KeyEntry {
     const { exportable = false, id, rules = OPEN_RULES, source, type } = registration
     const publicKey = this.#algorithms[type].publicKey(secret)
+    this.#sweepAfter(type)
     const versions = [{ version: 1, state: "enabled", createdAt: this.#tools.now(), publicKey }] as const
     const from = source.kind === "generate" ? "generated" : source.kind === "derive" ? "derived" : "imported"
     const entry: KeyEntry = { id, type, source: from, exportable, rules, versions }
@@ -276,7 +281,12 @@ export class KeyVault implements NamedKeys, Disposable {
     const secret = this.#records.openSecret(entry, version.version)
     if (!secret.ok) return secret
     using owned = secret.value
+    this.#sweepAfter(entry.type)
     return use(owned)
+  }
+
+  #sweepAfter(type: KeyType): void {
+    if (this.#algorithms[type].residue === "until-collected") this.#sweeper.soon()
   }
 
   /** One use of a key: rules, rate and state first, then the work, then the audit trail; only then the result. */

@@ -2,10 +2,12 @@ import { DatabaseSync } from "node:sqlite"
 import { Secret, unwrap } from "@keygrove/base"
 import { nativePrimitives } from "@keygrove/curves-native"
 import { decodeTimestamp, deriveVault, type Timestamp } from "@keygrove/hierarchy"
-import { hpkeSealing } from "@keygrove/hpke"
+import { createSealing } from "@keygrove/hpke"
 import { systemRandom } from "@keygrove/system"
 import { KeyVault } from "./key-vault.ts"
 import { AUDIT_MIGRATIONS, VAULT_MIGRATIONS } from "./schema.ts"
+
+const hpkeSealing = createSealing({ x25519: nativePrimitives.x25519, random: systemRandom })
 
 /** A vault over databases in memory, with a clock of its own, for tests. */
 export interface TestVault extends Disposable {

@@ -3,7 +3,9 @@ import { fromHex, KeygroveError, type Secret, toHex, unwrap, utf8 } from "@keygr
 import { decodeSuite } from "@keygrove/crypto"
 import { decodeClusterId, decodeEpoch, decodeNodePath } from "@keygrove/hierarchy"
 import { encodeFileHeader, decodeLabel, type FileHeader } from "@keygrove/reencryption"
-import { hpkeSealing } from "@keygrove/hpke"
+import { nativePrimitives } from "@keygrove/curves-native"
+import { systemRandom } from "@keygrove/system"
+import { createSealing } from "@keygrove/hpke"
 import type { FileProgress } from "./files/batches.ts"
 import type { ByteIterable } from "./files/byte-source.ts"
 import { decryptFile, encryptFile, type FileEnds } from "./files/crypt-file.ts"
@@ -14,6 +16,8 @@ import type { FileTools } from "./files/file-tools.ts"
 import { decodePolicy, type Policy } from "./policy.ts"
 import { AnswerFields } from "./rpc/fields.ts"
 import { callRpc, type RpcEndpoint } from "./rpc/rpc-client.ts"
+
+const hpkeSealing = createSealing({ x25519: nativePrimitives.x25519, random: systemRandom })
 
 /** Bound into the sealed file key that the node hands out. */
 const RELEASE_INFO = utf8("keygrove/v1/file-key-release")

@@ -1,7 +1,7 @@
 import { duplexPair } from "node:stream"
 import { Secret, unwrap } from "@keygrove/base"
 import { nativePrimitives } from "@keygrove/curves-native"
-import { hpkeSealing } from "@keygrove/hpke"
+import { createSealing } from "@keygrove/hpke"
 import { systemRandom } from "@keygrove/system"
 import { keystoreContract } from "../../../../service/src/ports/keystore.contract.ts"
 import { namedKeysContract } from "../../../../service/src/ports/named-keys.contract.ts"
@@ -11,6 +11,8 @@ import { KeystoreEngine } from "../engine.ts"
 import { unlockNode } from "../node-secrets.ts"
 import { KeystoreClient } from "./client.ts"
 import { serveKeystore } from "./server.ts"
+
+const hpkeSealing = createSealing({ x25519: nativePrimitives.x25519, random: systemRandom })
 
 const tools = { primitives: nativePrimitives, sealing: hpkeSealing, random: systemRandom }
 

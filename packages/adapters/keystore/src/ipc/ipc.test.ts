@@ -1,7 +1,7 @@
 import { duplexPair } from "node:stream"
 import { Secret, unwrap } from "@keygrove/base"
 import { nativePrimitives } from "@keygrove/curves-native"
-import { hpkeSealing } from "@keygrove/hpke"
+import { createSealing } from "@keygrove/hpke"
 import { decodeClusterId, decodeEpoch, decodeGeneration, decodeNodePath } from "@keygrove/hierarchy"
 import { systemRandom } from "@keygrove/system"
 import fc from "fast-check"
@@ -13,6 +13,8 @@ import { KeystoreClient } from "./client.ts"
 import { encodeFrame, FrameDecoder, FrameTooLarge, MAX_FRAME_BYTES } from "./frames.ts"
 import { decodeAnswer, decodeRequest, encodeRequest } from "./messages.ts"
 import { serveKeystore, type ServedKeystore } from "./server.ts"
+
+const hpkeSealing = createSealing({ x25519: nativePrimitives.x25519, random: systemRandom })
 
 const epoch = unwrap(decodeEpoch(1))
 const { signal } = new AbortController()

@@ -8,8 +8,12 @@ export interface AlgorithmTools {
   readonly random: RandomBytes
 }
 
+/** Whether a library keeps copies of the secret in objects that wipe them only when they are collected. */
+export type Residue = "none" | "until-collected"
+
 /** What one type of key does with its secret. Everything is synchronous and takes microseconds, so that no use of a key stalls another. */
 export interface KeyAlgorithm {
+  readonly residue: Residue
   /** Whether 32 bytes are a secret of this type. */
   isSecret(secret: Secret): boolean
   /** The public part; empty for symmetric keys. */

@@ -13,12 +13,14 @@ export function createAlgorithms(tools: AlgorithmTools): Readonly<Record<KeyType
   const { ed25519, x25519 } = tools.primitives
   return {
     ed25519: {
+      residue: "none",
       isSecret: has32Bytes,
       publicKey: (secret) => ed25519.publicKey(secret),
       sign: (secret, message) => ed25519.sign(secret, message),
       verify: (publicKey, { message, signature }) => ed25519.verify(publicKey, message, signature),
     },
     x25519: {
+      residue: "none",
       isSecret: has32Bytes,
       publicKey: (secret) => x25519.publicKey(secret),
       agree: (secret, peer) => {
@@ -30,6 +32,6 @@ export function createAlgorithms(tools: AlgorithmTools): Readonly<Record<KeyType
     secp256k1: secp256k1Algorithm(tools),
     p256: p256Algorithm,
     "bls12-381": bls12381Algorithm,
-    aes256: { isSecret: has32Bytes, publicKey: () => new Uint8Array(0) },
+    aes256: { residue: "none", isSecret: has32Bytes, publicKey: () => new Uint8Array(0) },
   }
 }

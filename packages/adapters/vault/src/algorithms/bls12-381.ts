@@ -7,6 +7,7 @@ import type { KeyAlgorithm } from "./algorithm.ts"
  * BLS_SIG_BLS12381G2_XMD:SHA-256_SSWU_RO_POP_ (draft-irtf-cfrg-bls-signature-05). blst's copy of the scalar is wiped when its object is collected.
  */
 export const bls12381Algorithm: KeyAlgorithm = {
+  residue: "until-collected",
   isSecret: (secret) => secretKey(secret) !== undefined,
   publicKey: (secret) => Uint8Array.from(mustBe(secretKey(secret)).toPublicKey().toBytes()),
   sign: (secret, message) => Uint8Array.from(mustBe(secretKey(secret)).sign(message).toBytes()),

@@ -16,6 +16,7 @@ const ORDER = Uint8Array.from(Buffer.from("ffffffff00000000ffffffffffffffffbce6f
  * object lives and cleanses it when the object is collected; none is kept.
  */
 export const p256Algorithm: KeyAlgorithm = {
+  residue: "until-collected",
   isSecret,
   publicKey: (secret) => compressed(privateKey(secret)),
   sign: (secret, message) => Uint8Array.from(sign("sha256", message, { key: privateKey(secret), dsaEncoding: "ieee-p1363" })),

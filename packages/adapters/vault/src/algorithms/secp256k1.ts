@@ -7,6 +7,7 @@ export function secp256k1Algorithm(tools: AlgorithmTools): KeyAlgorithm {
   const { curve, sha256 } = tools.primitives
   const bip340 = new Bip340(tools)
   return {
+    residue: "none",
     isSecret: (secret) => curve.isScalar(secret),
     publicKey: (secret) => curve.encodePoint(curve.basePointTimesSecret(secret)),
     sign: (secret, message, algorithm) =>

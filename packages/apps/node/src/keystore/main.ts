@@ -5,7 +5,7 @@ import { parseArgs } from "node:util"
 import { installSecretMemory, KeygroveError, ok, refuse, unwrap, type CborValue, type Result } from "@keygrove/base"
 import { lockedSecretMemory, nativePrimitives } from "@keygrove/curves-native"
 import { decodeTimestamp, type Timestamp } from "@keygrove/hierarchy"
-import { hpkeSealing } from "@keygrove/hpke"
+import { createSealing } from "@keygrove/hpke"
 import {
   encodeAnswer,
   encodeFrame,
@@ -23,6 +23,8 @@ import type { CeremonyOrder } from "@keygrove/keystore/ceremony"
 import { openDatabase } from "@keygrove/sqlite"
 import { systemRandom } from "@keygrove/system"
 import { AUDIT_APPLICATION_ID, AUDIT_MIGRATIONS, KeyVault, VAULT_MIGRATIONS } from "@keygrove/vault"
+
+const hpkeSealing = createSealing({ x25519: nativePrimitives.x25519, random: systemRandom })
 
 /**
  * The keystore process: the only one with secrets. Inherits descriptor 3 (where the passphrase is), 4 (socket to whoever started it) and, for a
