@@ -22,6 +22,8 @@ const SALT_BYTES = 32
 /** Format, version of the key as u32 big-endian. */
 const HEAD_BYTES = 5
 const NONCE = new Uint8Array(12)
+/** What a ciphertext has around its plaintext: head, salt or HPKE encapsulation, and tag. */
+export const CIPHERTEXT_OVERHEAD_BYTES: number = HEAD_BYTES + SALT_BYTES + AEAD_TAG_BYTES
 
 /** Which version of its key a ciphertext names; the key's own check comes with decryption. */
 export function versionOfCiphertext(ciphertext: Uint8Array): Result<number, "KEY_CIPHERTEXT_INVALID"> {

@@ -31,6 +31,7 @@ import { createAlgorithms } from "./algorithms/algorithms.ts"
 import { Sweeper } from "./algorithms/sweeper.ts"
 import { AuditLog } from "./audit-log.ts"
 import {
+  CIPHERTEXT_OVERHEAD_BYTES,
   decryptPublic,
   decryptSymmetric,
   encryptSymmetric,
@@ -187,16 +188,20 @@ export class KeyVault implements NamedKeys, Disposable {
   decrypt: NamedKeys["decrypt"] = async ({ ciphertext, context, id }, call) => {
     const version = versionOfCiphertext(ciphertext)
     const asked = version.ok ? { version: version.value } : {}
-    return await this.#use(call, { id, operation: "decrypt", bytes: ciphertext, ...asked }, async (entry, meant) => {
-      if (!version.ok) return version
-      const secret = this.#records.openSecret(entry, meant.version)
-      if (!secret.ok) return secret
-      using owned = secret.value
-      const scope: CipherScope = { entry, version: meant, context }
-      return entry.type === "x25519"
-        ? await decryptPublic(this.#tools, owned, scope, ciphertext)
-        : decryptSymmetric(this.#tools, owned, scope, ciphertext)
-    })
+    return await this.#use(
+      call,
+      { id, operation: "decrypt", bytes: ciphertext.subarray(CIPHERTEXT_OVERHEAD_BYTES), ...asked },
+      async (entry, meant) => {
+        if (!version.ok) return version
+        const secret = this.#records.openSecret(entry, meant.version)
+        if (!secret.ok) return secret
+        using owned = secret.value
+        const scope: CipherScope = { entry, version: meant, context }
+        return entry.type === "x25519"
+          ? await decryptPublic(this.#tools, owned, scope, ciphertext)
+          : decryptSymmetric(this.#tools, owned, scope, ciphertext)
+      },
+    )
   }
 
   mac: NamedKeys["mac"] = async ({ id, message, version }, call) =>

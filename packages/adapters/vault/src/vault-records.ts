@@ -30,6 +30,8 @@ const NONCE_BYTES = 24
 const MAX_ENTRY_BYTES = 1_048_576
 /** Entries kept decoded, so that a key in use is not read and checked again for every signature. */
 const CACHE_ENTRIES = 1_024
+/** Longest slice of the list, in bytes of its entries: an answer has to fit a frame. One entry has at most half of a MiB. */
+const MAX_SLICE_BYTES = 524_288
 
 /**
  * Named keys at rest: public sides in the open but authenticated, so that nobody with the file can enable a key or widen its rules; secrets sealed, each
@@ -66,12 +68,15 @@ export class VaultRecords {
     return entry
   }
 
-  /** Public sides of keys in the order of their ids. */
+  /** Public sides of keys in the order of their ids; fewer than `limit` when they are long, none only at the end. */
   list(after: KeyId | undefined, limit: number): Result<readonly KeyEntry[], "KEY_RECORD_INVALID"> {
     const entries: KeyEntry[] = []
+    let bytes = 0
     for (const row of this.#listEntries.iterate(after ?? "", limit)) {
       const entry = this.#decode(String(row["id"]), row)
       if (!entry.ok) return entry
+      bytes += row["entry"] instanceof Uint8Array ? row["entry"].length : 0
+      if (entries.length > 0 && bytes > MAX_SLICE_BYTES) break
       entries.push(entry.value)
     }
     return ok(entries)

@@ -2,7 +2,7 @@ import { Secret, unwrap, utf8, type Result } from "@keygrove/base"
 import type { Primitives } from "@keygrove/crypto"
 import { decodeKeyId, keyTypeTraits, KEY_TYPES, type KeyId, type KeyType } from "@keygrove/keys"
 import { beforeEach, describe, expect, test } from "vitest"
-import type { KeyCall, KeyMaterialSource, NamedKeys } from "./named-keys.ts"
+import { MAX_KEY_MESSAGE_BYTES, type KeyCall, type KeyMaterialSource, type NamedKeys } from "./named-keys.ts"
 import type { Sealing } from "./sealing.ts"
 
 /** An implementation of {@link NamedKeys} under test, fresh for each case. */
@@ -96,6 +96,14 @@ export function namedKeysContract(name: string, { open, primitives, sealing }: N
       }
       for (const cut of [0, 1, 5, 40])
         expect((await keys.decrypt({ id: key, ciphertext: ciphertext.subarray(0, cut), context }, call)).ok).toBe(false)
+    })
+
+    test.each(["aes256", "x25519"] as const)("decrypts the longest message that %s encrypts, and no longer one", async (type) => {
+      const key = await add("cipher", type)
+      const plaintext = new Uint8Array(MAX_KEY_MESSAGE_BYTES).fill(7)
+      const ciphertext = unwrap(await keys.encrypt({ id: key, plaintext }, call))
+      expect(unwrap(await keys.decrypt({ id: key, ciphertext }, call))).toEqual(plaintext)
+      expect((await keys.decrypt({ id: key, ciphertext: new Uint8Array([...ciphertext, 0]) }, call)).ok).toBe(false)
     })
 
     test("agrees as the peer does", async () => {

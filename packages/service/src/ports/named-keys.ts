@@ -93,7 +93,10 @@ type Answer<T> = Promise<Result<T, NamedKeyRefusal>>
 export interface NamedKeys {
   /** Makes sure that a key exists; an existing one of the same type is left as it is. */
   register(registration: KeyRegistration, call: KeyCall): Answer<{ readonly entry: KeyEntry; readonly created: boolean }>
-  /** At most `limit` (≤ 500) keys after `after` in the order of their ids, public parts only. */
+  /**
+   * At most `limit` (≤ 500) keys after `after` in the order of their ids, public parts only. Fewer may come when they have many versions; only an
+   * empty answer says that there are no more.
+   */
   list(slice: { readonly after?: KeyId; readonly limit: number }, call: KeyCall): Answer<readonly KeyEntry[]>
   find(id: KeyId, call: KeyCall): Answer<KeyEntry>
   /** Adds a version with a fresh secret, made as the first one was (an imported key gets a generated one). */
