@@ -29,7 +29,16 @@ let opened = 0
 async function openProcess(): Promise<KeystoreProcess> {
   const index = opened++ % HOMES
   const home = await (homes[index] ??= makeHome(stage, `n${index}`))
-  const args = [programPath("keystore"), "serve", "--store", home.file("keystore.db"), "--key-file", home.keyFile]
+  const args = [
+    programPath("keystore"),
+    "serve",
+    "--store",
+    home.file("keystore.db"),
+    "--audit",
+    home.file("audit.db"),
+    "--key-file",
+    home.keyFile,
+  ]
   return unwrap(await spawnKeystore({ command: process.execPath, args }, call))
 }
 
@@ -83,7 +92,16 @@ describe("the keystore process", () => {
     const home = await (homes[0] ??= makeHome(stage, "n0"))
     const wrong = join(stage, "wrong.key")
     writeFileSync(wrong, randomBytes(32), { mode: 0o600 })
-    const args = [programPath("keystore"), "serve", "--store", home.file("keystore.db"), "--key-file", wrong]
+    const args = [
+      programPath("keystore"),
+      "serve",
+      "--store",
+      home.file("keystore.db"),
+      "--audit",
+      home.file("audit.db"),
+      "--key-file",
+      wrong,
+    ]
     expect(await spawnKeystore({ command: process.execPath, args }, call)).toMatchObject({ code: "KEYSTORE_KEY_FILE_WRONG" })
   })
 })
