@@ -7,11 +7,11 @@ import { encodeInfo } from "@keygrove/crypto"
 import { nativePrimitives } from "@keygrove/curves-native"
 import { createSealing } from "@keygrove/hpke"
 import { spawnKeystore, type KeystoreProcess } from "@keygrove/keystore"
-import { programPath } from "@keygrove/node/program-path"
 import type { Keystore } from "@keygrove/service"
 import { systemRandom } from "@keygrove/system"
 import { afterAll, describe, expect, test } from "vitest"
 import { keystoreContract } from "../../../packages/service/src/ports/keystore.contract.ts"
+import { bundle } from "../bundle.ts"
 import { isAlive, makeHome, type TestHome } from "./node-process.ts"
 
 const hpkeSealing = createSealing({ x25519: nativePrimitives.x25519, random: systemRandom })
@@ -30,7 +30,7 @@ async function openProcess(): Promise<KeystoreProcess> {
   const index = opened++ % HOMES
   const home = await (homes[index] ??= makeHome(stage, `n${index}`))
   const args = [
-    programPath("keystore"),
+    join(bundle, "keystore.mjs"),
     "serve",
     "--store",
     home.file("keystore.db"),
@@ -93,7 +93,7 @@ describe("the keystore process", () => {
     const wrong = join(stage, "wrong.key")
     writeFileSync(wrong, randomBytes(32), { mode: 0o600 })
     const args = [
-      programPath("keystore"),
+      join(bundle, "keystore.mjs"),
       "serve",
       "--store",
       home.file("keystore.db"),
