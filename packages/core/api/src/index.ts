@@ -1,5 +1,20 @@
 export { apiErrors, rpcErrorNumber, type ApiErrorCode } from "./errors.ts"
-export { apiMethods, decodeMethodParams, isMethodName, type ApiParams, type MethodName, type MethodSpec } from "./methods.ts"
+export type { KeyOrigin } from "./key-methods.ts"
+export type {
+  AddedKey,
+  AuditEventFacts,
+  AuditHeadFacts,
+  AuditPage,
+  KeyFacts,
+  KeyPage,
+  KeyRuleFacts,
+  KeyVersionFacts,
+  PublicKeyFacts,
+  SignatureFacts,
+  VerificationFacts,
+} from "./key-results.ts"
+export type { MethodSpec } from "./method-spec.ts"
+export { apiMethods, decodeMethodParams, isMethodName, type ApiParams, type MethodName } from "./methods.ts"
 export { openRpcDocument } from "./open-rpc.ts"
 export { decodeCall, type ParamSpec, type ParamSpecs, type RpcCall } from "./params.ts"
 export type {

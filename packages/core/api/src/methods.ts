@@ -1,16 +1,12 @@
 import { ok, type Result } from "@keygrove/base"
-import { decodeParams, type ParamSpec, type ParamSpecs } from "./params.ts"
-
-/** What a method takes and does. Results are in results.ts. */
-export interface MethodSpec {
-  readonly summary: string
-  readonly params: ParamSpecs
-}
+import { keyMethods, type KeyApiParams } from "./key-methods.ts"
+import type { MethodSpec } from "./method-spec.ts"
+import { decodeParams, type ParamSpec } from "./params.ts"
 
 type None = Readonly<Record<never, never>>
 
 /** Decoded parameters by method. */
-export interface ApiParams {
+export interface ApiParams extends KeyApiParams {
   readonly "node.status": None
   readonly "node.identity": None
   readonly "node.stop": None
@@ -45,7 +41,7 @@ const policy: ParamSpec = {
 const label: ParamSpec = { type: "text", maxLength: 128, description: "name under which data is encrypted, e.g. photos/2026" }
 const MAX_TIME = 8_640_000_000_000_000
 
-/** Every method of the JSON-RPC interface (interfaces.md). */
+/** Every method of the JSON-RPC interface. */
 export const apiMethods: { readonly [M in MethodName]: MethodSpec } = {
   "node.status": { summary: "State of the node; works while it is locked.", params: {} },
   "node.identity": { summary: "The node's name, shareable identity and public keys; works while it is locked.", params: {} },
@@ -89,6 +85,7 @@ export const apiMethods: { readonly [M in MethodName]: MethodSpec } = {
       limit: { type: "integer", min: 1, max: 256, description: "entries at most" },
     },
   },
+  ...keyMethods,
   "rpc.discover": { summary: "This interface as an OpenRPC document.", params: {} },
 }
 

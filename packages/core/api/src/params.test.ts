@@ -12,6 +12,14 @@ describe("decodeMethodParams", () => {
       value: { header: new Uint8Array(14), recipientKey: new Uint8Array(32).fill(255) },
     })
     expect(decodeMethodParams("policy.revoke", { policy })).toEqual({ ok: true, value: { policy } })
+    expect(decodeMethodParams("key.sign", { id: "k", message: "Zm9v", algorithm: "bip340" })).toEqual({
+      ok: true,
+      value: { id: "k", message: Uint8Array.of(102, 111, 111), algorithm: "bip340" },
+    })
+    expect(decodeMethodParams("key.add", { id: "k", type: "p256", exportable: false, rules: { perMinute: 1 } })).toEqual({
+      ok: true,
+      value: { id: "k", type: "p256", exportable: false, rules: { perMinute: 1 } },
+    })
     expect(decodeMethodParams("node.status", undefined)).toEqual({ ok: true, value: {} })
   })
 
@@ -33,6 +41,16 @@ describe("decodeMethodParams", () => {
     ["hex of another length", "data.decryptKey", { header: "00".repeat(14), recipientKey: "ff".repeat(31) }],
     ["hex that is too long", "data.decryptKey", { header: "00".repeat(8_193), recipientKey: "ff".repeat(32) }],
     ["no hex", "data.decryptKey", { header: "zz".repeat(14), recipientKey: "ff".repeat(32) }],
+    ["base64 without padding", "key.sign", { id: "k", message: "AAA" }],
+    ["base64 of the other alphabet", "key.sign", { id: "k", message: "-_-_" }],
+    ["base64 that is too long", "key.agree", { id: "k", peer: "A".repeat(48) }],
+    ["base64 that is too short", "key.export", { id: "k", recipientKey: "AAAA" }],
+    ["bytes as a list", "key.sign", { id: "k", message: [1, 2] }],
+    ["a choice that is none", "key.sign", { id: "k", message: "", algorithm: "rsa" }],
+    ["a choice that objects have by themselves", "key.add", { id: "k", type: "p256", from: "constructor" }],
+    ["text for true", "key.add", { id: "k", type: "p256", exportable: "true" }],
+    ["a list for an object", "key.add", { id: "k", type: "p256", rules: [] }],
+    ["null for an object", "key.add", { id: "k", type: "p256", rules: null }],
     ["half a byte", "data.decryptKey", { header: "0".repeat(29), recipientKey: "ff".repeat(32) }],
   ] as const)("refuses %s", (_name, method, params) => {
     expect(decodeMethodParams(method, params)).toMatchObject({ ok: false, code: "RPC_PARAMS_INVALID" })

@@ -1,29 +1,35 @@
-import { fromHex, ok, refuse, type Result, type Shape } from "@keygrove/base"
+import { fromBase64, fromHex, ok, refuse, unreachable, type Result, type Shape } from "@keygrove/base"
 import * as v from "valibot"
 
 /** One named parameter of a method. */
-export type ParamSpec =
-  | { readonly type: "text"; readonly maxLength: number; readonly description: string; readonly optional?: boolean }
-  | {
-      readonly type: "hex"
-      readonly minBytes: number
-      readonly maxBytes: number
-      readonly description: string
-      readonly optional?: boolean
-    }
-  | { readonly type: "integer"; readonly min: number; readonly max: number; readonly description: string; readonly optional?: boolean }
+export type ParamSpec = ParamKind & {
+  readonly description: string
+  readonly optional?: boolean
+}
+
+type ParamKind =
+  | { readonly type: "text"; readonly maxLength: number }
+  | { readonly type: "hex" | "base64"; readonly minBytes: number; readonly maxBytes: number }
+  | { readonly type: "integer"; readonly min: number; readonly max: number }
+  | { readonly type: "boolean" }
+  | { readonly type: "choice"; readonly values: readonly string[] }
+  /** A JSON object of which `decode` of whoever performs the method judges the fields; `schema` describes it in JSON Schema. */
+  | { readonly type: "object"; readonly schema: Json }
+
+/** Whatever JSON can say. */
+export type Json = string | number | boolean | null | readonly Json[] | { readonly [key: string]: Json }
 
 /** The parameters of a method, by name. */
 export type ParamSpecs = Readonly<Record<string, ParamSpec>>
+
+/** A parameter as it is handed on. */
+export type ParamValue = string | number | boolean | Uint8Array | Readonly<Record<string, unknown>>
 
 /** Of a foreign name in a message. */
 const MAX_SHOWN_CHARACTERS = 64
 
 /** Decodes the `params` of a request strictly: by name only, none missing, none unknown. */
-export function decodeParams(
-  specs: ParamSpecs,
-  params: unknown,
-): Result<Readonly<Record<string, string | number | Uint8Array>>, "RPC_PARAMS_INVALID"> {
+export function decodeParams(specs: ParamSpecs, params: unknown): Result<Readonly<Record<string, ParamValue>>, "RPC_PARAMS_INVALID"> {
   const given: unknown = params ?? {}
   if (typeof given !== "object" || given === null || Array.isArray(given))
     return refuse("RPC_PARAMS_INVALID", "params must be an object with the names of the method's parameters")
@@ -33,7 +39,7 @@ export function decodeParams(
     return refuse("RPC_PARAMS_INVALID", `there is no parameter ${shown}; known are ${Object.keys(specs).join(", ") || "none"}`)
   }
   const values = new Map(Object.entries(given))
-  const decoded: Record<string, string | number | Uint8Array> = {}
+  const decoded: Record<string, ParamValue> = {}
   for (const [name, spec] of Object.entries(specs)) {
     const value: unknown = values.get(name)
     if (value === undefined) {
@@ -47,7 +53,7 @@ export function decodeParams(
   return ok(decoded)
 }
 
-function decodeValue(name: string, spec: ParamSpec, value: unknown): Result<string | number | Uint8Array, "RPC_PARAMS_INVALID"> {
+function decodeValue(name: string, spec: ParamSpec, value: unknown): Result<ParamValue, "RPC_PARAMS_INVALID"> {
   const invalid = (expected: string): Result<never, "RPC_PARAMS_INVALID"> =>
     refuse("RPC_PARAMS_INVALID", `the parameter "${name}" must be ${expected}`, { name })
   switch (spec.type) {
@@ -59,13 +65,36 @@ function decodeValue(name: string, spec: ParamSpec, value: unknown): Result<stri
       return typeof value === "number" && Number.isSafeInteger(value) && value >= spec.min && value <= spec.max
         ? ok(value)
         : invalid(`a whole number from ${spec.min} to ${spec.max}`)
-    default: {
-      const bytes = typeof value === "string" && value.length <= 2 * spec.maxBytes ? fromHex(value) : undefined
-      return bytes?.ok === true && bytes.value.length >= spec.minBytes
-        ? bytes
-        : invalid(`hex of ${spec.minBytes === spec.maxBytes ? spec.minBytes : `${spec.minBytes} to ${spec.maxBytes}`} bytes`)
-    }
+    case "boolean":
+      return typeof value === "boolean" ? ok(value) : invalid("true or false")
+    case "choice":
+      return typeof value === "string" && spec.values.includes(value) ? ok(value) : invalid(`one of ${spec.values.join(", ")}`)
+    case "object":
+      return isObject(value) ? ok(value) : invalid("an object")
+    case "hex":
+    case "base64":
+      return decodeBytes(spec, value) ?? invalid(`${spec.type} of ${lengthOf(spec)} bytes`)
+    default:
+      return unreachable(spec)
   }
+}
+
+type BytesSpec = Extract<ParamSpec, { readonly minBytes: number }>
+
+/** The bytes of a text parameter of the right length; `undefined` for anything else. Refused by its length before it is decoded. */
+function decodeBytes({ maxBytes, minBytes, type }: BytesSpec, value: unknown): Result<Uint8Array, never> | undefined {
+  const maxLength = type === "hex" ? 2 * maxBytes : 4 * Math.ceil(maxBytes / 3)
+  if (typeof value !== "string" || value.length > maxLength) return undefined
+  const bytes = type === "hex" ? fromHex(value) : fromBase64(value)
+  return bytes.ok && bytes.value.length >= minBytes && bytes.value.length <= maxBytes ? bytes : undefined
+}
+
+function lengthOf({ maxBytes, minBytes }: BytesSpec): string {
+  return minBytes === maxBytes ? String(minBytes) : `${minBytes} to ${maxBytes}`
+}
+
+function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === "object" && value !== null && !Array.isArray(value)
 }
 
 /** One call of a JSON-RPC 2.0 request. */

@@ -1,7 +1,12 @@
 import type { ErrorTable } from "./error-table.ts"
 
 /** Codes of core/base. */
-export const baseErrors: ErrorTable<"CBOR_INVALID" | "CBOR_TOO_LARGE" | "HEX_INVALID"> = {
+export const baseErrors: ErrorTable<"BASE64_INVALID" | "CBOR_INVALID" | "CBOR_TOO_LARGE" | "HEX_INVALID"> = {
+  BASE64_INVALID: {
+    class: "usage",
+    meaning: "A text that should be base64 is not.",
+    remedy: "Give the standard alphabet with its padding, and no line breaks.",
+  },
   CBOR_INVALID: {
     class: "failed",
     meaning: "Bytes are not well-formed CBOR in its one canonical form.",

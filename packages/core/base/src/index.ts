@@ -1,3 +1,4 @@
+export { fromBase64 } from "./base64.ts"
 export type { Brand } from "./brand.ts"
 export { compareBytes, concatBytes, equalBytes, fromHex, toHex, utf8, type RandomBytes } from "./bytes.ts"
 export { decodeCanonical, encodeCanonical, type CborValue } from "./cbor.ts"

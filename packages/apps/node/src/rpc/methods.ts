@@ -31,6 +31,7 @@ import {
 } from "@keygrove/service"
 import type { NodeRuntime } from "../node-runtime.ts"
 import { VERSION } from "../version.ts"
+import { keyHandlers } from "./key-methods.ts"
 import { policyFacts, roleOf } from "./policy-facts.ts"
 
 /** What the methods work on. */
@@ -101,6 +102,7 @@ export const handlers: { readonly [M in MethodName]: Handler<M> } = {
   },
   "ledger.status": ({ runtime }) => ok(ledgerStatus(runtime)),
   "ledger.entries": ledgerEntries,
+  ...keyHandlers,
   "rpc.discover": () => ok(openRpcDocument(VERSION)),
 }
 
