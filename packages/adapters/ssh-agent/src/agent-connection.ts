@@ -28,6 +28,7 @@ export class AgentConnection implements Disposable {
   readonly #reader = new AgentMessageReader()
   readonly #queue: Uint8Array[] = []
   readonly #gone = new AbortController()
+  #heardAt = performance.now()
   #queuedBytes = 0
   #working: Promise<void> | undefined
   #deadline: NodeJS.Timeout | undefined
@@ -51,12 +52,23 @@ export class AgentConnection implements Disposable {
     })
   }
 
+  /** Since when nothing was heard of the client, on the clock of `performance`; `undefined` while it waits for an answer, or is cut off. */
+  get silentSince(): number | undefined {
+    return this.#working === undefined && !this.#socket.destroyed ? this.#heardAt : undefined
+  }
+
+  /** Whether the client was not cut off and has not hung up. */
+  get isOpen(): boolean {
+    return !this.#socket.destroyed
+  }
+
   /** Cuts the client off. */
   [Symbol.dispose](): void {
     this.#socket.destroy()
   }
 
   #take(chunk: Uint8Array): void {
+    this.#heardAt = performance.now()
     this.#queue.push(chunk)
     this.#queuedBytes += chunk.length
     if (this.#queuedBytes > MAX_QUEUED_BYTES) this.#socket.pause()

@@ -8,7 +8,7 @@ import { codeOf, prepareSocket, unusable } from "./agent-socket.ts"
 import type { SshAgentErrorCode } from "./errors.ts"
 import { Identities, type SshAgentKeys } from "./identities.ts"
 
-/** Clients at a time; further ones are hung up on. */
+/** Clients at a time. For one more, the client that was silent longest is hung up on; the newcomer itself when all wait for answers. */
 export const MAX_AGENT_CONNECTIONS = 16
 
 const TIMES: ConnectionTimes = { messageMs: 30_000, idleMs: 300_000, answerMs: 120_000 }
@@ -91,14 +91,22 @@ class AgentServer implements SshAgent {
   }
 
   #accept(socket: Socket): void {
-    if (this.#connections.size >= MAX_AGENT_CONNECTIONS) {
-      socket.destroy()
-      this.#desk.log(`ssh-agent: hung up on a client: ${MAX_AGENT_CONNECTIONS} are connected`)
-      return
-    }
+    if (!this.#makeRoom()) return void socket.destroy()
     const connection = new AgentConnection(socket, new AgentSession(this.#desk), this.#times)
     this.#connections.add(connection)
     void connection.closed.then(() => this.#connections.delete(connection))
+  }
+
+  #makeRoom(): boolean {
+    const open = [...this.#connections].filter(({ isOpen }) => isOpen)
+    if (open.length < MAX_AGENT_CONNECTIONS) return true
+    const silent = open.filter(({ silentSince }) => silentSince !== undefined)
+    const longest = silent.toSorted((a, b) => (a.silentSince ?? 0) - (b.silentSince ?? 0))[0]
+    longest?.[Symbol.dispose]()
+    this.#desk.log(
+      `ssh-agent: ${MAX_AGENT_CONNECTIONS} clients are connected; hung up on ${longest === undefined ? "another" : "the most silent"}`,
+    )
+    return longest !== undefined
   }
 
   /** Accepts nobody any more and cuts off those who are there. May be called twice. */
