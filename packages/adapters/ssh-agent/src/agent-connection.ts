@@ -31,6 +31,7 @@ export class AgentConnection implements Disposable {
   #heardAt = performance.now()
   #queuedBytes = 0
   #working: Promise<void> | undefined
+  /** Of the answer while there is one under way, else of the message that has begun. */
   #deadline: NodeJS.Timeout | undefined
 
   constructor(socket: Socket, session: AgentSession, times: ConnectionTimes) {
@@ -93,17 +94,36 @@ export class AgentConnection implements Disposable {
 
   async #answer(message: Uint8Array): Promise<void> {
     clearTimeout(this.#deadline)
-    this.#deadline = undefined
-    const signal = AbortSignal.any([this.#gone.signal, AbortSignal.timeout(this.#times.answerMs)])
+    this.#deadline = setTimeout(() => this.#end(), this.#times.answerMs)
     try {
-      const answer = await abortable(this.#session.answer(message, signal), signal)
-      const written = Promise.withResolvers<void>()
-      this.#socket.write(encodeAgentAnswer(answer), () => written.resolve())
-      await abortable(written.promise, signal)
+      await this.#orGone(
+        this.#session.answer(message, this.#gone.signal).then(async (answer) => await this.#write(encodeAgentAnswer(answer))),
+      )
     } finally {
+      clearTimeout(this.#deadline)
+      this.#deadline = undefined
       // Refused requests to add a key carry its secret, and refused ones to lock the agent a passphrase.
       message.fill(0)
     }
+  }
+
+  /** Settles when the bytes are the system's. */
+  async #write(bytes: Uint8Array): Promise<void> {
+    await new Promise<void>((resolve) => this.#socket.write(bytes, () => resolve()))
+  }
+
+  /** The outcome of a promise, or a rejection once the client is gone, whether or not what works for it listens to the signal. */
+  async #orGone(outcome: Promise<void>): Promise<void> {
+    const { signal } = this.#gone
+    const { promise, reject } = Promise.withResolvers<never>()
+    const abort = (): void => reject(signal.reason)
+    signal.addEventListener("abort", abort, { once: true })
+    await Promise.race([outcome, promise]).finally(() => signal.removeEventListener("abort", abort))
+  }
+
+  #end(): void {
+    this.#gone.abort()
+    this.#socket.destroy()
   }
 
   /** Forgets the first bytes of the queue, which begins with `chunk`. */
@@ -117,15 +137,6 @@ export class AgentConnection implements Disposable {
 
   #watchMessage(): void {
     if (!this.#reader.isWithinMessage || this.#deadline !== undefined || this.#gone.signal.aborted) return
-    this.#deadline = setTimeout(() => this.#socket.destroy(), this.#times.messageMs)
+    this.#deadline = setTimeout(() => this.#end(), this.#times.messageMs)
   }
-}
-
-/** The outcome of a promise, or the signal's reason as soon as there is one, whether or not what works on it listens to the signal. */
-async function abortable<T>(outcome: Promise<T>, signal: AbortSignal): Promise<T> {
-  const { promise, reject } = Promise.withResolvers<never>()
-  const abort = (): void => reject(signal.reason)
-  if (signal.aborted) abort()
-  signal.addEventListener("abort", abort, { once: true })
-  return await Promise.race([outcome, promise]).finally(() => signal.removeEventListener("abort", abort))
 }
