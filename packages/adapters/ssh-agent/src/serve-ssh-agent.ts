@@ -7,6 +7,7 @@ import { AgentSession, type AgentDesk } from "./agent-session.ts"
 import { codeOf, prepareSocket, unusable } from "./agent-socket.ts"
 import type { SshAgentErrorCode } from "./errors.ts"
 import { Identities, type SshAgentKeys } from "./identities.ts"
+import { limitedLog } from "./limited-log.ts"
 
 /** Clients at a time. For one more, the client that was silent longest is hung up on; the newcomer itself when all wait for answers. */
 export const MAX_AGENT_CONNECTIONS = 16
@@ -22,7 +23,7 @@ export interface SshAgentOptions {
    * over. Several may be open at a time, one a connection. Without it such keys are not used.
    */
   readonly confirm?: (id: KeyId, signal: AbortSignal) => Promise<boolean>
-  /** Takes one line about each refusal and fault, without contents. */
+  /** Takes one line about each refusal and fault, without contents; at most 60 a minute. */
   readonly log?: (line: string) => void
   /** Ends the agent. */
   readonly signal: AbortSignal
@@ -63,7 +64,7 @@ class AgentServer implements SshAgent {
 
   constructor({ confirm, keys, log = () => undefined, signal, socketPath, times }: SshAgentOptions) {
     this.socketPath = socketPath
-    this.#desk = { keys, confirm, log, identities: new Identities(keys) }
+    this.#desk = { keys, confirm, log: limitedLog(log), identities: new Identities(keys) }
     this.#times = { ...TIMES, ...times }
     this.#signal = signal
     this.#server = createServer((socket) => this.#accept(socket))
