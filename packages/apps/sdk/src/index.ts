@@ -8,4 +8,14 @@ export {
   type EncryptionOptions,
   type GrantOrder,
 } from "./keygrove.ts"
+export {
+  Keys,
+  type ContextOptions,
+  type KeyOptions,
+  type KeyOrder,
+  type MadeSignature,
+  type SignatureOptions,
+  type VersionOptions,
+} from "./keys/keys.ts"
+export type { AuditedUse, NamedKey, NamedKeyRules, NamedKeyType, NamedKeyVersion } from "./keys/named-key.ts"
 export type { Policy } from "./policy.ts"

@@ -3,21 +3,17 @@ import { fromHex, KeygroveError, type Secret, toHex, unwrap, utf8 } from "@keygr
 import { decodeSuite } from "@keygrove/crypto"
 import { decodeClusterId, decodeEpoch, decodeNodePath } from "@keygrove/hierarchy"
 import { encodeFileHeader, decodeLabel, type FileHeader } from "@keygrove/reencryption"
-import { nativePrimitives } from "@keygrove/curves-native"
-import { systemRandom } from "@keygrove/system"
-import { createSealing } from "@keygrove/hpke"
 import type { FileProgress } from "./files/batches.ts"
 import type { ByteIterable } from "./files/byte-source.ts"
 import { decryptFile, encryptFile, type FileEnds } from "./files/crypt-file.ts"
 import { decryptStream } from "./files/decrypt-stream.ts"
 import { encryptStream, type EncryptOptions } from "./files/encrypt-stream.ts"
 import { resolveHome } from "./home.ts"
+import { Keys } from "./keys/keys.ts"
 import type { FileTools } from "./files/file-tools.ts"
 import { decodePolicy, type Policy } from "./policy.ts"
 import { AnswerFields } from "./rpc/fields.ts"
 import { callRpc, type RpcEndpoint } from "./rpc/rpc-client.ts"
-
-const hpkeSealing = createSealing({ x25519: nativePrimitives.x25519, random: systemRandom })
 
 /** Bound into the sealed file key that the node hands out. */
 const RELEASE_INFO = utf8("keygrove/v1/file-key-release")
@@ -67,6 +63,8 @@ export interface GrantOrder {
  * are processed in constant memory. Every method throws `KeygroveError` with a code of docs/errors.md.
  */
 export class Keygrove implements AsyncDisposable {
+  /** The named keys of the node. */
+  readonly keys: Keys = new Keys(async (method, params, options) => await this.#call(method, params, options))
   readonly #endpoint: RpcEndpoint
   readonly #lifetime: AbortController = new AbortController()
 
@@ -113,11 +111,12 @@ export class Keygrove implements AsyncDisposable {
 
   /** The key of one file, for its header; asks the network when the label is another node's. The secret is the caller's. */
   async decryptKey(header: FileHeader, options: CallOptions = {}): Promise<Secret> {
-    const pair = await hpkeSealing.generateKeyPair()
+    const { nativeSealing } = await import("./native-sealing.ts")
+    const pair = await nativeSealing.generateKeyPair()
     using secretKey = pair.secretKey
     const params = { header: toHex(encodeFileHeader(header)), recipientKey: toHex(pair.publicKey) }
     const answer = new AnswerFields("data.decryptKey", await this.#call("data.decryptKey", params, options))
-    return unwrap(await hpkeSealing.open(secretKey, bytesOf(answer, "sealedKey", SEALED_FILE_KEY_BYTES), { info: RELEASE_INFO }))
+    return unwrap(await nativeSealing.open(secretKey, bytesOf(answer, "sealedKey", SEALED_FILE_KEY_BYTES), { info: RELEASE_INFO }))
   }
 
   /** Lets a reader open a label through `threshold` of `shares` proxies until a date. */

@@ -49,6 +49,21 @@ export class AnswerFields {
     return value
   }
 
+  boolean(name: string): boolean {
+    const value = this.#values[name]
+    if (typeof value !== "boolean") throw invalid(this.#method, `has no "${name}" that is true or false`)
+    return value
+  }
+
+  /** The bytes of a base64 field. */
+  bytes(name: string): Uint8Array {
+    const text = this.text(name)
+    const bytes = Buffer.from(text, "base64")
+    // Node's decoder skips what is not base64.
+    if (bytes.toString("base64") !== text) throw invalid(this.#method, `has no base64 "${name}"`)
+    return Uint8Array.from(bytes)
+  }
+
   object(name: string): AnswerFields {
     return new AnswerFields(`${this.#method} ${name}`, this.#values[name])
   }

@@ -1,4 +1,6 @@
 export { sdkErrors } from "../errors.ts"
 export { resolveHome } from "../home.ts"
+export { Keys, type KeyOrder, type SignatureOptions } from "../keys/keys.ts"
+export type { NamedKey, NamedKeyRules, NamedKeyType } from "../keys/named-key.ts"
 export { AnswerFields } from "./fields.ts"
 export { callRpc, type RpcCallOptions, type RpcEndpoint, type RpcFailureCode } from "./rpc-client.ts"
