@@ -7,7 +7,21 @@ import { entry } from "./bundle.ts"
 import { firstDifference, type Stage } from "./transcript.ts"
 
 /** Each transcript is a chapter of the documentation and runs here, in this order, on one grove. */
-const chapters = ["init-up-down", "status", "id", "encrypt-decrypt", "proxy", "grant-revoke", "ledger", "lock"] as const
+const chapters = [
+  "init-up-down",
+  "status",
+  "id",
+  "encrypt-decrypt",
+  "proxy",
+  "grant-revoke",
+  "ledger",
+  "key-add",
+  "key-sign",
+  "key-encrypt",
+  "key-life",
+  "audit",
+  "lock",
+] as const
 
 const state: { grove?: Grove; stage?: Stage } = {}
 

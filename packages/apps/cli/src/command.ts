@@ -25,12 +25,14 @@ export interface OptionSpec {
   readonly flags: string
   readonly description: string
   readonly required?: boolean
+  /** Whether it may be given several times; its value is then a list. */
+  readonly repeatable?: boolean
 }
 
-/** What a command is given. Options are named in camel case; a flag is `true`. */
+/** What a command is given. Options are named in camel case; a flag is `true`, a repeatable one a list. */
 export interface CommandInput {
   readonly operands: readonly string[]
-  readonly options: Readonly<Record<string, string | true>>
+  readonly options: Readonly<Record<string, string | true | readonly string[]>>
 }
 
 export interface CommandContext {

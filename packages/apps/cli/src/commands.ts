@@ -1,4 +1,5 @@
 import type { CommandSpec, OptionSpec } from "./command.ts"
+import { keyCommands } from "./key-commands.ts"
 
 const passphraseFile: OptionSpec = {
   flags: "--passphrase-file <FILE>",
@@ -151,6 +152,7 @@ export const commands: readonly CommandSpec[] = [
     examples: ["keygrove proxy status"],
     load: () => import("./commands/proxy-status.ts"),
   },
+  ...keyCommands,
   {
     name: "ledger status",
     summary: "length, head and host of the log",

@@ -1,6 +1,16 @@
 import type { ErrorClass, ErrorTable, RefusalData } from "@keygrove/base"
 
-export type CliErrorCode = "USAGE_INVALID" | "PASSPHRASE_SOURCE_MISSING" | "START_FAILED" | "STOP_TIMEOUT" | "INTERRUPTED" | "UNEXPECTED"
+export type CliErrorCode =
+  | "USAGE_INVALID"
+  | "PASSPHRASE_SOURCE_MISSING"
+  | "START_FAILED"
+  | "STOP_TIMEOUT"
+  | "KEY_FORMAT_UNSUPPORTED"
+  | "KEY_INPUT_TOO_LARGE"
+  | "KEY_SIGNATURE_INVALID"
+  | "NOT_CONFIRMED"
+  | "INTERRUPTED"
+  | "UNEXPECTED"
 
 /** Codes of the command line itself; what the daemon or the SDK refuses keeps their codes. */
 export const cliErrors: ErrorTable<CliErrorCode> = {
@@ -23,6 +33,26 @@ export const cliErrors: ErrorTable<CliErrorCode> = {
     class: "failed",
     meaning: "The node did not end in time after it was asked to.",
     remedy: "Look at its log; as a last resort kill the process named in the message, it loses nothing acknowledged.",
+  },
+  KEY_FORMAT_UNSUPPORTED: {
+    class: "usage",
+    meaning: "No standard has public keys of that type in that format.",
+    remedy: "Give --format hex or raw; a symmetric key has no public part at all.",
+  },
+  KEY_INPUT_TOO_LARGE: {
+    class: "usage",
+    meaning: "A file is longer than what a named key takes at once.",
+    remedy: "Sign its hash, or encrypt it with keygrove encrypt, which takes any size.",
+  },
+  KEY_SIGNATURE_INVALID: {
+    class: "refused",
+    meaning: "No enabled version of the key made this signature of this file.",
+    remedy: "Check that file, signature, key and algorithm belong together.",
+  },
+  NOT_CONFIRMED: {
+    class: "refused",
+    meaning: "A question before something that cannot be undone was not answered with yes.",
+    remedy: "Answer y, or give --yes where there is nobody to ask.",
   },
   INTERRUPTED: {
     class: "interrupted",

@@ -1,6 +1,9 @@
 import type { CommandInput } from "./command.ts"
 import { commandError } from "./errors.ts"
 
+const ALGORITHMS: readonly string[] = ["ed25519", "ecdsa-sha256", "bip340", "bls-g2"]
+const MAX_CONTEXT_BYTES = 4_096
+
 /** Value of an option that may be absent. */
 export function optional(input: CommandInput, name: string): string | undefined {
   const value = input.options[name]
@@ -8,9 +11,38 @@ export function optional(input: CommandInput, name: string): string | undefined 
 }
 
 /** Value of an option or operand that the table says is required. */
-export function required(value: string | true | undefined, what: string): string {
+export function required(value: CommandInput["options"][string] | undefined, what: string): string {
   if (typeof value !== "string" || value === "") throw commandError("USAGE_INVALID", `${what} is missing or empty`)
   return value
+}
+
+/** Values of an option that may be given several times. */
+export function repeated(input: CommandInput, name: string): readonly string[] {
+  const value = input.options[name]
+  return Array.isArray(value) ? value : []
+}
+
+/** `--version N` of a key. */
+export function versionOption(input: CommandInput): { readonly version?: number } {
+  const version = optional(input, "version")
+  return version === undefined ? {} : { version: wholeNumber(version, "--version", { least: 1, most: 0xffff_ffff }) }
+}
+
+/** `--algorithm A` of a signature. */
+export function algorithmOption(input: CommandInput): { readonly algorithm?: string } {
+  const algorithm = optional(input, "algorithm")
+  if (algorithm === undefined || ALGORITHMS.includes(algorithm)) return algorithm === undefined ? {} : { algorithm }
+  throw commandError("USAGE_INVALID", `--algorithm must be ${ALGORITHMS.join(", ")}, got "${algorithm}"`)
+}
+
+/** `--context TEXT` of an encryption, as bytes. */
+export function contextOption(input: CommandInput): { readonly context?: Uint8Array } {
+  const text = optional(input, "context")
+  if (text === undefined) return {}
+  const context = Buffer.from(text, "utf8")
+  if (context.length > MAX_CONTEXT_BYTES)
+    throw commandError("USAGE_INVALID", `--context has ${context.length} bytes; at most ${MAX_CONTEXT_BYTES} are bound to a ciphertext`)
+  return { context }
 }
 
 /** A whole number within limits. */

@@ -98,6 +98,8 @@ function declare(command: Command, spec: CommandSpec, program: Command, found: (
   for (const operand of spec.operands ?? []) command.argument(operand.name, operand.description)
   for (const option of spec.options ?? []) {
     if (option.required === true) command.requiredOption(option.flags, option.description)
+    else if (option.repeatable === true)
+      command.option(option.flags, option.description, (value: string, given: readonly string[] | undefined) => [...(given ?? []), value])
     else command.option(option.flags, option.description)
   }
   command.addHelpText("after", `\nExamples:\n${spec.examples.map((line) => `  $ ${line}`).join("\n")}`)
@@ -105,7 +107,7 @@ function declare(command: Command, spec: CommandSpec, program: Command, found: (
     const global = program.opts<{ home?: string; json?: boolean }>()
     found({
       spec,
-      input: { operands: command.args, options: command.opts<Record<string, string | true>>() },
+      input: { operands: command.args, options: command.opts<CommandInput["options"]>() },
       home: global.home,
       json: global.json === true,
     })

@@ -1,0 +1,12 @@
+import type { CommandContext, CommandInput, CommandOutcome } from "../command.ts"
+import { changed } from "../keys/key-facts.ts"
+import { nodeKeys } from "../keys/node-keys.ts"
+import { required, versionOption } from "../options.ts"
+
+/** `key disable ID [--version N]`. */
+export async function run(input: CommandInput, context: CommandContext): Promise<CommandOutcome> {
+  const id = required(input.operands[0], "ID")
+  const meant = versionOption(input)
+  const key = await nodeKeys(context).disable(id, { signal: context.signal, ...meant })
+  return changed(key, `${meant.version === undefined ? key.id : `version ${meant.version} of ${key.id}`} is disabled`)
+}

@@ -1,0 +1,159 @@
+import type { CommandSpec, OperandSpec, OptionSpec } from "./command.ts"
+
+const id: OperandSpec = { name: "<ID>", description: "the key: words of a-z, 0-9 and - with / between them, e.g. web/tls" }
+const oneVersion: OptionSpec = { flags: "--version <N>", description: "that version instead of the newest" }
+const oneOfAll: OptionSpec = { flags: "--version <N>", description: "that version instead of all" }
+const algorithm: OptionSpec = {
+  flags: "--algorithm <A>",
+  description: "bip340 instead of ecdsa-sha256 with secp256k1 keys; the others leave no choice",
+}
+const output: OptionSpec = {
+  flags: "-o, --out <FILE>",
+  description: "where to write, mode 0600 (default, and `-`: standard output); an existing file is never overwritten",
+}
+const context: OptionSpec = {
+  flags: "--context <TEXT>",
+  description: "bound to the ciphertext, at most 4 KiB: the same is needed to decrypt",
+}
+
+/** The commands about named keys and their audit trail. */
+export const keyCommands: readonly CommandSpec[] = [
+  {
+    name: "key add",
+    summary: "make sure that a named key exists",
+    details:
+      "The key is made in the keystore, or read by it, and used by its id from then on; nothing hands it out. A key of that id and type that exists " +
+      "stays as it is. A variable is taken out of the environment and sealed to the keystore before it leaves this process; a file is read by the " +
+      "keystore itself and must be readable by its owner alone. Both may hold hex, base64, PEM (PKCS #8), JWK, OpenSSH or raw bytes.",
+    operands: [id],
+    options: [
+      { flags: "--type <T>", description: "ed25519, x25519, secp256k1, p256, bls12-381 or aes256", required: true },
+      {
+        flags: "--from <SOURCE>",
+        description: "generate (default), derive (from the node's words, by the id), env:NAME or file:PATH",
+      },
+      { flags: "--exportable", description: "let `key export` hand the secret out one day; cannot be changed later" },
+      {
+        flags: "--allow <CALLER:OPERATIONS>",
+        description: "let only callers so named use it, e.g. uid:1000:sign,verify or ssh-agent:sign; may be given several times",
+        repeatable: true,
+      },
+      { flags: "--per-minute <N>", description: "uses a minute, of all callers together" },
+      { flags: "--confirm", description: "ask on the agent's terminal before each use through ssh" },
+    ],
+    examples: [
+      "keygrove key add web/tls --type p256",
+      "keygrove key add deploy --type ed25519 --from file:id_ed25519 --allow ssh-agent:sign --confirm",
+      "keygrove key add backup --type aes256 --from env:BACKUP_KEY",
+    ],
+    load: () => import("./commands/key-add.ts"),
+  },
+  {
+    name: "key list",
+    summary: "named keys, their versions and states",
+    examples: ["keygrove key list", "keygrove key list --json"],
+    load: () => import("./commands/key-list.ts"),
+  },
+  {
+    name: "key public",
+    summary: "the public part of a key",
+    operands: [id],
+    options: [
+      { flags: "--format <F>", description: "pem (default; hex for bls12-381), raw, ssh (ed25519 and p256), jwk or hex" },
+      oneVersion,
+    ],
+    examples: ["keygrove key public web/tls", "keygrove key public deploy --format ssh >> ~/.ssh/authorized_keys"],
+    load: () => import("./commands/key-public.ts"),
+  },
+  {
+    name: "key sign",
+    summary: "sign a file of up to 256 KiB with the newest version",
+    operands: [id, { name: "<FILE>", description: "what to sign (`-`: standard input)" }],
+    options: [{ flags: "--format <F>", description: "base64 (default) or raw" }, algorithm],
+    examples: ["keygrove key sign deploy release.txt", "sha256sum film.mkv | keygrove key sign deploy -"],
+    load: () => import("./commands/key-sign.ts"),
+  },
+  {
+    name: "key verify",
+    summary: "check a signature; exit status 0 when an enabled version made it, 4 when none did",
+    operands: [id, { name: "<FILE>", description: "what was signed (`-`: standard input)" }],
+    options: [
+      { flags: "--signature <S>", description: "the signature in base64, or @FILE with it in base64 or raw", required: true },
+      algorithm,
+    ],
+    examples: ["keygrove key verify deploy release.txt --signature @release.sig"],
+    load: () => import("./commands/key-verify.ts"),
+  },
+  {
+    name: "key encrypt",
+    summary: "encrypt up to 256 KiB under an aes256 or x25519 key",
+    operands: [id, { name: "[FILE]", description: "what to encrypt (default, and `-`: standard input)" }],
+    options: [output, context],
+    examples: ["keygrove key encrypt backup secrets.env -o secrets.env.sealed --context production"],
+    load: () => import("./commands/key-encrypt.ts"),
+  },
+  {
+    name: "key decrypt",
+    summary: "decrypt what any enabled version encrypted",
+    operands: [id, { name: "[FILE]", description: "what `key encrypt` wrote (default, and `-`: standard input)" }],
+    options: [output, context],
+    examples: ["keygrove key decrypt backup secrets.env.sealed --context production"],
+    load: () => import("./commands/key-decrypt.ts"),
+  },
+  {
+    name: "key rotate",
+    summary: "add a version that is used from now on; older ones verify and decrypt",
+    operands: [id],
+    examples: ["keygrove key rotate web/tls"],
+    load: () => import("./commands/key-rotate.ts"),
+  },
+  {
+    name: "key enable",
+    summary: "let a disabled key work again",
+    operands: [id],
+    options: [oneOfAll],
+    examples: ["keygrove key enable web/tls"],
+    load: () => import("./commands/key-enable.ts"),
+  },
+  {
+    name: "key disable",
+    summary: "let a key do nothing until it is enabled",
+    operands: [id],
+    options: [oneOfAll],
+    examples: ["keygrove key disable web/tls --version 1"],
+    load: () => import("./commands/key-disable.ts"),
+  },
+  {
+    name: "key remove",
+    summary: "destroy a key for ever; asks first",
+    operands: [id],
+    options: [{ flags: "--yes", description: "do not ask" }],
+    examples: ["keygrove key remove web/tls", "keygrove key remove web/tls --yes"],
+    load: () => import("./commands/key-remove.ts"),
+  },
+  {
+    name: "key export",
+    summary: "write the secret of a key that was made exportable to a file",
+    operands: [id],
+    options: [{ flags: "-o, --out <FILE>", description: "a new file, mode 0600, for the raw secret", required: true }],
+    examples: ["keygrove key export old/deploy -o deploy.key"],
+    load: () => import("./commands/key-export.ts"),
+  },
+  {
+    name: "audit list",
+    summary: "who used which named key, and with what outcome",
+    options: [
+      { flags: "--from <N>", description: "index of the first event (default: 0)" },
+      { flags: "--key <ID>", description: "only the uses of that key" },
+      { flags: "--limit <N>", description: "how many at most, up to 100000 (default: 1000)" },
+    ],
+    examples: ["keygrove audit list --key web/tls"],
+    load: () => import("./commands/audit-list.ts"),
+  },
+  {
+    name: "audit verify",
+    summary: "check that nothing in the audit trail was changed, moved or left out",
+    examples: ["keygrove audit verify"],
+    load: () => import("./commands/audit-verify.ts"),
+  },
+]
