@@ -1,4 +1,4 @@
-import { generateKeyPairSync, randomBytes, type KeyObject } from "node:crypto"
+import { createECDH, createPrivateKey, createPublicKey, generateKeyPairSync, randomBytes, type KeyObject } from "node:crypto"
 import { Secret, type Result } from "@keygrove/base"
 import type { KeyType } from "@keygrove/keys"
 import { parseKeyMaterial } from "./parse-key-material.ts"
@@ -13,14 +13,41 @@ export interface KeyForm {
 }
 
 /** What the parser makes of bytes, with the secret in the open for comparing. */
-export function parsed(type: KeyType, bytes: Uint8Array): Result<Uint8Array, "KEY_MATERIAL_INVALID"> {
+export function parsed(
+  type: KeyType,
+  bytes: Uint8Array,
+  publicKeyOf?: (secret: Secret) => Uint8Array | undefined,
+): Result<Uint8Array, "KEY_MATERIAL_INVALID"> {
   using material = Secret.take(Uint8Array.from(bytes))
   const before = material.copy()
-  const result = parseKeyMaterial(type, material)
+  const result = parseKeyMaterial(type, material, publicKeyOf)
   if (!material.equals(before)) throw new TypeError("the material was changed")
   if (!result.ok) return result
   using secret = result.value
   return { ok: true, value: secret.expose((live) => Uint8Array.from(live)) }
+}
+
+/** The public key of a secret by node:crypto, points compressed; `undefined` when it is none. */
+export function publicKeyBy(type: KeyType): (secret: Secret) => Uint8Array | undefined {
+  return (secret) =>
+    secret.expose((bytes) => (type === "ed25519" || type === "x25519" ? montgomeryOrEdwards(type, bytes) : point(type, bytes)))
+}
+
+function montgomeryOrEdwards(type: "ed25519" | "x25519", secret: Uint8Array): Uint8Array {
+  const head = Buffer.from(`302e020100300506032b65${type === "ed25519" ? "70" : "6e"}04220420`, "hex")
+  const key = createPrivateKey({ key: Buffer.concat([head, secret]), format: "der", type: "pkcs8" })
+  return Uint8Array.from(createPublicKey(key).export({ format: "der", type: "spki" }).subarray(-32))
+}
+
+function point(type: KeyType, secret: Uint8Array): Uint8Array | undefined {
+  const ecdh = createECDH(type === "p256" ? "prime256v1" : "secp256k1")
+  try {
+    ecdh.setPrivateKey(secret)
+  } catch {
+    // Zero, or not below the order.
+    return undefined
+  }
+  return Uint8Array.from(Buffer.from(ecdh.getPublicKey("hex", "compressed"), "hex"))
 }
 
 /** The secret of a key object of node:crypto: `d` of its JWK. */

@@ -1,9 +1,9 @@
-import { ok } from "@keygrove/base"
+import { concatBytes, ok } from "@keygrove/base"
 import type { KeyType } from "@keygrove/keys"
 import { isText } from "./ascii.ts"
 import { decodeBase64, JOSE_BASE64 } from "./base-text.ts"
 import { memberOf, scanJsonObject, type JsonMember } from "./json-object.ts"
-import { invalid, otherType, rsaRefused, type ParsedMaterial } from "./refusal.ts"
+import { compressedPoint, invalid, otherType, rsaRefused, type ParsedMaterial } from "./refusal.ts"
 
 const FORM = "JWK"
 const SECRET_BYTES = 32
@@ -28,7 +28,7 @@ const KINDS: readonly JwkKind[] = [
 
 /**
  * Reads a private or symmetric key from a JWK (RFC 7517), unencrypted. `kty` and `crv` decide which key it is; members that say what it is for
- * (`use`, `key_ops`, `alg`, `kid`) are not looked at. The public part must be there, and is the caller's to compare.
+ * (`use`, `key_ops`, `alg`, `kid`) are not looked at. The public part must be there.
  */
 export function parseJwk(type: KeyType, bytes: Uint8Array): ParsedMaterial {
   const members = scanJsonObject(bytes)
@@ -40,15 +40,18 @@ export function parseJwk(type: KeyType, bytes: Uint8Array): ParsedMaterial {
   if (kind === undefined)
     return invalid("the JWK has an unknown kty or crv; OKP with Ed25519 or X25519, EC with P-256 or secp256k1, and oct are accepted")
   if (kind.type !== type) return otherType(FORM, kind.type, type)
-  const missing = kind.publicParts.find((name) => !isPart(memberOf(members, name)))
-  if (missing !== undefined) return invalid(`the JWK has no member "${missing}" of ${SECRET_BYTES} bytes in base64url without padding`)
-  return readSecret(memberOf(members, kind.secret), kind.secret)
+  const parts = kind.publicParts.map((name) => ({ name, bytes: publicPart(memberOf(members, name)) }))
+  const missing = parts.find(({ bytes }) => bytes === undefined)
+  if (missing !== undefined) return invalid(`the JWK has no member "${missing.name}" of ${SECRET_BYTES} bytes in base64url without padding`)
+  const [x, y] = parts.map(({ bytes }) => bytes)
+  const publicKey = x === undefined || y === undefined ? x : compressedPoint(concatBytes(Uint8Array.of(4), x, y))
+  return readSecret(kind.secret, memberOf(members, kind.secret), publicKey)
 }
 
-function readSecret(member: JsonMember | undefined, name: string): ParsedMaterial {
+function readSecret(name: string, member: JsonMember | undefined, publicKey: Uint8Array | undefined): ParsedMaterial {
   if (member === undefined) return invalid(`the JWK has no member "${name}"; give the private key, not the public one`)
   const secret = member.text === undefined ? undefined : decodeBase64(member.text, JOSE_BASE64)
-  if (secret?.length === SECRET_BYTES) return ok(secret)
+  if (secret?.length === SECRET_BYTES) return ok({ secret, publicKey })
   const observed = secret === undefined ? "no base64url" : `${secret.length} bytes`
   secret?.[Symbol.dispose]()
   return invalid(`member "${name}" of the JWK is ${observed}; it must be ${SECRET_BYTES} bytes in base64url without padding`)
@@ -59,8 +62,8 @@ function isCurve(member: JsonMember | undefined, expected: string | undefined): 
   return member?.text !== undefined && isText(member.text, expected)
 }
 
-function isPart(member: JsonMember | undefined): boolean {
-  if (member?.text === undefined) return false
+function publicPart(member: JsonMember | undefined): Uint8Array | undefined {
+  if (member?.text === undefined) return undefined
   using part = decodeBase64(member.text, JOSE_BASE64)
-  return part?.length === SECRET_BYTES
+  return part?.length === SECRET_BYTES ? part.expose((bytes) => bytes.slice()) : undefined
 }

@@ -1,4 +1,4 @@
-import { ok, type Secret } from "@keygrove/base"
+import { equalBytes, ok, type Result, type Secret } from "@keygrove/base"
 import { keyTypeTraits, type KeyType } from "@keygrove/keys"
 import { isPrintable, startsWithText, trimmed } from "./ascii.ts"
 import { ANY_BASE64, decodeBase64, decodeHex } from "./base-text.ts"
@@ -18,10 +18,31 @@ const DER_SEQUENCE = 0x30
  * padded or not) with whitespace around it; PEM and DER of PKCS #8 or SEC1; JWK; OpenSSH. The form is told by the bytes themselves.
  *
  * `material` is borrowed, at most 16 KiB; the result belongs to the caller and has the type's raw form: 32 bytes, an Ed25519 seed, an X25519
- * secret, a big-endian scalar or an AES key. Whether a scalar is in its field, and whether the public key beside it belongs to it, is the caller's
- * to check. Nothing of the input becomes a string, a number or part of a message; whatever is decoded on the way is wiped.
+ * secret, a big-endian scalar or an AES key. Whether a scalar is in its field is the caller's to check. Nothing of the input becomes a string, a
+ * number or part of a message; whatever is decoded on the way is wiped.
+ *
+ * Given `publicKeyOf` (its answer in the type's own form, points compressed; `undefined` for what is no secret of the type), a public key that
+ * stands beside the secret must be its: a damaged file would otherwise pass for another key.
  */
-export function parseKeyMaterial(type: KeyType, material: Secret): ParsedMaterial {
+export function parseKeyMaterial(
+  type: KeyType,
+  material: Secret,
+  publicKeyOf?: (secret: Secret) => Uint8Array | undefined,
+): Result<Secret, "KEY_MATERIAL_INVALID"> {
+  const read = readKeyMaterial(type, material)
+  if (!read.ok) return read
+  const { publicKey, secret } = read.value
+  using owned = new DisposableStack()
+  owned.use(secret)
+  const own = publicKey === undefined ? undefined : publicKeyOf?.(secret)
+  if (publicKey !== undefined && own !== undefined && !equalBytes(own, publicKey))
+    return invalid("the public key beside the secret does not belong to it; the key material was damaged or put together, fetch it again")
+  owned.move()
+  return ok(secret)
+}
+
+/** {@link parseKeyMaterial} with the public key that stands beside the secret. */
+function readKeyMaterial(type: KeyType, material: Secret): ParsedMaterial {
   if (material.length > MAX_KEY_MATERIAL_BYTES)
     return invalid(`the key material has ${material.length} bytes; at most ${MAX_KEY_MATERIAL_BYTES} are accepted`)
   return material.expose((bytes) => parseBytes(type, bytes))
@@ -42,14 +63,14 @@ function parseBytes(type: KeyType, bytes: Uint8Array): ParsedMaterial {
 function parseRaw(bytes: Uint8Array): ParsedMaterial {
   using half = decodeHex(bytes)
   return half === undefined
-    ? ok(copyOf(bytes))
+    ? ok({ secret: copyOf(bytes), publicKey: undefined })
     : invalid(`${bytes.length} digits of hex are ${half.length} bytes; a key has ${bytes.length} bytes, ${2 * bytes.length} digits`)
 }
 
 function parseDigits(text: Uint8Array, secretBytes: number): ParsedMaterial {
   for (const decode of [decodeHex, (digits: Uint8Array) => decodeBase64(digits, ANY_BASE64)]) {
     const secret = decode(text)
-    if (secret?.length === secretBytes) return ok(secret)
+    if (secret?.length === secretBytes) return ok({ secret, publicKey: undefined })
     secret?.[Symbol.dispose]()
   }
   return invalid(

@@ -1,7 +1,7 @@
 import { equalBytes, ok, Secret, type Result } from "@keygrove/base"
 import type { KeyType } from "@keygrove/keys"
 import { isText, startsWithText } from "./ascii.ts"
-import { copyOf, invalid, otherType, rsaRefused, type ParsedMaterial } from "./refusal.ts"
+import { compressedPoint, copyOf, invalid, otherType, rsaRefused, type ParsedMaterial } from "./refusal.ts"
 
 const MAGIC = "openssh-key-v1\0"
 const FORM = "OpenSSH file"
@@ -41,7 +41,7 @@ function parseSection(type: KeyType, section: Uint8Array, publicKey: Uint8Array)
   const parsed = found === "ed25519" ? readEd25519(reader, publicReader) : readNistP256(reader, publicReader)
   if (!parsed.ok) return parsed
   if (reader.string() !== undefined && publicReader.isAtEnd && isPadding(reader.rest)) return parsed
-  parsed.value[Symbol.dispose]()
+  parsed.value.secret[Symbol.dispose]()
   return malformed()
 }
 
@@ -50,20 +50,24 @@ function readEd25519(reader: SshReader, publicReader: SshReader): ParsedMaterial
   const [outside, inside, pair] = [publicReader.string(), reader.string(), reader.string()]
   if (outside === undefined || inside === undefined || pair?.length !== 2 * SECRET_BYTES) return malformed()
   if (!equalBytes(outside, inside) || !equalBytes(inside, pair.subarray(SECRET_BYTES))) return malformed()
-  return ok(copyOf(pair.subarray(0, SECRET_BYTES)))
+  return ok({ secret: copyOf(pair.subarray(0, SECRET_BYTES)), publicKey: inside.slice() })
 }
 
 /** string curve, string point, mpint scalar. */
 function readNistP256(reader: SshReader, publicReader: SshReader): ParsedMaterial {
-  for (let part = 0; part < 2; part++) {
-    const [outside, inside] = [publicReader.string(), reader.string()]
-    if (outside === undefined || inside === undefined || !equalBytes(outside, inside)) return malformed()
-    if (part === 0 && !isText(inside, "nistp256")) return malformed()
-  }
+  const [curve, point] = [readTwice(reader, publicReader), readTwice(reader, publicReader)]
+  if (curve === undefined || !isText(curve, "nistp256") || point === undefined) return malformed()
+  const publicKey = compressedPoint(point)
   const scalar = reader.string()
   const magnitude = scalar === undefined ? undefined : positiveInteger(scalar)
-  if (magnitude === undefined || magnitude.length > SECRET_BYTES) return malformed()
-  return ok(Secret.fill(SECRET_BYTES, (target) => target.set(magnitude, SECRET_BYTES - magnitude.length)))
+  if (publicKey === undefined || magnitude === undefined || magnitude.length > SECRET_BYTES) return malformed()
+  return ok({ secret: Secret.fill(SECRET_BYTES, (target) => target.set(magnitude, SECRET_BYTES - magnitude.length)), publicKey })
+}
+
+/** A string of the private section that stands in the public key alike. */
+function readTwice(reader: SshReader, publicReader: SshReader): Uint8Array | undefined {
+  const [outside, inside] = [publicReader.string(), reader.string()]
+  return outside !== undefined && inside !== undefined && equalBytes(outside, inside) ? inside : undefined
 }
 
 /** Magnitude of an mpint (RFC 4251 §5) that is positive and in its shortest form. */

@@ -1,7 +1,7 @@
 import { equalBytes, ok } from "@keygrove/base"
 import type { KeyType } from "@keygrove/keys"
 import { DerReader, TAG } from "./der-reader.ts"
-import { copyOf, invalid, otherType, rsaRefused, type ParsedMaterial } from "./refusal.ts"
+import { compressedPoint, copyOf, invalid, otherType, rsaRefused, type ParsedMaterial } from "./refusal.ts"
 
 const SECRET_BYTES = 32
 
@@ -25,7 +25,7 @@ export const DECRYPT_WITH_OPENSSL = "decrypt it first with: openssl pkey -in FIL
 
 /**
  * Reads a private key in DER that names its kind by its structure: PKCS #8 (RFC 5208, RFC 5958) or SEC1 (RFC 5915). `form` is what messages call it.
- * The key's own public part is checked for its syntax only.
+ * Public keys beside the secret are given where the type's own structure has them.
  */
 export function parsePrivateKeyDer(type: KeyType, bytes: Uint8Array, form = "DER"): ParsedMaterial {
   const outer = new DerReader(bytes)
@@ -57,14 +57,16 @@ function parsePkcs8(type: KeyType, body: DerReader, { form, version }: Context):
   const oid = algorithm?.take(TAG.objectIdentifier)
   const key = body.take(TAG.octetString)
   if (algorithm === undefined || oid === undefined || key === undefined) return malformed(form)
-  if ((version !== 0 && version !== 1) || !endsAsPkcs8(body, version)) return malformed(form)
+  const publicKey = readPkcs8End(body, version)
+  if ((version !== 0 && version !== 1) || publicKey === "malformed") return malformed(form)
   if (equalBytes(oid.subarray(0, PKCS1_ARC.length), PKCS1_ARC)) return rsaRefused(form)
   const edwards = EDWARDS.find((each) => equalBytes(each.oid, oid))
   if (edwards !== undefined) {
-    if (!algorithm.isAtEnd) return malformed(form)
     const reader = new DerReader(key)
-    const seed = reader.take(TAG.octetString)
-    return seed === undefined || !reader.isAtEnd ? malformed(form) : finish(type, seed, { form, found: edwards.type })
+    const secret = reader.take(TAG.octetString)
+    if (!algorithm.isAtEnd || secret === undefined || !reader.isAtEnd) return malformed(form)
+    if (publicKey !== undefined && publicKey.length !== SECRET_BYTES) return malformed(form)
+    return finish(type, { secret, publicKey: publicKey?.slice() }, { form, found: edwards.type })
   }
   if (!equalBytes(oid, EC_KEY)) return otherType(form, "another algorithm", type)
   const curve = readCurve(algorithm)
@@ -76,10 +78,21 @@ function parsePkcs8(type: KeyType, body: DerReader, { form, version }: Context):
 }
 
 /** Attributes [0], and the public key [1] of version 1; ring of before 2023 wrote that one with an explicit tag. */
-function endsAsPkcs8(body: DerReader, version: number): boolean {
+function readPkcs8End(body: DerReader, version: number | undefined): PublicPart {
   body.take(TAG.context0)
-  if (version === 1 && body.take(TAG.context1Primitive) === undefined) body.take(TAG.context1)
-  return body.isAtEnd
+  if (body.isAtEnd || version !== 1) return body.isAtEnd ? undefined : "malformed"
+  const implicit = body.take(TAG.context1Primitive)
+  const explicit = implicit === undefined ? body.enter(TAG.context1) : undefined
+  const bits = implicit ?? explicit?.take(TAG.bitString)
+  return body.isAtEnd && explicit?.isAtEnd !== false ? wholeBytes(bits) : "malformed"
+}
+
+/** A public part that may be left out. */
+type PublicPart = Uint8Array | "malformed" | undefined
+
+/** What a BIT STRING holds, when that is whole bytes. */
+function wholeBytes(bits: Uint8Array | undefined): Uint8Array | "malformed" {
+  return bits?.[0] === 0 ? bits.subarray(1) : "malformed"
 }
 
 /** ECPrivateKey (RFC 5915 §3) after its version; the curve stands in it, or around it. */
@@ -90,14 +103,22 @@ function parseEcPrivateKey(type: KeyType, body: DerReader, context: Context & { 
   const own = parameters === undefined ? undefined : readCurve(parameters)
   if (own === "explicit") return invalid(`the ${form} spells out its curve's parameters; only named curves are accepted`)
   const isOwnWhole = parameters === undefined || (own !== undefined && parameters.isAtEnd)
-  const hasPublicKey = body.nextTag === TAG.context1
-  const publicKey = body.enter(TAG.context1)
-  const isPublicKeyWhole = !hasPublicKey || (publicKey?.take(TAG.bitString) !== undefined && publicKey.isAtEnd)
-  if (version !== 1 || scalar === undefined || !isOwnWhole || !isPublicKeyWhole || !body.isAtEnd) return malformed(form)
+  const point = readPoint(body)
+  if (version !== 1 || scalar === undefined || !isOwnWhole || point === "malformed" || !body.isAtEnd) return malformed(form)
   const curve = around ?? own
   if (curve === undefined) return invalid(`the ${form} does not name its curve; convert it with: openssl pkcs8 -topk8 -nocrypt`)
   if (around !== undefined && own !== undefined && around !== own) return malformed(form)
-  return finish(type, scalar, { form, found: curve })
+  if (curve !== type) return otherType(form, curve, type)
+  const publicKey = point === undefined ? undefined : compressedPoint(point)
+  if (point !== undefined && publicKey === undefined) return malformed(form)
+  return finish(type, { secret: scalar, publicKey }, { form, found: curve })
+}
+
+function readPoint(body: DerReader): PublicPart {
+  if (body.nextTag !== TAG.context1) return undefined
+  const reader = body.enter(TAG.context1)
+  const bits = reader?.take(TAG.bitString)
+  return reader?.isAtEnd === true ? wholeBytes(bits) : "malformed"
 }
 
 type Curve = "p256" | "secp256k1" | "another curve"
@@ -110,9 +131,18 @@ function readCurve(reader: DerReader): Curve | "explicit" | undefined {
   return found === "p256" || found === "secp256k1" ? found : "another curve"
 }
 
-function finish(type: KeyType, secret: Uint8Array, { form, found }: { readonly form: string; readonly found: string }): ParsedMaterial {
+interface Parts {
+  readonly secret: Uint8Array
+  readonly publicKey: Uint8Array | undefined
+}
+
+function finish(
+  type: KeyType,
+  { publicKey, secret }: Parts,
+  { form, found }: { readonly form: string; readonly found: string },
+): ParsedMaterial {
   if (found !== type) return otherType(form, found, type)
-  if (secret.length === SECRET_BYTES) return ok(copyOf(secret))
+  if (secret.length === SECRET_BYTES) return ok({ secret: copyOf(secret), publicKey })
   return invalid(`the ${form} holds a secret of ${secret.length} bytes; one of type ${type} has ${SECRET_BYTES}`)
 }
 

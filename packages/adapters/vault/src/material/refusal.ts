@@ -1,8 +1,16 @@
-import { refuse, Secret, type Refusal, type Result } from "@keygrove/base"
+import { concatBytes, refuse, Secret, type Refusal, type Result } from "@keygrove/base"
 import type { KeyType } from "@keygrove/keys"
 
-/** A key's secret, which belongs to the caller, or why there is none. */
-export type ParsedMaterial = Result<Secret, "KEY_MATERIAL_INVALID">
+/** What a form of a key holds. */
+export interface ReadKey {
+  /** Belongs to the caller. */
+  readonly secret: Secret
+  /** The public part that stands beside it, in the type's own form (points compressed); `undefined` where there is none. */
+  readonly publicKey: Uint8Array | undefined
+}
+
+/** A key, or why there is none. */
+export type ParsedMaterial = Result<ReadKey, "KEY_MATERIAL_INVALID">
 
 /** Refuses key material. The message says what was observed and expected, and never quotes the input: even a part of it may be a secret. */
 export function invalid(message: string): Refusal<"KEY_MATERIAL_INVALID"> {
@@ -17,6 +25,14 @@ export function otherType(form: string, found: string, asked: KeyType): Refusal<
 /** Refuses an RSA key, whatever it came in. */
 export function rsaRefused(form: string): Refusal<"KEY_MATERIAL_INVALID"> {
   return invalid(`the ${form} holds an RSA key; Keygrove has no RSA keys, make an ed25519 or p256 one`)
+}
+
+/** The compressed form of a point (SEC 1 §2.3.3) of a curve of 256 bits; `undefined` for what is no point. Whether it is on the curve is not judged. */
+export function compressedPoint(point: Uint8Array): Uint8Array | undefined {
+  const [form] = point
+  if (point.length === 33 && (form === 2 || form === 3)) return point.slice()
+  if (point.length !== 65 || form !== 4) return undefined
+  return concatBytes(Uint8Array.of(2 + ((point[64] ?? 0) & 1)), point.subarray(1, 33))
 }
 
 /** A new owner of bytes that are a view of exposed ones. */
