@@ -40,6 +40,16 @@ export class StreamSealer {
     return length
   }
 
+  /** Chunks sealed or passed over so far. */
+  get index(): number {
+    return this.#nonces.index
+  }
+
+  /** Passes over full chunks that are sealed elsewhere, under the nonces that they would have had here; they are not the last. */
+  skip(chunks: number): void {
+    this.#nonces.skip(chunks)
+  }
+
   /** {@link StreamSealer.sealInto} into fresh memory. */
   seal(chunk: Uint8Array, last: boolean): Uint8Array {
     const target = new Uint8Array(chunk.length + AEAD_TAG_BYTES)
@@ -85,9 +95,19 @@ export class StreamOpener {
     return this.#explain(index, sealed, plain, last)
   }
 
+  /** Chunks opened or passed over so far. */
+  get index(): number {
+    return this.#nonces.index
+  }
+
+  /** Passes over full chunks that were opened elsewhere, under the nonces that they would have had here; they were not the last. */
+  skip(chunks: number): void {
+    this.#nonces.skip(chunks)
+  }
+
   /** Why a chunk did not open. What opens under the opposite flag is only used to name the reason and wiped. */
   #explain(index: number, sealed: Uint8Array, scratch: Uint8Array, last: boolean): Result<never, StreamRefusal> {
-    const opposite = ChunkNonces.at(this.#aead.nonceBytes, index, !last)
+    const opposite = chunkNonce(this.#aead.nonceBytes, index, !last)
     const held = this.#aead.openInto(this.#key, opposite, sealed, scratch).ok
     scratch.fill(0)
     if (!held)
@@ -100,6 +120,15 @@ export class StreamOpener {
   }
 }
 
+/** The nonce of chunk `index`, see {@link StreamSealer}. Every pair of index and `last` may be used once in a stream. */
+export function chunkNonce(nonceBytes: number, index: number, last: boolean): Uint8Array {
+  const nonce = new Uint8Array(nonceBytes)
+  // A u64 counter below 2³² has four leading zero bytes, so both layouts write the same place.
+  new DataView(nonce.buffer).setUint32(nonceBytes - 5, index)
+  nonce[nonceBytes - 1] = last ? 1 : 0
+  return nonce
+}
+
 /** Gives each chunk its nonce, once, in order. */
 class ChunkNonces {
   readonly #nonce: Uint8Array
@@ -110,23 +139,19 @@ class ChunkNonces {
     this.#nonce = new Uint8Array(nonceBytes)
   }
 
-  static at(nonceBytes: number, index: number, last: boolean): Uint8Array {
-    const nonce = new Uint8Array(nonceBytes)
-    // A u64 counter below 2³² has four leading zero bytes, so both layouts write the same place.
-    new DataView(nonce.buffer).setUint32(nonceBytes - 5, index)
-    nonce[nonceBytes - 1] = last ? 1 : 0
-    return nonce
-  }
-
   get index(): number {
     return this.#index
   }
 
+  skip(chunks: number): void {
+    this.#assertRoom(chunks)
+    this.#index += chunks
+  }
+
   /** The nonce of the next chunk, valid until the next call. */
   next(last: boolean): Uint8Array {
-    if (this.#ended) throw new TypeError("the stream is over")
-    if (this.#index >= MAX_CHUNKS) throw new RangeError(`a stream has at most ${MAX_CHUNKS} chunks`)
-    this.#nonce.set(ChunkNonces.at(this.#nonce.length, this.#index, last))
+    this.#assertRoom(1)
+    this.#nonce.set(chunkNonce(this.#nonce.length, this.#index, last))
     this.#index++
     this.#ended = last
     return this.#nonce
@@ -134,6 +159,11 @@ class ChunkNonces {
 
   end(): void {
     this.#ended = true
+  }
+
+  #assertRoom(chunks: number): void {
+    if (this.#ended) throw new TypeError("the stream is over")
+    if (this.#index + chunks > MAX_CHUNKS) throw new RangeError(`a stream has at most ${MAX_CHUNKS} chunks`)
   }
 }
 
