@@ -1,7 +1,7 @@
 import { ok, refuse, utf8, type Result, type Secret } from "@keygrove/base"
 import type { VaultSecrets } from "@keygrove/hierarchy"
 import type { KeyType } from "@keygrove/keys"
-import type { KeyRegistration } from "@keygrove/service"
+import type { KeyMaterialSource, KeyRegistration } from "@keygrove/service"
 import type { KeyAlgorithm } from "./algorithms/algorithm.ts"
 import type { CipherTools } from "./key-cipher.ts"
 import { deriveSecret, generateSecret } from "./key-secrets.ts"
@@ -10,6 +10,12 @@ import { readKeyFile } from "./material/read-key-file.ts"
 
 const IMPORT_INFO = utf8("keygrove/v1/key-import")
 
+/** Variables that held keys and were taken out of the environment of the process. */
+export interface KeyVariables {
+  /** The value of one, once; belongs to the caller. */
+  take(name: string): Secret | undefined
+}
+
 /** What {@link sourceSecret} needs. */
 export interface SourceTools extends CipherTools {
   readonly secrets: VaultSecrets
@@ -17,16 +23,17 @@ export interface SourceTools extends CipherTools {
   readonly algorithms: Readonly<Record<KeyType, KeyAlgorithm>>
 }
 
-/** The secret of a new key from wherever its registration says; belongs to the caller. */
+/** The secret of a new key from wherever its registration says; belongs to the caller. `variable` is the value of the one that it names, borrowed. */
 export async function sourceSecret(
   tools: SourceTools,
   { id, source, type }: KeyRegistration,
+  variable: Secret | undefined,
 ): Promise<Result<Secret, "KEY_MATERIAL_INVALID" | "KEY_MATERIAL_UNREADABLE">> {
   const algorithm = tools.algorithms[type]
   if (source.kind === "generate") return ok(generateSecret(tools.random, type, algorithm))
   if (source.kind === "derive")
     return ok(deriveSecret(tools.primitives, tools.secrets.derivation, ["keygrove/v1/named-key", id, 1], { type, algorithm }))
-  const read = source.kind === "file" ? readKeyFile(source.path) : await opened(tools, source.sealed)
+  const read = await materialOf(tools, source, variable)
   if (!read.ok) return read
   using material = read.value
   const parsed = parseKeyMaterial(type, material)
@@ -34,6 +41,25 @@ export async function sourceSecret(
   if (algorithm.isSecret(parsed.value)) return parsed
   parsed.value[Symbol.dispose]()
   return refuse("KEY_MATERIAL_INVALID", `what was given is no secret of a key of type ${type}: it is zero or not below the group's order`)
+}
+
+async function materialOf(
+  tools: SourceTools,
+  source: Exclude<KeyMaterialSource, { readonly kind: "generate" | "derive" }>,
+  variable: Secret | undefined,
+): Promise<Result<Secret, "KEY_MATERIAL_INVALID" | "KEY_MATERIAL_UNREADABLE">> {
+  switch (source.kind) {
+    case "file":
+      return readKeyFile(source.path)
+    case "import":
+      return await opened(tools, source.sealed)
+    default:
+      if (variable !== undefined) return ok(variable.copy())
+      return refuse(
+        "KEY_MATERIAL_UNREADABLE",
+        `the keystore was started without the environment variable ${source.name}, or with an empty one; set it where the node is started`,
+      )
+  }
 }
 
 async function opened(tools: SourceTools, sealed: Uint8Array): Promise<Result<Secret, "KEY_MATERIAL_INVALID">> {

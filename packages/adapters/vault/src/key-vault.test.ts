@@ -1,4 +1,4 @@
-import { unwrap, utf8 } from "@keygrove/base"
+import { Secret, unwrap, utf8 } from "@keygrove/base"
 import { nativePrimitives } from "@keygrove/curves-native"
 import { systemRandom } from "@keygrove/system"
 import { createSealing } from "@keygrove/hpke"
@@ -68,6 +68,26 @@ test("a secret moved to another key, or lost, is noticed", async () => {
   expect(await world.vault.sign({ id: id("a"), message }, call)).toMatchObject({ code: "KEY_RECORD_INVALID" })
   world.keys.exec("DELETE FROM key_secret WHERE id = 'b'")
   expect(await world.vault.sign({ id: id("b"), message }, call)).toMatchObject({ code: "KEY_RECORD_INVALID" })
+})
+
+test("a variable is used once, and wiped whatever comes of it", async () => {
+  const held = new Map(
+    ["GOOD", "BAD", "TWICE"].map((name) => [name, Secret.take(utf8(name === "BAD" ? "no key" : "07".repeat(32)))] as const),
+  )
+  const take = (name: string): Secret | undefined => {
+    const secret = held.get(name)
+    return secret?.live === true ? secret : undefined
+  }
+  using here = openTestVault({ take })
+  const add = async (name: string, variable: string): Promise<string> => {
+    const added = await here.vault.register({ id: id(name), type: "ed25519", source: { kind: "environment", name: variable } }, call)
+    return added.ok ? added.value.entry.source : added.code
+  }
+  expect(await add("a", "GOOD")).toBe("imported")
+  expect(await add("b", "BAD")).toBe("KEY_MATERIAL_INVALID")
+  expect(await add("b", "GOOD")).toBe("KEY_MATERIAL_UNREADABLE")
+  expect(await add("a", "TWICE")).toBe("imported")
+  expect([...held.values()].map(({ live }) => live)).toEqual([false, false, false])
 })
 
 test("destroying leaves nothing of the secret in the store", async () => {

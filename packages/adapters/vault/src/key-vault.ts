@@ -41,7 +41,7 @@ import {
   type CipherTools,
 } from "./key-cipher.ts"
 import { deriveSecret, generateSecret } from "./key-secrets.ts"
-import { sourceSecret } from "./key-source.ts"
+import { sourceSecret, type KeyVariables } from "./key-source.ts"
 import { UseRates } from "./use-rates.ts"
 import { VaultRecords } from "./vault-records.ts"
 
@@ -59,6 +59,8 @@ export interface VaultStore {
   readonly secrets: VaultSecrets
   /** The node's X25519 secret, to which imported keys are encrypted; borrowed. */
   readonly importKey: Secret
+  /** None unless given. */
+  readonly variables?: KeyVariables
 }
 
 const EXPORT_INFO = utf8("keygrove/v1/key-export")
@@ -94,9 +96,12 @@ export class KeyVault implements NamedKeys, Disposable {
 
   register: NamedKeys["register"] = async (registration, call) =>
     await this.#audited(call, { key: registration.id, action: "register" }, async () => {
+      const { source } = registration
+      // Taken and wiped also when the key exists: nothing needs it any more.
+      using variable = source.kind === "environment" ? this.#store.variables?.take(source.name) : undefined
       const known = this.#satisfying(registration)
       if (known !== undefined) return known
-      const made = await sourceSecret({ ...this.#tools, ...this.#store, algorithms: this.#algorithms }, registration)
+      const made = await sourceSecret({ ...this.#tools, ...this.#store, algorithms: this.#algorithms }, registration, variable)
       if (!made.ok) return made
       using secret = made.value
       // Another registration may have been faster while a file was read.

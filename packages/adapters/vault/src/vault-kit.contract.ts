@@ -4,6 +4,7 @@ import { nativePrimitives } from "@keygrove/curves-native"
 import { decodeTimestamp, deriveVault, type Timestamp } from "@keygrove/hierarchy"
 import { createSealing } from "@keygrove/hpke"
 import { systemRandom } from "@keygrove/system"
+import type { KeyVariables } from "./key-source.ts"
 import { KeyVault } from "./key-vault.ts"
 import { AUDIT_MIGRATIONS, VAULT_MIGRATIONS } from "./schema.ts"
 
@@ -21,8 +22,8 @@ export interface TestVault extends Disposable {
   reopen(): KeyVault
 }
 
-/** Makes one. */
-export function openTestVault(): TestVault {
+/** Makes one, with variables to take when they are given. */
+export function openTestVault(variables?: KeyVariables): TestVault {
   const [keys, audit] = [VAULT_MIGRATIONS, AUDIT_MIGRATIONS].map((migrations) => {
     const database = new DatabaseSync(":memory:")
     for (const sql of migrations) database.exec(sql)
@@ -36,7 +37,9 @@ export function openTestVault(): TestVault {
     const now = (): Timestamp => unwrap(decodeTimestamp(clock.now))
     const tools = { primitives: nativePrimitives, sealing: hpkeSealing, random: systemRandom, now }
     const secrets = deriveVault(nativePrimitives, node)
-    return unwrap(KeyVault.open(tools, { keys, audit, secrets, importKey: importSecret }))
+    return unwrap(
+      KeyVault.open(tools, { keys, audit, secrets, importKey: importSecret, ...(variables === undefined ? {} : { variables }) }),
+    )
   }
   const state = { vault: open() }
   return {

@@ -141,6 +141,15 @@ export function namedKeysContract(name: string, { open, primitives, sealing }: N
       expect(await keys.find(id("bad"), call)).toMatchObject({ code: "KEY_UNKNOWN" })
     })
 
+    test("refuses a source that is not there, and has no key of it then", async () => {
+      for (const source of [
+        { kind: "environment", name: "KEYGROVE_NO_SUCH_VARIABLE" },
+        { kind: "file", path: "/nowhere/key" },
+      ] as const)
+        expect(await keys.register({ id: id("lost"), type: "ed25519", source }, call)).toMatchObject({ code: "KEY_MATERIAL_UNREADABLE" })
+      expect(await keys.find(id("lost"), call)).toMatchObject({ code: "KEY_UNKNOWN" })
+    })
+
     test("macs as RFC 2104 says, by the version that is named", async () => {
       const key = await add("mac", "aes256", { exportable: true })
       const pair = await sealing.generateKeyPair()

@@ -28,6 +28,8 @@ export type KeyMaterialSource =
    * base64, PEM (PKCS #8), JWK or OpenSSH form, or raw bytes.
    */
   | { readonly kind: "import"; readonly sealed: Uint8Array }
+  /** A variable that the keystore took out of its environment when it was started; each is used once, whatever comes of it. */
+  | { readonly kind: "environment"; readonly name: string }
   /** A file of the keystore's user, mode 0600 or stricter, read by the keystore itself. */
   | { readonly kind: "file"; readonly path: string }
 

@@ -82,6 +82,7 @@ const source = v.variant("kind", [
   v.strictObject({ kind: v.literal("generate") }),
   v.strictObject({ kind: v.literal("derive") }),
   v.strictObject({ kind: v.literal("import"), sealed: bytesWithinShape(1, 65_536) }),
+  v.strictObject({ kind: v.literal("environment"), name: v.pipe(v.string(), v.minLength(1), v.maxLength(256)) }),
   v.strictObject({ kind: v.literal("file"), path: v.pipe(v.string(), v.minLength(1), v.maxLength(4_096)) }),
 ])
 const signOrder = { caller, id, message, algorithm: v.exactOptional(algorithm) }

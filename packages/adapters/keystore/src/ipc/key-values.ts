@@ -14,6 +14,14 @@ export function registrationValue({ exportable, id, rules, source, type }: KeyRe
 }
 
 function sourceValue(source: KeyMaterialSource): CborValue {
-  if (source.kind === "import") return { kind: source.kind, sealed: source.sealed }
-  return source.kind === "file" ? { kind: source.kind, path: source.path } : { kind: source.kind }
+  switch (source.kind) {
+    case "import":
+      return { kind: source.kind, sealed: source.sealed }
+    case "environment":
+      return { kind: source.kind, name: source.name }
+    case "file":
+      return { kind: source.kind, path: source.path }
+    default:
+      return { kind: source.kind }
+  }
 }
