@@ -71,11 +71,11 @@ export interface NodeProcess extends AsyncDisposable {
   said(pattern: RegExp): Promise<void>
 }
 
-/** Starts the node program without waiting until it serves. */
-export function launchNode(home: TestHome): NodeProcess {
+/** Starts the node program without waiting until it serves; `environment` is added to that of the tests. */
+export function launchNode(home: TestHome, environment: NodeJS.ProcessEnv = {}): NodeProcess {
   const child = spawn(process.execPath, [join(bundle, "node.mjs"), "--home", home.directory], {
     stdio: ["ignore", "ignore", "pipe"],
-    env: { ...process.env, NODE_COMPILE_CACHE: compileCache },
+    env: { ...process.env, ...environment, NODE_COMPILE_CACHE: compileCache },
   })
   let log = ""
   child.stderr.setEncoding("utf8").on("data", (text: string) => void (log += text))
@@ -111,8 +111,8 @@ export function launchNode(home: TestHome): NodeProcess {
 }
 
 /** Starts the node program and waits until it serves. */
-export async function startNodeProcess(home: TestHome): Promise<NodeProcess> {
-  const node = launchNode(home)
+export async function startNodeProcess(home: TestHome, environment: NodeJS.ProcessEnv = {}): Promise<NodeProcess> {
+  const node = launchNode(home, environment)
   await node.said(/^serving /m)
   return node
 }

@@ -21,7 +21,8 @@ import {
 } from "@keygrove/service"
 import { EmbeddedLedgerEngine, SqliteStorage } from "@keygrove/sqlite"
 import { systemClock, systemRandom } from "@keygrove/system"
-import { encodeConfig, readConfig, type NodeConfig } from "./home/config.ts"
+import { registerConfiguredKeys } from "./configured-keys.ts"
+import { encodeConfig, forgetKeyVariables, readConfig, variableOf, type NodeConfig } from "./home/config.ts"
 import { readGenesis } from "./home/home-facts.ts"
 import { checkHome, homeOf, type Home } from "./home/home.ts"
 import { lockHome } from "./home/instance-lock.ts"
@@ -66,6 +67,9 @@ export async function startNode(options: NodeOptions, call: CallOptions): Promis
   const keystore = await openKeystore(home.value, config.value, options, call)
   if (!keystore.ok) return keystore
   stack.use(keystore.value)
+  const { keys } = keystore.value.keystore
+  const registered = await registerConfiguredKeys(keys, { config: config.value, directory: home.value.directory, log: options.log }, call)
+  if (!registered.ok) return registered
   const storage = SqliteStorage.open({ path: home.value.storage })
   if (!storage.ok) return storage
   stack.use(storage.value)
@@ -125,11 +129,15 @@ async function openKeystore(
     "--audit",
     home.audit,
     ...(keyFile === undefined ? [] : ["--key-file", keyFile]),
+    ...(config.keys ?? []).flatMap((key) => variableOf(key) ?? []).flatMap((name) => ["--variable", name]),
   ]
-  const opened = await spawnKeystore(
+  const opening = spawnKeystore(
     { command: process.execPath, args, ...(options.passphraseSource === undefined ? {} : { passphraseSource: options.passphraseSource }) },
     call,
-  ).finally(() => {
+  )
+  // The keystore has inherited them.
+  forgetKeyVariables(config)
+  const opened = await opening.finally(() => {
     // The terminal or pipe must be free to end while the node runs.
     if (options.passphraseSource !== undefined) closeSync(options.passphraseSource)
   })

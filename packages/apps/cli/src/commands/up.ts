@@ -2,7 +2,7 @@ import { spawn, type ChildProcess } from "node:child_process"
 import { closeSync, fstatSync, openSync, readSync } from "node:fs"
 import { createInterface } from "node:readline"
 import { setTimeout as delay } from "node:timers/promises"
-import { readConfig } from "@keygrove/node/config"
+import { forgetKeyVariables, readConfig } from "@keygrove/node/config"
 import { checkHome, homeOf } from "@keygrove/node/home"
 import { programPath } from "@keygrove/node/program-path"
 import { AnswerFields, callRpc } from "keygrove/rpc"
@@ -86,7 +86,10 @@ function start(input: CommandInput, context: CommandContext, { output, detached 
   const needsPassphrase = keyFile === undefined && config.value.keyFile === undefined
   using source = needsPassphrase ? openSource(optional(input, "passphraseFile"), "passphrase", "--passphrase-file") : undefined
   if (source !== undefined) args.push("--passphrase-inherited")
-  return spawn(process.execPath, args, { stdio: ["ignore", output, output, source?.descriptor ?? "ignore"], detached })
+  const child = spawn(process.execPath, args, { stdio: ["ignore", output, output, source?.descriptor ?? "ignore"], detached })
+  // The node has inherited them.
+  forgetKeyVariables(config.value)
+  return child
 }
 
 async function ended(child: ChildProcess): Promise<number> {

@@ -1,6 +1,21 @@
 import { readFileSync } from "node:fs"
-import { ok, refuse, type Result, type Shape } from "@keygrove/base"
+import { brandShape, ok, refuse, type Result, type Shape } from "@keygrove/base"
+import { decodeKeyId, decodeKeyType, keyRulesShape, type KeyId, type KeyRules, type KeyType } from "@keygrove/keys"
 import * as v from "valibot"
+import { forgetVariable } from "./environment.ts"
+
+/** A named key that must be there before the node serves. */
+export interface ConfiguredKey {
+  readonly id: KeyId
+  readonly type: KeyType
+  /**
+   * `generate`, `derive`, `env:NAME` or `file:PATH` (relative to the home directory): where the secret comes from when the keystore does not have
+   * the key yet. Without it the key must exist.
+   */
+  readonly from?: string
+  /** For when it is registered; a key that exists keeps its own. */
+  readonly rules?: KeyRules
+}
 
 /** Public settings of a node, `config.json`. */
 export interface NodeConfig {
@@ -13,10 +28,20 @@ export interface NodeConfig {
   readonly rpcPort: number
   /** Path of the key file that unlocks the keystore instead of a passphrase. */
   readonly keyFile?: string
+  readonly keys?: readonly ConfiguredKey[]
 }
 
 const VERSION = 1
 const MAX_CONFIG_BYTES = 65_536
+const MAX_KEYS = 1_000
+const VARIABLE = /^env:([A-Za-z_][A-Za-z0-9_]{0,254})$/
+
+const keyShape: Shape<ConfiguredKey> = v.strictObject({
+  id: brandShape(decodeKeyId),
+  type: brandShape(decodeKeyType),
+  from: v.exactOptional(v.pipe(v.string(), v.maxLength(4_096), v.regex(/^(?:generate|derive|env:[A-Za-z_][A-Za-z0-9_]{0,254}|file:.+)$/s))),
+  rules: v.exactOptional(keyRulesShape),
+})
 
 const shape: Shape<NodeConfig> = v.strictObject({
   version: v.literal(VERSION),
@@ -24,6 +49,7 @@ const shape: Shape<NodeConfig> = v.strictObject({
   listen: v.pipe(v.string(), v.maxLength(256), v.regex(/^\/\S+$/)),
   rpcPort: v.pipe(v.number(), v.safeInteger(), v.minValue(0), v.maxValue(65_535)),
   keyFile: v.exactOptional(v.pipe(v.string(), v.minLength(1), v.maxLength(4_096))),
+  keys: v.exactOptional(v.pipe(v.array(keyShape), v.maxLength(MAX_KEYS))),
 })
 
 /** Reads and checks `config.json`. */
@@ -35,14 +61,36 @@ export function readConfig(path: string): Result<NodeConfig, "CONFIG_INVALID" | 
   if (version !== undefined && version > VERSION)
     return refuse("HOME_VERSION", `${path} has version ${version}; this program knows ${VERSION}: update keygrove`, { version })
   const parsed = v.safeParse(shape, value, { abortEarly: true })
-  if (parsed.success) return ok(parsed.output)
+  if (parsed.success) return checkKeys(path, parsed.output)
   const [issue] = parsed.issues
   return refuse("CONFIG_INVALID", `${path}: "${v.getDotPath(issue) ?? "value"}" is missing, unknown or out of range; correct it`)
+}
+
+/** The variable that a key of the configuration comes from. */
+export function variableOf({ from }: ConfiguredKey): string | undefined {
+  return VARIABLE.exec(from ?? "")?.[1]
+}
+
+/** Takes the variables with keys out of the environment of this process, which has handed them on to the one that reads them. */
+export function forgetKeyVariables({ keys = [] }: NodeConfig): void {
+  for (const key of keys) {
+    const name = variableOf(key)
+    if (name !== undefined) forgetVariable(name)
+  }
 }
 
 /** The bytes of `config.json`. */
 export function encodeConfig(config: NodeConfig): string {
   return `${JSON.stringify(config, undefined, 2)}\n`
+}
+
+/** Each key once, and each variable for one key: it is gone when it was read. */
+function checkKeys(path: string, config: NodeConfig): Result<NodeConfig, "CONFIG_INVALID"> {
+  const { keys = [] } = config
+  const twice = [keys.map(({ id }): string => id), keys.flatMap((key) => variableOf(key) ?? [])]
+    .map((names) => names.find((name, index) => names.indexOf(name) !== index))
+    .find((name) => name !== undefined)
+  return twice === undefined ? ok(config) : refuse("CONFIG_INVALID", `${path}: "keys" names ${twice} twice; once is enough`)
 }
 
 function parse(path: string): unknown {

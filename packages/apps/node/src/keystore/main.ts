@@ -22,7 +22,8 @@ import {
 import type { CeremonyOrder } from "@keygrove/keystore/ceremony"
 import { openDatabase } from "@keygrove/sqlite"
 import { systemRandom } from "@keygrove/system"
-import { AUDIT_APPLICATION_ID, AUDIT_MIGRATIONS, KeyVault, VAULT_MIGRATIONS } from "@keygrove/vault"
+import { AUDIT_APPLICATION_ID, AUDIT_MIGRATIONS, KeyVault, VAULT_MIGRATIONS, type KeyVariables } from "@keygrove/vault"
+import { takeKeyVariables } from "./key-variables.ts"
 
 const hpkeSealing = createSealing({ x25519: nativePrimitives.x25519, random: systemRandom })
 
@@ -44,6 +45,8 @@ interface ProgramOptions {
   readonly wordsOut: string | undefined
   readonly recover: string | undefined
   readonly cluster: string | undefined
+  /** Variables that hold keys of the configuration. */
+  readonly variables: readonly string[]
 }
 
 async function main(): Promise<void> {
@@ -54,19 +57,27 @@ async function main(): Promise<void> {
   process.on("SIGINT", () => undefined)
   installSecretMemory(lockedSecretMemory({ warn: (code, message) => void process.stderr.write(`${code}: ${message}\n`) }))
   const options = readOptions()
+  using variables = takeKeyVariables(options.variables)
   const socket = new Socket({ fd: SOCKET_DESCRIPTOR, readable: true, writable: true })
   socket.on("error", () => ending.abort())
   ending.signal.addEventListener("abort", () => socket.destroy())
   const tools: KeystoreTools = { primitives: nativePrimitives, sealing: hpkeSealing, random: systemRandom }
   try {
-    await (options.mode === "ceremony" ? ceremony(socket, tools, options, ending.signal) : serve(socket, tools, options, ending.signal))
+    await (options.mode === "ceremony"
+      ? ceremony(socket, tools, options, ending.signal)
+      : serve(socket, tools, { ...options, taken: variables }, ending.signal))
   } catch (error) {
     await greetWithFailure(socket, asRefusal(error))
   }
   socket.destroy()
 }
 
-async function serve(socket: Socket, tools: KeystoreTools, options: ProgramOptions, signal: AbortSignal): Promise<void> {
+async function serve(
+  socket: Socket,
+  tools: KeystoreTools,
+  options: ProgramOptions & { readonly taken: KeyVariables },
+  signal: AbortSignal,
+): Promise<void> {
   // Wiped and closed in the reverse order, whatever ends the process in an orderly way.
   await using stack = new AsyncDisposableStack()
   const databases = openDatabases(options, stack)
@@ -76,7 +87,7 @@ async function serve(socket: Socket, tools: KeystoreTools, options: ProgramOptio
   const { importKey, keystore, vaultSecrets } = unlocked.value
   stack.use(vaultSecrets)
   stack.use(keystore)
-  const vault = KeyVault.open({ ...tools, now }, { ...databases.value, secrets: vaultSecrets, importKey })
+  const vault = KeyVault.open({ ...tools, now }, { ...databases.value, secrets: vaultSecrets, importKey, variables: options.taken })
   if (!vault.ok) return await greetWithFailure(socket, vault)
   stack.use(vault.value)
   flushCompileCache()
@@ -174,6 +185,7 @@ function readOptions(): ProgramOptions {
       "words-out": { type: "string" },
       recover: { type: "string" },
       cluster: { type: "string" },
+      variable: { type: "string", multiple: true },
     },
   })
   const [mode = "serve"] = positionals
@@ -186,6 +198,7 @@ function readOptions(): ProgramOptions {
     wordsOut: values["words-out"],
     recover: values.recover,
     cluster: values.cluster,
+    variables: values.variable ?? [],
   }
 }
 
