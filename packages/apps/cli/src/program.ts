@@ -28,7 +28,7 @@ export function helpText(specs: readonly CommandSpec[], name?: string): string {
 export function parseCommandLine(specs: readonly CommandSpec[], argv: readonly string[]): Parsed {
   const printed: string[] = []
   const invocations: Invocation[] = []
-  const program = build(specs, (invocation) => invocations.push(invocation), printed)
+  const program = build(meant(specs, argv), (invocation) => invocations.push(invocation), printed)
   try {
     program.parse([...argv], { from: "user" })
   } catch (error) {
@@ -39,6 +39,12 @@ export function parseCommandLine(specs: readonly CommandSpec[], argv: readonly s
   const invocation = invocations[0]
   if (invocation === undefined) return { kind: "help", text: helpText(specs) }
   return { kind: "run", invocation }
+}
+
+/** The commands that a line can mean which begins with one's name: to declare all of them takes a tenth of the time that a command has. */
+function meant(specs: readonly CommandSpec[], [first]: readonly string[]): readonly CommandSpec[] {
+  const found = specs.filter(({ name }) => name.split(" ", 1)[0] === first)
+  return found.length === 0 ? specs : found
 }
 
 function usageMessage(error: CommanderError, argv: readonly string[]): string {

@@ -13,7 +13,10 @@ export async function run(_input: CommandInput, context: CommandContext): Promis
   const { home, signal } = context
   const answer = await callRpc({ socketPath: home.socket, cookiePath: home.cookie }, "node.status", {}, { signal })
   if (answer.ok) return running(new AnswerFields("node.status", answer.value), answer.value)
-  // Only now: a node that runs tells all of it, in half the time.
+  // Only now, and only for a home that is one: a node that runs tells all of it, in half the time.
+  const { checkHome, homeOf } = await import("@keygrove/node/home")
+  const checked = checkHome(homeOf(home.directory))
+  if (!checked.ok) throw new CommandError(checked.code, checked.message)
   const { readHomeFacts } = await import("@keygrove/node/home-facts")
   const facts = readHomeFacts(home.directory)
   if (!facts.ok) throw new CommandError(facts.code, facts.message, facts.data === undefined ? {} : { data: facts.data })

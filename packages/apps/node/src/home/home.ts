@@ -1,6 +1,6 @@
 import { accessSync, statSync, type Stats } from "node:fs"
 import { join, resolve } from "node:path"
-import { ok, refuse, type Result } from "@keygrove/base"
+import { ok, refuse, type Result } from "@keygrove/base/result"
 
 /** The files of a node (ARCHITECTURE.md, "Home directory"). */
 export interface Home {

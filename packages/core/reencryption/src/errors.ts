@@ -1,0 +1,2 @@
+export { fileErrors } from "./file/errors.ts"
+export { umbralErrors } from "./umbral/errors.ts"
