@@ -20,6 +20,7 @@ const chapters = [
   "key-encrypt",
   "key-life",
   "audit",
+  "completion",
   "lock",
 ] as const
 

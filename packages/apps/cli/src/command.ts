@@ -18,6 +18,8 @@ export interface OperandSpec {
   /** As commander writes it: `<FILE>` or `[FILE]`. */
   readonly name: string
   readonly description: string
+  /** What it may be, for completion: these words, or the ids of the node's keys; files unless said. */
+  readonly values?: readonly string[] | "keys"
 }
 
 export interface OptionSpec {
@@ -27,6 +29,8 @@ export interface OptionSpec {
   readonly required?: boolean
   /** Whether it may be given several times; its value is then a list. */
   readonly repeatable?: boolean
+  /** As of operands. */
+  readonly values?: readonly string[] | "keys"
 }
 
 /** What a command is given. Options are named in camel case; a flag is `true`, a repeatable one a list. */

@@ -9,6 +9,7 @@ const keyFile: OptionSpec = {
   flags: "--key-file <FILE>",
   description: "the 32 random bytes in FILE lock the keystore instead of a passphrase; init makes the file if missing",
 }
+const SUITES: readonly string[] = ["aes-256-gcm", "aes-256-gcm-siv", "xchacha20-poly1305", "xsalsa20-poly1305"]
 const output: OptionSpec = {
   flags: "-o, --out <FILE>",
   description: "where to write (`-`: standard output); an existing file is never overwritten",
@@ -78,7 +79,11 @@ export const commands: readonly CommandSpec[] = [
     options: [
       { flags: "--label <LABEL>", description: "name under which it can be granted, e.g. photos/2026", required: true },
       { ...output, description: `${output.description} (default: FILE.kg)` },
-      { flags: "--cipher <SUITE>", description: "aes-256-gcm (default), aes-256-gcm-siv, xchacha20-poly1305 or xsalsa20-poly1305" },
+      {
+        flags: "--cipher <SUITE>",
+        description: "aes-256-gcm (default), aes-256-gcm-siv, xchacha20-poly1305 or xsalsa20-poly1305",
+        values: SUITES,
+      },
     ],
     examples: ["keygrove encrypt holiday.jpg --label photos/2026", "tar c notes | keygrove encrypt - --label notes > notes.kg"],
     load: () => import("./commands/encrypt.ts"),
@@ -186,6 +191,13 @@ export const commands: readonly CommandSpec[] = [
     ],
     examples: ["keygrove dev", "keygrove dev --nodes 1 --proxies 3"],
     load: () => import("./commands/dev.ts"),
+  },
+  {
+    name: "completion",
+    summary: "print a script with which a shell completes commands, options and key ids",
+    operands: [{ name: "<SHELL>", description: "bash, zsh or fish", values: ["bash", "zsh", "fish"] }],
+    examples: ["source <(keygrove completion bash)", "keygrove completion zsh > ~/.zfunc/_keygrove", "keygrove completion fish | source"],
+    load: () => import("./commands/completion.ts"),
   },
   {
     name: "version",

@@ -1,11 +1,14 @@
 import type { CommandSpec, OperandSpec, OptionSpec } from "./command.ts"
 
-const id: OperandSpec = { name: "<ID>", description: "the key: words of a-z, 0-9 and - with / between them, e.g. web/tls" }
+const KEY_TYPES: readonly string[] = ["ed25519", "x25519", "secp256k1", "p256", "bls12-381", "aes256"]
+const newId: OperandSpec = { name: "<ID>", description: "the key: words of a-z, 0-9 and - with / between them, e.g. web/tls" }
+const id: OperandSpec = { ...newId, values: "keys" }
 const oneVersion: OptionSpec = { flags: "--version <N>", description: "that version instead of the newest" }
 const oneOfAll: OptionSpec = { flags: "--version <N>", description: "that version instead of all" }
 const algorithm: OptionSpec = {
   flags: "--algorithm <A>",
   description: "bip340 instead of ecdsa-sha256 with secp256k1 keys; the others leave no choice",
+  values: ["ed25519", "ecdsa-sha256", "bip340", "bls-g2"],
 }
 const output: OptionSpec = {
   flags: "-o, --out <FILE>",
@@ -25,12 +28,13 @@ export const keyCommands: readonly CommandSpec[] = [
       "The key is made in the keystore, or read by it, and used by its id from then on; nothing hands it out. A key of that id and type that exists " +
       "stays as it is. A variable is taken out of the environment and sealed to the keystore before it leaves this process; a file is read by the " +
       "keystore itself and must be readable by its owner alone. Both may hold hex, base64, PEM (PKCS #8), JWK, OpenSSH or raw bytes.",
-    operands: [id],
+    operands: [newId],
     options: [
-      { flags: "--type <T>", description: "ed25519, x25519, secp256k1, p256, bls12-381 or aes256", required: true },
+      { flags: "--type <T>", description: "ed25519, x25519, secp256k1, p256, bls12-381 or aes256", required: true, values: KEY_TYPES },
       {
         flags: "--from <SOURCE>",
         description: "generate (default), derive (from the node's words, by the id), env:NAME or file:PATH",
+        values: ["generate", "derive"],
       },
       { flags: "--exportable", description: "let `key export` hand the secret out one day; cannot be changed later" },
       {
@@ -59,7 +63,11 @@ export const keyCommands: readonly CommandSpec[] = [
     summary: "the public part of a key",
     operands: [id],
     options: [
-      { flags: "--format <F>", description: "pem (default; hex for bls12-381), raw, ssh (ed25519 and p256), jwk or hex" },
+      {
+        flags: "--format <F>",
+        description: "pem (default; hex for bls12-381), raw, ssh (ed25519 and p256), jwk or hex",
+        values: ["pem", "raw", "ssh", "jwk", "hex"],
+      },
       oneVersion,
     ],
     examples: ["keygrove key public web/tls", "keygrove key public deploy --format ssh >> ~/.ssh/authorized_keys"],
@@ -69,7 +77,7 @@ export const keyCommands: readonly CommandSpec[] = [
     name: "key sign",
     summary: "sign a file of up to 256 KiB with the newest version",
     operands: [id, { name: "<FILE>", description: "what to sign (`-`: standard input)" }],
-    options: [{ flags: "--format <F>", description: "base64 (default) or raw" }, algorithm],
+    options: [{ flags: "--format <F>", description: "base64 (default) or raw", values: ["base64", "raw"] }, algorithm],
     examples: ["keygrove key sign deploy release.txt", "sha256sum film.mkv | keygrove key sign deploy -"],
     load: () => import("./commands/key-sign.ts"),
   },
@@ -144,7 +152,7 @@ export const keyCommands: readonly CommandSpec[] = [
     summary: "who used which named key, and with what outcome",
     options: [
       { flags: "--from <N>", description: "index of the first event (default: 0)" },
-      { flags: "--key <ID>", description: "only the uses of that key" },
+      { flags: "--key <ID>", description: "only the uses of that key", values: "keys" },
       { flags: "--limit <N>", description: "how many at most, up to 100000 (default: 1000)" },
     ],
     examples: ["keygrove audit list --key web/tls"],
