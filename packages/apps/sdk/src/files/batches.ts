@@ -1,5 +1,5 @@
 import type { ByteSource } from "./byte-source.ts"
-import type { ChunkPool } from "./chunk-pool.ts"
+import type { BatchBytes, ChunkPool, NumberedSlot } from "./chunk-pool.ts"
 import type { ChunkThreadAnswer } from "./chunk-worker.ts"
 
 /** Called after every batch with the plaintext bytes done so far. */
@@ -20,8 +20,11 @@ export interface ChunkWork {
   /** Passes over full chunks that threads have done. */
   skip(chunks: number): void
   /** Threads for a long stream; nothing when its suite has none. */
-  readonly openPool: (() => ChunkPool) | undefined
+  readonly openPool: OpenPool | undefined
 }
+
+/** Starts threads for batches of these lengths. */
+export type OpenPool = (batch: BatchBytes) => ChunkPool
 
 export interface BatchOptions {
   readonly signal: AbortSignal
@@ -88,44 +91,75 @@ async function* severalAtOnce(
   source: ByteSource,
   work: ChunkWork,
   first: ReadBatch,
-  { open, reuse, signal }: BatchOptions & { readonly open: () => ChunkPool },
+  { open, reuse, signal }: BatchOptions & { readonly open: OpenPool },
 ): Blocks {
-  await using pool = open()
-  const buffers = new BatchBuffers(work, reuse)
-  const underWay: Promise<ChunkThreadAnswer>[] = []
+  await using pool = open({ inputBytes: CHUNKS_PER_BATCH * work.inputBytes, outputBytes: CHUNKS_PER_BATCH * work.outputBytes })
+  const slots = new SlotRound(pool.slots)
+  const underWay: { readonly slot: NumberedSlot; readonly length: number; readonly answer: Promise<ChunkThreadAnswer> }[] = []
+  const settle = async (): Promise<Uint8Array> => {
+    const oldest = underWay.shift()
+    if (oldest === undefined) throw new TypeError("nothing is under way")
+    const block = settled(work, oldest, await oldest.answer)
+    slots.lend(oldest.slot)
+    return reuse ? block : block.slice()
+  }
   let given = work.done()
-  let { input, length } = first
+  let slot = slots.take()
+  let { length } = first
+  slot.input.set(first.input)
   for (;;) {
     signal.throwIfAborted()
-    const nextInput = buffers.input()
-    const nextLength = length < input.length ? 0 : await source.read(nextInput)
+    const nextSlot = slots.take()
+    const nextLength = length < slot.input.length ? 0 : await source.read(nextSlot.input)
     // Only a batch with another one after it is known not to hold the last chunk.
     if (nextLength === 0) break
-    const job = pool.run({ firstChunk: given, input, length, output: buffers.output() })
+    const answer = pool.run({ slot: slot.number, firstChunk: given, length })
     // An earlier batch may end the stream; this one must not then fail unheard.
-    job.catch(() => undefined)
-    underWay.push(job)
+    answer.catch(() => undefined)
+    underWay.push({ slot, length, answer })
     given += CHUNKS_PER_BATCH
-    const oldest = underWay.length > pool.width ? underWay.shift() : undefined
-    if (oldest !== undefined) yield settled(work, buffers, await oldest)
-    ;[input, length] = [nextInput, nextLength]
+    if (underWay.length > pool.width) yield await settle()
+    ;[slot, length] = [nextSlot, nextLength]
   }
-  for (const each of underWay) yield settled(work, buffers, await each)
-  const output = buffers.output()
+  while (underWay.length > 0) yield await settle()
   const lastStart = Math.max(0, Math.ceil(length / work.inputBytes) - 1) * work.inputBytes
-  const written = runChunks(work, input.subarray(0, lastStart), output)
-  yield output.subarray(0, written + work.run(input.subarray(lastStart, length), output.subarray(written), true))
+  const written = runChunks(work, slot.input.subarray(0, lastStart), slot.output)
+  const block = slot.output.subarray(0, written + work.run(slot.input.subarray(lastStart, length), slot.output.subarray(written), true))
+  yield reuse ? block : block.slice()
 }
 
 /** The block of a thread's answer. Of a batch that does not hold, the work itself says what is wrong, as it would have without threads. */
-function settled(work: ChunkWork, buffers: BatchBuffers, { input, output, written }: ChunkThreadAnswer): Uint8Array {
+function settled(work: ChunkWork, { length, slot }: { readonly slot: NumberedSlot; readonly length: number }, written: number): Uint8Array {
   if (written < 0) {
-    runChunks(work, input, output)
+    runChunks(work, slot.input.subarray(0, length), slot.output)
     throw new TypeError("a thread refused a batch that holds")
   }
   work.skip(CHUNKS_PER_BATCH)
-  buffers.giveBack(input, output)
-  return output.subarray(0, written)
+  return slot.output.subarray(0, written)
+}
+
+/** Slots that go round between reading, the threads and the consumer. */
+class SlotRound {
+  readonly #free: NumberedSlot[]
+  /** Yielded, and maybe still being written. */
+  readonly #lent: NumberedSlot[] = []
+
+  constructor(slots: readonly NumberedSlot[]) {
+    this.#free = [...slots]
+  }
+
+  take(): NumberedSlot {
+    const slot = this.#free.pop()
+    if (slot === undefined) throw new TypeError("more slots are in use than there are")
+    return slot
+  }
+
+  /** Of a slot whose block is about to be yielded; it is free two blocks later. */
+  lend(slot: NumberedSlot): void {
+    this.#lent.push(slot)
+    const free = this.#lent.length > 2 ? this.#lent.shift() : undefined
+    if (free !== undefined) this.#free.push(free)
+  }
 }
 
 /** Does full chunks of which none is the last; returns the bytes written. */
@@ -135,38 +169,6 @@ function runChunks(work: ChunkWork, input: Uint8Array, output: Uint8Array): numb
     written += work.run(input.subarray(start, start + work.inputBytes), output.subarray(written), false)
   }
   return written
-}
-
-/** Buffers that go round between reading, the threads and the consumer. */
-class BatchBuffers {
-  readonly #work: ChunkWork
-  readonly #reuse: boolean
-  readonly #inputs: Block[] = []
-  readonly #outputs: Block[] = []
-  /** Yielded, and maybe still being written. */
-  readonly #lent: Block[] = []
-
-  constructor(work: ChunkWork, reuse: boolean) {
-    this.#work = work
-    this.#reuse = reuse
-  }
-
-  input(): Block {
-    return this.#inputs.pop() ?? newInput(this.#work)
-  }
-
-  output(): Block {
-    return this.#outputs.pop() ?? new Uint8Array(CHUNKS_PER_BATCH * this.#work.outputBytes)
-  }
-
-  /** Takes back the buffers of a batch whose result is about to be yielded; the result itself only two blocks later. */
-  giveBack(input: Block, output: Block): void {
-    this.#inputs.push(input)
-    if (!this.#reuse) return
-    this.#lent.push(output)
-    const free = this.#lent.length > 2 ? this.#lent.shift() : undefined
-    if (free !== undefined) this.#outputs.push(free)
-  }
 }
 
 function newInput({ inputBytes }: ChunkWork): Block {

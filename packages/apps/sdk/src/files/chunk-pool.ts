@@ -3,25 +3,47 @@ import { availableParallelism } from "node:os"
 import { Worker } from "node:worker_threads"
 import type { Secret } from "@keygrove/base"
 import type { Primitives, SuiteName } from "@keygrove/crypto"
-import type { ChunkThreadAnswer, ChunkThreadJob, ChunkThreadSetup } from "./chunk-worker.ts"
+import type { ChunkSlot, ChunkThreadAnswer, ChunkThreadJob, ChunkThreadSetup } from "./chunk-worker.ts"
 
 /** More threads than this wait for the disk, not for each other. */
 const MAX_THREADS = 4
+/** Slots besides those that threads work on: one being filled, one filled, one about to be yielded, and two that the consumer may still be writing. */
+const FURTHER_SLOTS = 5
+
+/** A slot and its number, by which threads know it. */
+export interface NumberedSlot extends ChunkSlot {
+  readonly number: number
+}
+
+/** Bytes of a whole batch, as it is read and as it is written. */
+export interface BatchBytes {
+  readonly inputBytes: number
+  readonly outputBytes: number
+}
 
 /** Whether long streams of a suite can go through threads: those whose cipher takes a key object that threads can share, on the platform that has them. */
 export function hasThreads(suite: SuiteName, { implementation }: Pick<Primitives, "implementation">): boolean {
   return suite === "aes-256-gcm" && implementation === "native"
 }
 
-/** Threads that seal or open full chunks of one AES-256-GCM stream. Disposal ends them, whatever they are at. */
+/** Threads that seal or open full chunks of one AES-256-GCM stream, and memory that they share. Disposal ends them, whatever they are at. */
 export class ChunkPool implements AsyncDisposable {
+  readonly slots: readonly NumberedSlot[]
   readonly #threads: readonly ChunkThread[]
   #next = 0
 
-  /** The threads share one key object made of `key`, which is borrowed: the platform wipes the object's copy when it is collected. */
-  constructor(direction: ChunkThreadSetup["direction"], key: Secret) {
-    const setup: ChunkThreadSetup = { key: key.expose((bytes) => createSecretKey(bytes)), direction }
-    this.#threads = Array.from({ length: Math.min(MAX_THREADS, availableParallelism()) }, () => new ChunkThread(setup))
+  /**
+   * The threads share one key object made of `key`, which is borrowed: the platform wipes the object's copy when it is collected.
+   */
+  constructor(direction: ChunkThreadSetup["direction"], key: Secret, batch: BatchBytes) {
+    const width = Math.min(MAX_THREADS, availableParallelism())
+    this.slots = Array.from({ length: width + FURTHER_SLOTS }, (_, number) => ({
+      number,
+      input: new Uint8Array(new SharedArrayBuffer(batch.inputBytes)),
+      output: new Uint8Array(new SharedArrayBuffer(batch.outputBytes)),
+    }))
+    const setup: ChunkThreadSetup = { key: key.expose((bytes) => createSecretKey(bytes)), direction, slots: this.slots }
+    this.#threads = Array.from({ length: width }, () => new ChunkThread(setup))
   }
 
   /** Batches that can be under way at once. */
@@ -29,7 +51,7 @@ export class ChunkPool implements AsyncDisposable {
     return this.#threads.length
   }
 
-  /** Gives a batch to the next thread; takes both buffers and gives them back with the answer. */
+  /** Gives a batch to the next thread; resolves with the bytes written, or -1 when a chunk does not hold. */
   async run(job: ChunkThreadJob): Promise<ChunkThreadAnswer> {
     const thread = this.#threads[this.#next % this.#threads.length]
     this.#next++
@@ -60,7 +82,7 @@ class ChunkThread implements AsyncDisposable {
     if (this.#failure !== undefined) throw this.#failure
     const waiting = Promise.withResolvers<ChunkThreadAnswer>()
     this.#waiting.push(waiting)
-    this.#worker.postMessage(job, [job.input.buffer, job.output.buffer])
+    this.#worker.postMessage(job)
     return await waiting.promise
   }
 

@@ -2,6 +2,12 @@ import { createCipheriv, createDecipheriv, type KeyObject } from "node:crypto"
 import { parentPort, workerData } from "node:worker_threads"
 import { AEAD_TAG_BYTES, chunkNonce, STREAM_CHUNK_BYTES, STREAM_SEALED_CHUNK_BYTES } from "@keygrove/crypto"
 
+/** Memory of one batch, shared by all threads: what was read, and what becomes of it. */
+export interface ChunkSlot {
+  readonly input: Uint8Array<SharedArrayBuffer>
+  readonly output: Uint8Array<SharedArrayBuffer>
+}
+
 /**
  * A thread that seals or opens full chunks of one AES-256-GCM stream. It gets the key as an object of the platform, which all threads share: there is no
  * copy of its bytes here.
@@ -9,27 +15,22 @@ import { AEAD_TAG_BYTES, chunkNonce, STREAM_CHUNK_BYTES, STREAM_SEALED_CHUNK_BYT
 export interface ChunkThreadSetup {
   readonly key: KeyObject
   readonly direction: "seal" | "open"
+  readonly slots: readonly ChunkSlot[]
 }
 
-/** One batch: its chunks as they were read, and where the results go. Both buffers come back with the answer. */
+/** One batch: full chunks at the start of a slot's input. */
 export interface ChunkThreadJob {
+  readonly slot: number
   readonly firstChunk: number
-  readonly input: Uint8Array<ArrayBuffer>
-  /** Bytes of the input that count: full chunks. */
   readonly length: number
-  readonly output: Uint8Array<ArrayBuffer>
 }
 
-export interface ChunkThreadAnswer {
-  readonly input: Uint8Array<ArrayBuffer>
-  readonly output: Uint8Array<ArrayBuffer>
-  /** Bytes of the output, or -1 when a chunk does not hold. */
-  readonly written: number
-}
+/** Bytes written to the slot's output, or -1 when a chunk does not hold. */
+export type ChunkThreadAnswer = number
 
 const NONCE_BYTES = 12
 
-function seal({ key }: ChunkThreadSetup, { firstChunk, input, length, output }: ChunkThreadJob): number {
+function seal(key: KeyObject, { input, output }: ChunkSlot, { firstChunk, length }: ChunkThreadJob): ChunkThreadAnswer {
   let written = 0
   for (let start = 0, chunk = firstChunk; start < length; start += STREAM_CHUNK_BYTES, chunk++) {
     const cipher = createCipheriv("aes-256-gcm", key, chunkNonce(NONCE_BYTES, chunk, false))
@@ -40,7 +41,7 @@ function seal({ key }: ChunkThreadSetup, { firstChunk, input, length, output }: 
   return written
 }
 
-function open({ key }: ChunkThreadSetup, { firstChunk, input, length, output }: ChunkThreadJob): number {
+function open(key: KeyObject, { input, output }: ChunkSlot, { firstChunk, length }: ChunkThreadJob): ChunkThreadAnswer {
   let written = 0
   for (let start = 0, chunk = firstChunk; start < length; start += STREAM_SEALED_CHUNK_BYTES, chunk++) {
     const nonce = chunkNonce(NONCE_BYTES, chunk, false)
@@ -68,9 +69,10 @@ function take(bytes: Buffer<ArrayBuffer>, target: Uint8Array, at: number): numbe
   return length
 }
 
-const setup: ChunkThreadSetup = workerData
-const work = setup.direction === "seal" ? seal : open
+const { direction, key, slots }: ChunkThreadSetup = workerData
+const work = direction === "seal" ? seal : open
 parentPort?.on("message", (job: ChunkThreadJob) => {
-  const answer: ChunkThreadAnswer = { input: job.input, output: job.output, written: work(setup, job) }
-  parentPort?.postMessage(answer, [job.input.buffer, job.output.buffer])
+  const slot = slots[job.slot]
+  if (slot === undefined) throw new RangeError(`there is no slot ${job.slot}`)
+  parentPort?.postMessage(work(key, slot, job))
 })

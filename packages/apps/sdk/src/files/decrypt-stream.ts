@@ -1,7 +1,7 @@
 import { KeygroveError, type Refusal, type Secret } from "@keygrove/base"
 import { STREAM_CHUNK_BYTES, STREAM_SEALED_CHUNK_BYTES, StreamOpener, type Primitives, type StreamRefusal } from "@keygrove/crypto"
 import type { FileHeader } from "@keygrove/reencryption"
-import { ChunkPool, hasThreads } from "./chunk-pool.ts"
+import { ChunkPool, hasThreads, type BatchBytes } from "./chunk-pool.ts"
 import { batches, type FileProgress } from "./batches.ts"
 import { IterableSource, type ByteIterable, type ByteSource } from "./byte-source.ts"
 import { readHeaderFrom } from "./read-header.ts"
@@ -60,7 +60,7 @@ export async function* decryptSource(
       bytes += chunks * STREAM_CHUNK_BYTES
       opener.skip(chunks)
     },
-    openPool: hasThreads(header.suite, primitives) ? (): ChunkPool => new ChunkPool("open", key) : undefined,
+    openPool: hasThreads(header.suite, primitives) ? (batch: BatchBytes): ChunkPool => new ChunkPool("open", key, batch) : undefined,
   }
   for await (const block of batches(source, work, { signal, reuse })) {
     onProgress?.({ bytes })

@@ -2,7 +2,7 @@ import { unwrap } from "@keygrove/base"
 import { DEFAULT_SUITE, STREAM_CHUNK_BYTES, STREAM_SEALED_CHUNK_BYTES, StreamSealer, type SuiteName } from "@keygrove/crypto"
 import type { Epoch, NodeReference } from "@keygrove/hierarchy"
 import { deriveFileKey, encodeFileHeader, type Label } from "@keygrove/reencryption"
-import { ChunkPool, hasThreads } from "./chunk-pool.ts"
+import { ChunkPool, hasThreads, type BatchBytes } from "./chunk-pool.ts"
 import { batches, type FileProgress } from "./batches.ts"
 import { IterableSource, type ByteIterable, type ByteSource } from "./byte-source.ts"
 import type { FileTools } from "./file-tools.ts"
@@ -66,7 +66,7 @@ export async function* encryptSource(
       bytes += chunks * STREAM_CHUNK_BYTES
       sealer.skip(chunks)
     },
-    openPool: hasThreads(suite, primitives) ? (): ChunkPool => new ChunkPool("seal", key) : undefined,
+    openPool: hasThreads(suite, primitives) ? (batch: BatchBytes): ChunkPool => new ChunkPool("seal", key, batch) : undefined,
   }
   for await (const block of batches(source, work, { signal, reuse })) {
     onProgress?.({ bytes })
