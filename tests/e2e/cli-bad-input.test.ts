@@ -6,7 +6,15 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest"
 import { firstDifference, type Stage } from "./transcript.ts"
 
 /** Chapters that need no running node; each command is a process of its own. */
-const chapters = ["help", "inspect", "bad-input/foreign-files", "bad-input/arguments", "bad-input/words", "bad-input/not-running"] as const
+const chapters = [
+  "help",
+  "inspect",
+  "bad-input/foreign-files",
+  "bad-input/arguments",
+  "bad-input/words",
+  "bad-input/keys",
+  "bad-input/not-running",
+] as const
 
 const stage: { directory: string; variables: Stage["variables"] } = { directory: "", variables: {} }
 

@@ -77,7 +77,14 @@ export const keyCommands: readonly CommandSpec[] = [
     name: "key sign",
     summary: "sign a file of up to 256 KiB with the newest version",
     operands: [id, { name: "<FILE>", description: "what to sign (`-`: standard input)" }],
-    options: [{ flags: "--format <F>", description: "base64 (default) or raw", values: ["base64", "raw"] }, algorithm],
+    options: [
+      {
+        flags: "--format <F>",
+        description: "base64 (default), raw, or der for ECDSA as openssl wants it",
+        values: ["base64", "raw", "der"],
+      },
+      algorithm,
+    ],
     examples: ["keygrove key sign deploy release.txt", "sha256sum film.mkv | keygrove key sign deploy -"],
     load: () => import("./commands/key-sign.ts"),
   },
@@ -86,7 +93,7 @@ export const keyCommands: readonly CommandSpec[] = [
     summary: "check a signature; exit status 0 when an enabled version made it, 4 when none did",
     operands: [id, { name: "<FILE>", description: "what was signed (`-`: standard input)" }],
     options: [
-      { flags: "--signature <S>", description: "the signature in base64, or @FILE with it in base64 or raw", required: true },
+      { flags: "--signature <S>", description: "the signature in base64, or @FILE with it in base64, raw or DER", required: true },
       algorithm,
     ],
     examples: ["keygrove key verify deploy release.txt --signature @release.sig"],

@@ -1,18 +1,20 @@
 import type { CommandContext, CommandInput, CommandOutcome } from "../command.ts"
 import { commandError } from "../errors.ts"
 import { readInput } from "../keys/bounded-input.ts"
+import { fromDer } from "../keys/ecdsa-der.ts"
 import { nodeKeys } from "../keys/node-keys.ts"
 import { algorithmOption, required } from "../options.ts"
 
 /** Longest signature of any type, 96 bytes, in base64 with a line break, and then some. */
 const MAX_SIGNATURE_BYTES = 1_024
 
-/** `key verify ID FILE --signature S`: S is base64, or `@FILE` with the signature in base64 or raw. */
+/** `key verify ID FILE --signature S`: S is base64, or `@FILE` with the signature in base64, raw or DER. */
 export async function run(input: CommandInput, context: CommandContext): Promise<CommandOutcome> {
   const id = required(input.operands[0], "ID")
   const file = required(input.operands[1], "FILE")
   const given = required(input.options["signature"], "--signature")
-  const signature = await signatureOf(given, context)
+  const bytes = await signatureOf(given, context)
+  const signature = fromDer(bytes) ?? bytes
   const message = await readInput(file, context, { instead: "what was signed cannot be as long; verify its hash if that was signed" })
   const version = await nodeKeys(context).verify(id, message, signature, { signal: context.signal, ...algorithmOption(input) })
   if (version !== undefined) return { json: { id, valid: true, keyVersion: version }, text: `valid: made by version ${version} of ${id}` }
