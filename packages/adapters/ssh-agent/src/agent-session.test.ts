@@ -48,8 +48,9 @@ describe("keys", () => {
     expect((await client.ask(signRequest(blob, data)))?.[0]).toBe(14)
   })
 
-  test("are paged through, up to as many as fit a message", async () => {
+  test.each([500, 100])("are paged through, %i at a time, up to as many as fit a message", async (pageKeys) => {
     await using agent = await runAgent()
+    agent.keys.pageKeys = pageKeys
     for (let index = 0; index < 1_100; index++) agent.keys.add(`key-${String(index).padStart(4, "0")}`, "ed25519")
     using client = await RawClient.open(agent.socketPath)
     const listed = await client.list()

@@ -34,7 +34,8 @@ export class Identities {
       if (!entries.ok) return entries
       identities.push(...entries.value.flatMap((entry) => identityOf(entry) ?? []))
       after = entries.value.at(-1)?.id
-      if (entries.value.length < PAGE_KEYS) break
+      // Only an empty page is the last: one of keys with many versions is cut by its size.
+      if (after === undefined) break
     }
     const offered = identities.slice(0, MAX_AGENT_IDENTITIES)
     this.#known = new Map(offered.map((identity) => [handleOf(identity.blob), identity]))

@@ -22,6 +22,8 @@ export class MemoryKeys implements SshAgentKeys {
   readonly #secrets: Map<string, KeyObject> = new Map()
   /** Callers that signed. */
   readonly callers: string[] = []
+  /** Keys in one answer, as when their versions are many. */
+  pageKeys = 500
   /** Called before each signature. */
   beforeSigning: (signal: AbortSignal) => Promise<void> = async () => await Promise.resolve()
 
@@ -46,7 +48,7 @@ export class MemoryKeys implements SshAgentKeys {
   readonly list: NamedKeys["list"] = async ({ after, limit }) => {
     if (limit > 500) throw new RangeError("limit over 500")
     const ids = [...this.#entries.keys()].toSorted().filter((id) => after === undefined || id > after)
-    return await Promise.resolve(ok(ids.slice(0, limit).flatMap((id) => this.#entries.get(id) ?? [])))
+    return await Promise.resolve(ok(ids.slice(0, Math.min(limit, this.pageKeys)).flatMap((id) => this.#entries.get(id) ?? [])))
   }
 
   readonly sign: NamedKeys["sign"] = async ({ algorithm, id, message }, { caller, signal }) => {
