@@ -1,11 +1,20 @@
+import { randomBytes } from "node:crypto"
 import { existsSync, readFileSync, writeFileSync } from "node:fs"
 import { unwrap } from "@keygrove/base"
 import { Keys } from "keygrove/rpc"
 import { afterAll, beforeAll, describe, expect, test } from "vitest"
+import { findInProcess } from "../memory/process-memory.ts"
 import { childrenOf, launchNode, makeHome, makeStage, startNodeProcess, type NodeProcess, type TestHome } from "./node-process.ts"
 
 const VARIABLE = "KEYGROVE_TEST_BACKUP_KEY"
-const seed = "42".repeat(32)
+const seed = randomBytes(32).toString("hex")
+const isRoot = process.getuid?.() === 0
+/** In what form a copy in the keystore's memory would be found. */
+const forms = new Map([
+  ["text", Buffer.from(seed)],
+  ["UTF-16", Buffer.from(seed, "utf16le")],
+  ["bytes", Buffer.from(seed, "hex")],
+])
 const made = { id: "made", type: "p256", from: "generate", rules: { perMinute: 100 } }
 const others = [
   { id: "derived", type: "ed25519", from: "derive" },
@@ -46,6 +55,8 @@ describe("keys of the configuration", () => {
         const shown = [node.pid, ...childrenOf(node.pid)].map((pid) => readFileSync(`/proc/${pid}/environ`, "latin1"))
         expect(shown).toHaveLength(2)
         for (const environment of shown) expect(environment.includes(seed)).toBe(false)
+        const left = async (): Promise<readonly string[]> => await findInProcess(childrenOf(node.pid)[0] ?? 0, forms)
+        if (isRoot) await expect.poll(left, { timeout: 20_000 }).toEqual([])
       }
       return await listed(node)
     })()

@@ -122,6 +122,8 @@ async function openKeystore(
 ): Promise<Awaited<ReturnType<typeof spawnKeystore>>> {
   const keyFile = options.keyFile ?? config.keyFile
   const args = [
+    // A library asks for a diagnostic report when it is loaded, to find out about the system's C library; it would copy variables with keys.
+    "--report-exclude-env",
     programPath("keystore"),
     "serve",
     "--store",
