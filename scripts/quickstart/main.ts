@@ -22,19 +22,33 @@ async function main(): Promise<number> {
   const narrator = new Narrator(values.json === true)
   try {
     narrator.begin(`quickstart with ${file} (${byteCount(facts.size)})`)
-    await using grove = await startGrove(
-      { nodes: ["laptop", "phone", "server"], readers: ["bob"], proxies: ["proxy-1", "proxy-2", "proxy-3", "proxy-4", "proxy-5"] },
-      interruption.signal,
-    )
-    narrator.step("started", "3 nodes of Alice, 1 of Bob and 5 proxies serve, each with processes and a home of its own")
-    const commandPeak = await runMainJob({ grove, file, narrator, signal: interruption.signal })
-    const peakBytes = Math.max(commandPeak, grove.peakBytes())
-    if (values.keep === true) keep(grove, narrator)
-    narrator.finish({ file, bytes: facts.size, peakBytes, kept: values.keep === true ? grove.directory : null })
+    const { kept, peakBytes } = await shownOnce(file, { narrator, keeping: values.keep === true, signal: interruption.signal })
+    // Only now, with everything stopped and removed, is it true that nothing is left behind.
+    narrator.finish({ file, bytes: facts.size, peakBytes, kept })
     return 0
   } finally {
     process.off("SIGINT", interrupt).off("SIGTERM", interrupt).off("SIGHUP", interrupt)
   }
+}
+
+interface Showing {
+  readonly narrator: Narrator
+  readonly keeping: boolean
+  readonly signal: AbortSignal
+}
+
+/** Starts everything, does the main job, and stops and removes it again, unless it is to be kept; then says where. */
+async function shownOnce(
+  file: string,
+  { keeping, narrator, signal }: Showing,
+): Promise<{ readonly kept: string | null; readonly peakBytes: number }> {
+  const proxies = ["proxy-1", "proxy-2", "proxy-3", "proxy-4", "proxy-5"]
+  await using grove = await startGrove({ nodes: ["laptop", "phone", "server"], readers: ["bob"], proxies }, signal)
+  narrator.step("started", "3 nodes of Alice, 1 of Bob and 5 proxies serve, each with processes and a home of its own")
+  const commandPeak = await runMainJob({ grove, file, narrator, signal })
+  const peakBytes = Math.max(commandPeak, grove.peakBytes())
+  if (keeping) keep(grove, narrator)
+  return { kept: keeping ? grove.directory : null, peakBytes }
 }
 
 function keep(grove: Grove, narrator: Narrator): void {
