@@ -5,8 +5,9 @@ import { CommandError } from "../errors.ts"
 import { exitStatuses } from "../exit-status.ts"
 import { fields, relativeTime } from "../text.ts"
 
-/** What is true of every node: nothing of it can be rebuilt without the words. */
-const BACKUP = "the 24 words are the only backup of all keys; keep them on paper, and a copy of the home directory for what you granted"
+/** What is true of every node: nothing of it can be rebuilt without the words. Named keys may have come from elsewhere. */
+const BACKUP =
+  "the 24 words are the only backup of all keys; keep them on paper, and a copy of the home directory for what you granted and for named keys"
 
 /** `status`: works while the node is locked, and from the disk alone when it does not run. */
 export async function run(_input: CommandInput, context: CommandContext): Promise<CommandOutcome> {
