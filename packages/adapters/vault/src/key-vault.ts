@@ -186,6 +186,9 @@ export class KeyVault implements NamedKeys, Disposable {
   encrypt: NamedKeys["encrypt"] = async ({ context, id, plaintext }, call) =>
     await this.#use(call, { id, operation: "encrypt", bytes: plaintext }, async (entry, version) => {
       const scope: CipherScope = { entry, version, context }
+      // HPKE gives its plaintext as a secret, which has at least one byte: what is empty could not be opened again.
+      if (entry.type === "x25519" && plaintext.length === 0)
+        return refuse("KEYSTORE_REQUEST_INVALID", `${id} is a key of type x25519, which encrypts at least one byte`)
       if (entry.type === "x25519") return await encryptToPublic(this.#tools, scope, plaintext)
       return this.#withSecret(entry, version, (secret) => ok(encryptSymmetric(this.#tools, secret, scope, plaintext)))
     })

@@ -106,6 +106,14 @@ export function namedKeysContract(name: string, { open, primitives, sealing }: N
       expect((await keys.decrypt({ id: key, ciphertext: new Uint8Array([...ciphertext, 0]) }, call)).ok).toBe(false)
     })
 
+    test.each(["aes256", "x25519"] as const)("encrypts nothing with %s that it could not decrypt again", async (type) => {
+      const key = await add("cipher", type)
+      const nothing = new Uint8Array(0)
+      const ciphertext = await keys.encrypt({ id: key, plaintext: nothing }, call)
+      if (ciphertext.ok) expect(await keys.decrypt({ id: key, ciphertext: ciphertext.value }, call)).toEqual({ ok: true, value: nothing })
+      else expect(ciphertext.code).toBe("KEYSTORE_REQUEST_INVALID")
+    })
+
     test("agrees as the peer does", async () => {
       for (const type of ["x25519", "secp256k1", "p256"] as const) {
         const [mine, theirs] = [await add(`${type}/mine`, type), await add(`${type}/theirs`, type)]

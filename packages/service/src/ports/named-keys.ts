@@ -110,7 +110,7 @@ export interface NamedKeys {
   verify(order: VerifyOrder, call: KeyCall): Answer<{ readonly version: number | undefined }>
   /** Diffie-Hellman with a peer's public key (32 bytes for x25519, 33 else): 32 bytes, the shared x coordinate. */
   agree(order: { readonly id: KeyId; readonly peer: Uint8Array }, call: KeyCall): Answer<Uint8Array>
-  /** Encrypts up to 256 KiB; the nonce is the keystore's own. */
+  /** Encrypts up to 256 KiB, with x25519 from one byte on; the nonce is the keystore's own. */
   encrypt(order: { readonly id: KeyId; readonly plaintext: Uint8Array; readonly context?: Uint8Array }, call: KeyCall): Answer<Uint8Array>
   /** Decrypts what any enabled version encrypted, under the same context. */
   decrypt(order: { readonly id: KeyId; readonly ciphertext: Uint8Array; readonly context?: Uint8Array }, call: KeyCall): Answer<Uint8Array>
