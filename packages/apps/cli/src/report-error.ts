@@ -1,6 +1,6 @@
 import type { ErrorClass, ErrorTable, RefusalData } from "@keygrove/base"
 import { commandError, CommandError, cliErrors } from "./errors.ts"
-import { exitStatuses } from "./exit-status.ts"
+import { exitStatuses } from "@keygrove/base/exit-statuses"
 
 export interface ErrorReport {
   readonly json: boolean

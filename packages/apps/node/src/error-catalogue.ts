@@ -1,6 +1,6 @@
 // By their own paths, so that naming an error does not load the package that has it.
 import { apiErrors } from "@keygrove/api/errors"
-import type { ErrorClass, ErrorTable } from "@keygrove/base"
+import type { ErrorTable } from "@keygrove/base"
 import { baseErrors } from "@keygrove/base/errors"
 import { cryptoErrors } from "@keygrove/crypto/errors"
 import { hierarchyErrors } from "@keygrove/hierarchy/errors"
@@ -36,15 +36,4 @@ export const allErrors: ErrorTable = {
   ...systemErrors,
   ...vaultErrors,
   ...nodeErrors,
-}
-
-/** Exit statuses of interfaces.md. */
-export const exitStatuses: Readonly<Record<ErrorClass, number>> = {
-  failed: 1,
-  usage: 2,
-  locked: 3,
-  refused: 4,
-  peers: 5,
-  "not-running": 6,
-  interrupted: 130,
 }

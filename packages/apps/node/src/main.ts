@@ -61,7 +61,7 @@ function log(line: string): void {
 
 async function fail(refusal: Refusal): Promise<number> {
   log(`${refusal.code}: ${refusal.message}`)
-  const { allErrors, exitStatuses } = await import("./error-catalogue.ts")
+  const [{ allErrors }, { exitStatuses }] = await Promise.all([import("./error-catalogue.ts"), import("@keygrove/base/exit-statuses")])
   return exitStatuses[allErrors[refusal.code]?.class ?? "failed"]
 }
 

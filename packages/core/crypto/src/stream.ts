@@ -46,8 +46,8 @@ export class StreamSealer {
   }
 
   /** Passes over full chunks that are sealed elsewhere, under the nonces that they would have had here; they are not the last. */
-  skip(chunks: number): void {
-    this.#nonces.skip(chunks)
+  advance(chunks: number): void {
+    this.#nonces.advance(chunks)
   }
 
   /** {@link StreamSealer.sealInto} into fresh memory. */
@@ -101,8 +101,8 @@ export class StreamOpener {
   }
 
   /** Passes over full chunks that were opened elsewhere, under the nonces that they would have had here; they were not the last. */
-  skip(chunks: number): void {
-    this.#nonces.skip(chunks)
+  advance(chunks: number): void {
+    this.#nonces.advance(chunks)
   }
 
   /** Why a chunk did not open. What opens under the opposite flag is only used to name the reason and wiped. */
@@ -143,7 +143,7 @@ class ChunkNonces {
     return this.#index
   }
 
-  skip(chunks: number): void {
+  advance(chunks: number): void {
     this.#assertRoom(chunks)
     this.#index += chunks
   }

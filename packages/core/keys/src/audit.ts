@@ -3,7 +3,7 @@ import type { Primitives } from "@keygrove/crypto"
 import { decodeTimestamp, type Timestamp } from "@keygrove/hierarchy"
 import * as v from "valibot"
 
-const actions = [
+const AUDITED_ACTIONS = [
   "register",
   "rotate",
   "enable",
@@ -21,7 +21,7 @@ const actions = [
 ] as const
 
 /** What happened to a key, in the audit trail. */
-export type AuditedAction = (typeof actions)[number]
+export type AuditedAction = (typeof AUDITED_ACTIONS)[number]
 
 /** One use of a key: who did what and whether it worked, never with what content. */
 export interface AuditEvent {
@@ -43,6 +43,9 @@ export interface AuditHead {
 /** Longest encoded event, in bytes. */
 export const MAX_AUDIT_EVENT_BYTES = 1_024
 
+/** Shape of an action in records and messages. */
+export const auditedActionShape: v.GenericSchema<unknown, AuditedAction> = v.picklist(AUDITED_ACTIONS)
+
 const text = v.pipe(v.string(), v.minLength(1), v.maxLength(160))
 const eventShape = v.strictObject({
   version: v.literal(1),
@@ -51,7 +54,7 @@ const eventShape = v.strictObject({
   at: brandShape(decodeTimestamp),
   caller: text,
   key: text,
-  action: v.picklist(actions),
+  action: auditedActionShape,
   outcome: v.pipe(v.string(), v.regex(/^(?:ok|[A-Z][A-Z0-9_]{1,63})$/, "must be ok or a code")),
 })
 

@@ -1,4 +1,5 @@
 export {
+  auditedActionShape,
   emptyAudit,
   encodeAuditEvent,
   foldAuditEvent,

@@ -2,7 +2,7 @@ import { AnswerFields, callRpc } from "keygrove/rpc"
 import type { HomeFacts } from "@keygrove/node/home-facts"
 import type { CommandContext, CommandInput, CommandOutcome } from "../command.ts"
 import { CommandError } from "../errors.ts"
-import { exitStatuses } from "../exit-status.ts"
+import { exitStatuses } from "@keygrove/base/exit-statuses"
 import { fields, relativeTime } from "../text.ts"
 
 /** What is true of every node: nothing of it can be rebuilt without the words. Named keys may have come from elsewhere. */

@@ -18,7 +18,7 @@ export interface ChunkWork {
   /** Writes what becomes of the chunk to the start of `target`; returns its length. Throws to end the stream. */
   run(chunk: Uint8Array, target: Uint8Array, last: boolean): number
   /** Passes over full chunks that threads have done. */
-  skip(chunks: number): void
+  advance(chunks: number): void
   /** Threads for a long stream; nothing when its suite has none. */
   readonly openPool: OpenPool | undefined
 }
@@ -134,7 +134,7 @@ function settled(work: ChunkWork, { length, slot }: { readonly slot: NumberedSlo
     runChunks(work, slot.input.subarray(0, length), slot.output)
     throw new TypeError("a thread refused a batch that holds")
   }
-  work.skip(CHUNKS_PER_BATCH)
+  work.advance(CHUNKS_PER_BATCH)
   return slot.output.subarray(0, written)
 }
 

@@ -56,9 +56,9 @@ export async function* decryptSource(
       return opened.value
     },
     done: () => opener.index,
-    skip: (chunks: number): void => {
+    advance: (chunks: number): void => {
       bytes += chunks * STREAM_CHUNK_BYTES
-      opener.skip(chunks)
+      opener.advance(chunks)
     },
     openPool: hasThreads(header.suite, primitives) ? (batch: BatchBytes): ChunkPool => new ChunkPool("open", key, batch) : undefined,
   }

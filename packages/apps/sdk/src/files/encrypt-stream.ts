@@ -62,9 +62,9 @@ export async function* encryptSource(
       return sealer.sealInto(target, chunk, last)
     },
     done: () => sealer.index,
-    skip: (chunks: number): void => {
+    advance: (chunks: number): void => {
       bytes += chunks * STREAM_CHUNK_BYTES
-      sealer.skip(chunks)
+      sealer.advance(chunks)
     },
     openPool: hasThreads(suite, primitives) ? (batch: BatchBytes): ChunkPool => new ChunkPool("seal", key, batch) : undefined,
   }

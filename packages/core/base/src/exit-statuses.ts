@@ -1,6 +1,6 @@
-import type { ErrorClass } from "@keygrove/base"
+import type { ErrorClass } from "./error-table.ts"
 
-/** Exit statuses of interfaces.md. */
+/** What programs end with, by the class of the error. */
 export const exitStatuses: Readonly<Record<ErrorClass, number>> = {
   failed: 1,
   usage: 2,
