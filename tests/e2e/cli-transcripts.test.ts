@@ -20,6 +20,7 @@ const chapters = [
   "key-encrypt",
   "key-life",
   "audit",
+  "ssh-agent",
   "completion",
   "lock",
 ] as const

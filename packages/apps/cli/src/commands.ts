@@ -159,6 +159,22 @@ export const commands: readonly CommandSpec[] = [
   },
   ...keyCommands,
   {
+    name: "ssh-agent",
+    summary: "let ssh, git and others sign with named keys, until ^C",
+    details:
+      "The node serves its ed25519 and p256 keys by the protocol of ssh-agent; the command prints, for a shell, where. Keys that were added with " +
+      "--confirm are asked about on this command's terminal, and refused without one. Why the node refused something is in its log.",
+    options: [
+      {
+        flags: "--socket <PATH>",
+        description:
+          "socket to serve on, mode 0600, in a directory of yours that nobody else may enter (default: ssh-agent.sock in the home)",
+      },
+    ],
+    examples: ["keygrove ssh-agent", "keygrove ssh-agent > agent.sh & # then, once it serves: . ./agent.sh && ssh-add -L"],
+    load: () => import("./commands/ssh-agent.ts"),
+  },
+  {
     name: "ledger status",
     summary: "length, head and host of the log",
     examples: ["keygrove ledger status"],

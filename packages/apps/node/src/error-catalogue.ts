@@ -13,6 +13,7 @@ import { peeringErrors } from "@keygrove/peering/errors"
 import { fileErrors, umbralErrors } from "@keygrove/reencryption/errors"
 import { sharingErrors } from "@keygrove/service/errors"
 import { sqliteErrors } from "@keygrove/sqlite/errors"
+import { sshAgentErrors } from "@keygrove/ssh-agent/errors"
 import { systemErrors } from "@keygrove/system/errors"
 import { vaultErrors } from "@keygrove/vault/errors"
 import { nodeErrors } from "./errors.ts"
@@ -33,6 +34,7 @@ export const allErrors: ErrorTable = {
   ...umbralErrors,
   ...sharingErrors,
   ...sqliteErrors,
+  ...sshAgentErrors,
   ...systemErrors,
   ...vaultErrors,
   ...nodeErrors,

@@ -13,6 +13,8 @@ export type NodeErrorCode =
   | "NODE_START_FAILED"
   | "POLICY_AMBIGUOUS"
   | "NODE_NOT_ON_LEDGER"
+  | "SSH_AGENT_ENDED"
+  | "SSH_AGENTS_TOO_MANY"
 
 /** Codes of the node program. */
 export const nodeErrors: ErrorTable<NodeErrorCode> = {
@@ -67,5 +69,15 @@ export const nodeErrors: ErrorTable<NodeErrorCode> = {
     class: "failed",
     meaning: "The ledger does not know this node yet.",
     remedy: "Wait until the ledger's host can be reached; see `keygrove status`.",
+  },
+  SSH_AGENT_ENDED: {
+    class: "failed",
+    meaning: "The node serves no such agent for ssh any more.",
+    remedy: "Start it again with `keygrove ssh-agent`; the node's log may say why it ended.",
+  },
+  SSH_AGENTS_TOO_MANY: {
+    class: "failed",
+    meaning: "The node serves as many agents for ssh as it may.",
+    remedy: "Use one of them: an agent serves several clients.",
   },
 }

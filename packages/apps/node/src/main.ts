@@ -5,6 +5,7 @@ import { KeygroveError, refuse, type Refusal } from "@keygrove/base"
 import { fileFailure } from "./home/file-failure.ts"
 import { startNode } from "./node-runtime.ts"
 import { serveRpc } from "./rpc/server.ts"
+import { SshAgents } from "./ssh-agents.ts"
 
 /** The node program: `--home DIR [--key-file FILE | --passphrase-inherited]`, the passphrase's source being descriptor 3. Started by `keygrove up`. */
 const PASSPHRASE_DESCRIPTOR = 3
@@ -28,10 +29,11 @@ async function main(): Promise<number> {
   )
   if (!started.ok) return fail(started)
   await using runtime = started.value
+  await using sshAgents = new SshAgents({ keystore: runtime.keystore, log })
   const served = await serveRpc({
     home: runtime.home,
     port: runtime.config.rpcPort,
-    methods: { runtime, startedAt: Date.now(), stop: () => setImmediate(() => ending.abort()) },
+    methods: { runtime, sshAgents, startedAt: Date.now(), stop: () => setImmediate(() => ending.abort()) },
     log,
   })
   if (!served.ok) return await fail(served)

@@ -30,3 +30,4 @@ export type {
   ProxyStatus,
   RevocationFacts,
 } from "./results.ts"
+export type { SshAgentQuestions, StartedSshAgent } from "./ssh-agent-methods.ts"

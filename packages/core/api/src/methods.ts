@@ -2,11 +2,12 @@ import { ok, type Result } from "@keygrove/base"
 import { keyMethods, type KeyApiParams } from "./key-methods.ts"
 import type { MethodSpec } from "./method-spec.ts"
 import { decodeParams, type ParamSpec } from "./params.ts"
+import { sshAgentMethods, type SshAgentApiParams } from "./ssh-agent-methods.ts"
 
 type None = Readonly<Record<never, never>>
 
 /** Decoded parameters by method. */
-export interface ApiParams extends KeyApiParams {
+export interface ApiParams extends KeyApiParams, SshAgentApiParams {
   readonly "node.status": None
   readonly "node.identity": None
   readonly "node.stop": None
@@ -86,6 +87,7 @@ export const apiMethods: { readonly [M in MethodName]: MethodSpec } = {
     },
   },
   ...keyMethods,
+  ...sshAgentMethods,
   "rpc.discover": { summary: "This interface as an OpenRPC document.", params: {} },
 }
 

@@ -30,13 +30,16 @@ import {
   type LabelRecord,
 } from "@keygrove/service"
 import type { NodeRuntime } from "../node-runtime.ts"
+import type { SshAgents } from "../ssh-agents.ts"
 import { VERSION } from "../version.ts"
 import { keyHandlers } from "./key-methods.ts"
 import { policyFacts, roleOf } from "./policy-facts.ts"
+import { sshAgentHandlers } from "./ssh-agent-methods.ts"
 
 /** What the methods work on. */
 export interface MethodContext {
   readonly runtime: NodeRuntime
+  readonly sshAgents: SshAgents
   readonly startedAt: number
   /** Ends the node in order, after the answer. */
   stop(): void
@@ -103,6 +106,7 @@ export const handlers: { readonly [M in MethodName]: Handler<M> } = {
   "ledger.status": ({ runtime }) => ok(ledgerStatus(runtime)),
   "ledger.entries": ledgerEntries,
   ...keyHandlers,
+  ...sshAgentHandlers,
   "rpc.discover": () => ok(openRpcDocument(VERSION)),
 }
 
