@@ -5,4 +5,6 @@ export declare const node24: string
 /** Installs the npm packages of package-lock.json unless they are there. Returns whether they are afterwards. */
 export declare function installPackages(): boolean
 /** Makes sure that the named programs exist: with apt-get as root on Debian, otherwise by saying what to install. */
-export declare function installPrograms(names: readonly ("age" | "git" | "openssl" | "ssh-keygen" | "sshd")[]): boolean
+export declare function installPrograms(
+  names: readonly ("age" | "git" | "gpg" | "gpg-agent" | "openssl" | "ssh-agent" | "ssh-keygen" | "sshd")[],
+): boolean

@@ -12,10 +12,13 @@ export const node24 = join(root, "node_modules", "node", "bin", "node")
 const PROGRAMS = {
   age: { of: "age", why: "npm run bench compares file encryption with it" },
   git: { of: "git", why: "npm run verify asks it which files belong to the repository" },
+  gpg: { of: "gpg", why: "npm run bench makes a key for gpg-agent with it" },
+  "gpg-agent": { of: "gpg-agent", why: "npm run bench compares signatures with it" },
   openssl: {
     of: "openssl",
     why: "npm run bench takes the speed limit of AES-256-GCM from it, and npm run verify the key files that other programs write",
   },
+  "ssh-agent": { of: "openssh-client", why: "npm run bench compares signatures with it" },
   "ssh-keygen": { of: "openssh-client", why: "npm run verify holds the agent and the reader of key files to what OpenSSH does" },
   sshd: { of: "openssh-server", why: "npm run verify logs in to one of its own through the agent" },
 }
