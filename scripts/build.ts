@@ -7,7 +7,6 @@ const programs = {
   keygrove: "packages/apps/cli/src/entry.js",
   node: "packages/apps/node/src/main.ts",
   keystore: "packages/apps/node/src/keystore/main.ts",
-  "chunk-worker": "packages/apps/sdk/src/files/chunk-worker.ts",
   quickstart: "scripts/quickstart/main.ts",
 }
 

@@ -14,5 +14,5 @@ export {
   sealedMessageSigningInput,
   type SealedMessageContext,
 } from "./sealed-message.ts"
-export { chunkNonce, STREAM_CHUNK_BYTES, STREAM_SEALED_CHUNK_BYTES, StreamOpener, StreamSealer, type StreamRefusal } from "./stream.ts"
+export { STREAM_CHUNK_BYTES, STREAM_SEALED_CHUNK_BYTES, StreamOpener, StreamSealer, type StreamRefusal } from "./stream.ts"
 export { AEAD_KEY_BYTES, AEAD_TAG_BYTES, decodeSuite, DEFAULT_SUITE, SUITE_NAMES } from "./suites.ts"

@@ -40,16 +40,6 @@ export class StreamSealer {
     return length
   }
 
-  /** Chunks sealed or passed over so far. */
-  get index(): number {
-    return this.#nonces.index
-  }
-
-  /** Passes over full chunks that are sealed elsewhere, under the nonces that they would have had here; they are not the last. */
-  advance(chunks: number): void {
-    this.#nonces.advance(chunks)
-  }
-
   /** {@link StreamSealer.sealInto} into fresh memory. */
   seal(chunk: Uint8Array, last: boolean): Uint8Array {
     const target = new Uint8Array(chunk.length + AEAD_TAG_BYTES)
@@ -95,19 +85,9 @@ export class StreamOpener {
     return this.#explain(index, sealed, plain, last)
   }
 
-  /** Chunks opened or passed over so far. */
-  get index(): number {
-    return this.#nonces.index
-  }
-
-  /** Passes over full chunks that were opened elsewhere, under the nonces that they would have had here; they were not the last. */
-  advance(chunks: number): void {
-    this.#nonces.advance(chunks)
-  }
-
   /** Why a chunk did not open. What opens under the opposite flag is only used to name the reason and wiped. */
   #explain(index: number, sealed: Uint8Array, scratch: Uint8Array, last: boolean): Result<never, StreamRefusal> {
-    const opposite = chunkNonce(this.#aead.nonceBytes, index, !last)
+    const opposite = ChunkNonces.at(this.#aead.nonceBytes, index, !last)
     const held = this.#aead.openInto(this.#key, opposite, sealed, scratch).ok
     scratch.fill(0)
     if (!held)
@@ -120,15 +100,6 @@ export class StreamOpener {
   }
 }
 
-/** The nonce of chunk `index`, see {@link StreamSealer}. Every pair of index and `last` may be used once in a stream. */
-export function chunkNonce(nonceBytes: number, index: number, last: boolean): Uint8Array {
-  const nonce = new Uint8Array(nonceBytes)
-  // A u64 counter below 2³² has four leading zero bytes, so both layouts write the same place.
-  new DataView(nonce.buffer).setUint32(nonceBytes - 5, index)
-  nonce[nonceBytes - 1] = last ? 1 : 0
-  return nonce
-}
-
 /** Gives each chunk its nonce, once, in order. */
 class ChunkNonces {
   readonly #nonce: Uint8Array
@@ -139,19 +110,23 @@ class ChunkNonces {
     this.#nonce = new Uint8Array(nonceBytes)
   }
 
+  static at(nonceBytes: number, index: number, last: boolean): Uint8Array {
+    const nonce = new Uint8Array(nonceBytes)
+    // A u64 counter below 2³² has four leading zero bytes, so both layouts write the same place.
+    new DataView(nonce.buffer).setUint32(nonceBytes - 5, index)
+    nonce[nonceBytes - 1] = last ? 1 : 0
+    return nonce
+  }
+
   get index(): number {
     return this.#index
   }
 
-  advance(chunks: number): void {
-    this.#assertRoom(chunks)
-    this.#index += chunks
-  }
-
   /** The nonce of the next chunk, valid until the next call. */
   next(last: boolean): Uint8Array {
-    this.#assertRoom(1)
-    this.#nonce.set(chunkNonce(this.#nonce.length, this.#index, last))
+    if (this.#ended) throw new TypeError("the stream is over")
+    if (this.#index >= MAX_CHUNKS) throw new RangeError(`a stream has at most ${MAX_CHUNKS} chunks`)
+    this.#nonce.set(ChunkNonces.at(this.#nonce.length, this.#index, last))
     this.#index++
     this.#ended = last
     return this.#nonce
@@ -159,11 +134,6 @@ class ChunkNonces {
 
   end(): void {
     this.#ended = true
-  }
-
-  #assertRoom(chunks: number): void {
-    if (this.#ended) throw new TypeError("the stream is over")
-    if (this.#index + chunks > MAX_CHUNKS) throw new RangeError(`a stream has at most ${MAX_CHUNKS} chunks`)
   }
 }
 

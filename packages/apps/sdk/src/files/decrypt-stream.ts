@@ -1,7 +1,6 @@
 import { KeygroveError, type Refusal, type Secret } from "@keygrove/base"
 import { STREAM_CHUNK_BYTES, STREAM_SEALED_CHUNK_BYTES, StreamOpener, type Primitives, type StreamRefusal } from "@keygrove/crypto"
 import type { FileHeader } from "@keygrove/reencryption"
-import { ChunkPool, hasThreads, type BatchBytes } from "./chunk-pool.ts"
 import { batches, type FileProgress } from "./batches.ts"
 import { IterableSource, type ByteIterable, type ByteSource } from "./byte-source.ts"
 import { readHeaderFrom } from "./read-header.ts"
@@ -55,12 +54,6 @@ export async function* decryptSource(
       bytes += opened.value
       return opened.value
     },
-    done: () => opener.index,
-    advance: (chunks: number): void => {
-      bytes += chunks * STREAM_CHUNK_BYTES
-      opener.advance(chunks)
-    },
-    openPool: hasThreads(header.suite, primitives) ? (batch: BatchBytes): ChunkPool => new ChunkPool("open", key, batch) : undefined,
   }
   for await (const block of batches(source, work, { signal, reuse })) {
     onProgress?.({ bytes })

@@ -2,7 +2,6 @@ import { unwrap } from "@keygrove/base"
 import { DEFAULT_SUITE, STREAM_CHUNK_BYTES, STREAM_SEALED_CHUNK_BYTES, StreamSealer, type SuiteName } from "@keygrove/crypto"
 import type { Epoch, NodeReference } from "@keygrove/hierarchy"
 import { deriveFileKey, encodeFileHeader, type Label } from "@keygrove/reencryption"
-import { ChunkPool, hasThreads, type BatchBytes } from "./chunk-pool.ts"
 import { batches, type FileProgress } from "./batches.ts"
 import { IterableSource, type ByteIterable, type ByteSource } from "./byte-source.ts"
 import type { FileTools } from "./file-tools.ts"
@@ -61,12 +60,6 @@ export async function* encryptSource(
       bytes += chunk.length
       return sealer.sealInto(target, chunk, last)
     },
-    done: () => sealer.index,
-    advance: (chunks: number): void => {
-      bytes += chunks * STREAM_CHUNK_BYTES
-      sealer.advance(chunks)
-    },
-    openPool: hasThreads(suite, primitives) ? (batch: BatchBytes): ChunkPool => new ChunkPool("seal", key, batch) : undefined,
   }
   for await (const block of batches(source, work, { signal, reuse })) {
     onProgress?.({ bytes })
