@@ -1,5 +1,5 @@
 import { spawnSync } from "node:child_process"
-import { mkdtempSync, rmSync } from "node:fs"
+import { cpSync, mkdtempSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { startGrove } from "../packages/apps/cli/src/grove/grove.ts"
@@ -16,11 +16,16 @@ async function main(): Promise<number> {
   const entry = buildPrograms()
   try {
     await using grove = await startGrove({ nodes: ["laptop"], readers: [], proxies: [], entry }, new AbortController().signal)
+    const { home } = grove.member("laptop")
+    const stopped = join(grove.directory, "stopped")
+    // The files that tell about a node, without those by which it is reached.
+    cpSync(home, stopped, { recursive: true, filter: (file) => !/(?:rpc\.sock|\.cookie|node\.(?:pid|lock).*)$/.test(file) })
     const contenders: readonly (readonly [string, readonly string[]])[] = [
       ["node -e 0", ["-e", "0"]],
       ["keygrove --help", [entry, "--help"]],
-      ["keygrove status (running)", [entry, "status", "--home", grove.member("laptop").home]],
-      ["keygrove status (not running)", [entry, "status", "--home", nowhere]],
+      ["keygrove status (running)", [entry, "status", "--home", home]],
+      ["keygrove status (stopped node)", [entry, "status", "--home", stopped]],
+      ["keygrove status (no home)", [entry, "status", "--home", nowhere]],
     ]
     const times = measure(contenders.map(([, args]) => args))
     const bare = times[0] ?? Number.NaN
