@@ -18,6 +18,7 @@ const chapters = [
   "key-add",
   "key-sign",
   "key-encrypt",
+  "key-agree",
   "key-life",
   "audit",
   "ssh-agent",

@@ -14,6 +14,12 @@ const output: OptionSpec = {
   flags: "-o, --out <FILE>",
   description: "where to write, mode 0600 (default, and `-`: standard output); an existing file is never overwritten",
 }
+const keyType: OptionSpec = {
+  flags: "--type <T>",
+  description: "ed25519, x25519, secp256k1, p256, bls12-381 or aes256",
+  required: true,
+  values: KEY_TYPES,
+}
 const context: OptionSpec = {
   flags: "--context <TEXT>",
   description: "bound to the ciphertext, at most 4 KiB: the same is needed to decrypt",
@@ -30,7 +36,7 @@ export const keyCommands: readonly CommandSpec[] = [
       "keystore itself and must be readable by its owner alone. Both may hold hex, base64, PEM (PKCS #8), JWK, OpenSSH or raw bytes.",
     operands: [newId],
     options: [
-      { flags: "--type <T>", description: "ed25519, x25519, secp256k1, p256, bls12-381 or aes256", required: true, values: KEY_TYPES },
+      keyType,
       {
         flags: "--from <SOURCE>",
         description: "generate (default), derive (from the node's words, by the id), env:NAME or file:PATH",
@@ -114,6 +120,39 @@ export const keyCommands: readonly CommandSpec[] = [
     options: [output, context],
     examples: ["keygrove key decrypt backup secrets.env.sealed --context production"],
     load: () => import("./commands/key-decrypt.ts"),
+  },
+  {
+    name: "key mac",
+    summary: "authenticate up to 256 KiB under an aes256 key: HMAC-SHA-256",
+    operands: [id, { name: "[FILE]", description: "what to authenticate (default, and `-`: standard input)" }],
+    options: [{ flags: "--format <F>", description: "base64 (default), hex or raw", values: ["base64", "hex", "raw"] }, oneVersion],
+    examples: ["keygrove key mac webhook body.json --format hex"],
+    load: () => import("./commands/key-mac.ts"),
+  },
+  {
+    name: "key agree",
+    summary: "agree on a secret with a peer's public key: Diffie-Hellman",
+    details:
+      "Keys of x25519, p256 and secp256k1 agree; the result is the 32 bytes of the shared x coordinate, the same on both sides. It is a secret: " +
+      "derive keys from it, e.g. with HKDF, and use it for nothing else.",
+    operands: [
+      id,
+      {
+        name: "<PEER>",
+        description: "the peer's public key in PEM, JWK, hex, base64 or raw, as `key public` prints it (`-`: standard input)",
+      },
+    ],
+    options: [output],
+    examples: ["keygrove key agree chat/me friend.pem -o shared"],
+    load: () => import("./commands/key-agree.ts"),
+  },
+  {
+    name: "key derive",
+    summary: "make sure that a child key exists, whose secret comes from another key by the child's id",
+    operands: [id, { ...newId, name: "<CHILD>", description: "id of the child" }],
+    options: [keyType],
+    examples: ["keygrove key derive tenants tenants/acme --type aes256"],
+    load: () => import("./commands/key-derive.ts"),
   },
   {
     name: "key rotate",

@@ -1,22 +1,23 @@
 import type { KeyOrder, NamedKeyRules } from "keygrove/rpc"
 import type { CommandContext, CommandInput, CommandOutcome } from "../command.ts"
-import { commandError } from "../errors.ts"
 import { parseAllow } from "../keys/allow.ts"
 import { keyJson, keyLine } from "../keys/key-facts.ts"
 import { openKeySource } from "../keys/key-source.ts"
+import { keyTypeOption } from "../keys/key-type-option.ts"
 import { nodeKeys } from "../keys/node-keys.ts"
 import { optional, repeated, required, wholeNumber } from "../options.ts"
-
-const TYPES: readonly KeyOrder["type"][] = ["ed25519", "x25519", "secp256k1", "p256", "bls12-381", "aes256"]
 
 /** `key add ID --type T [--from SOURCE]`: makes sure that a key exists. */
 export async function run(input: CommandInput, context: CommandContext): Promise<CommandOutcome> {
   const id = required(input.operands[0], "ID")
   using source = openKeySource(optional(input, "from") ?? "generate", process.env)
-  const asked = required(input.options["type"], "--type")
-  const type = TYPES.find((each) => each === asked)
-  if (type === undefined) throw commandError("USAGE_INVALID", `--type must be ${TYPES.join(", ")}, got "${asked}"`)
-  const order: KeyOrder = { id, type, from: source.from, exportable: input.options["exportable"] === true, rules: rulesOf(input) }
+  const order: KeyOrder = {
+    id,
+    type: keyTypeOption(input),
+    from: source.from,
+    exportable: input.options["exportable"] === true,
+    rules: rulesOf(input),
+  }
   const { created, key } = await nodeKeys(context).add(order, { signal: context.signal })
   const text = created ? `${key.id}: ${keyLine(key)}` : `${key.id} was there already and stays as it is: ${keyLine(key)}`
   return { json: { created, ...keyJson(key) }, text }
