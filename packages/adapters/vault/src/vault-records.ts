@@ -50,8 +50,8 @@ export class VaultRecords {
     this.#database = database
     this.#tools = tools
     this.#secrets = secrets
-    // What is deleted is overwritten, not only unlinked.
-    database.exec("PRAGMA secure_delete = ON")
+    // What is deleted is overwritten, not only unlinked; a crash in the middle of a destruction has left the old page in the journal.
+    database.exec("PRAGMA secure_delete = ON; PRAGMA wal_checkpoint(TRUNCATE)")
     this.#findEntry = database.prepare("SELECT entry, proof FROM named_key WHERE id = ?")
     this.#listEntries = database.prepare("SELECT id, entry, proof FROM named_key WHERE id > ? ORDER BY id LIMIT ?")
     this.#findSecret = database.prepare("SELECT sealed FROM key_secret WHERE id = ? AND version = ?")
