@@ -26,6 +26,7 @@ export interface Workspace {
 const manifestShape = v.object({
   name: v.string(),
   dependencies: v.optional(v.record(v.string(), v.string()), {}),
+  optionalDependencies: v.optional(v.record(v.string(), v.string()), {}),
   devDependencies: v.optional(v.record(v.string(), v.string()), {}),
 })
 
@@ -37,10 +38,10 @@ function readManifest(file: string): v.InferOutput<typeof manifestShape> {
 export function readWorkspace(root: string): Workspace {
   const manifests = globSync("packages/{*,*/*}/package.json", { cwd: root }).toSorted()
   const packages = manifests.map((file): WorkspacePackage => {
-    const { name, dependencies } = readManifest(join(root, file))
+    const { name, dependencies, optionalDependencies } = readManifest(join(root, file))
     const layer = LAYERS.find((known) => file.split("/")[1] === known)
     if (layer === undefined) throw new Error(`${file} lies in no layer; the layers are ${LAYERS.join(", ")}`)
-    return { name, layer, folder: dirname(file), dependencies: new Set(Object.keys(dependencies)) }
+    return { name, layer, folder: dirname(file), dependencies: new Set(Object.keys({ ...dependencies, ...optionalDependencies })) }
   })
   const rootManifest = join(root, "package.json")
   const devDependencies = existsSync(rootManifest) ? Object.keys(readManifest(rootManifest).devDependencies) : []

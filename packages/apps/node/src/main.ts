@@ -2,6 +2,7 @@ import { flushCompileCache } from "node:module"
 import { resolve } from "node:path"
 import { parseArgs } from "node:util"
 import { KeygroveError, refuse, type Refusal } from "@keygrove/base"
+import type { ServiceState } from "@keygrove/posix"
 import { fileFailure } from "./home/file-failure.ts"
 import { startNode } from "./node-runtime.ts"
 import { serveRpc } from "./rpc/server.ts"
@@ -9,6 +10,8 @@ import { SshAgents } from "./ssh-agents.ts"
 
 /** The node program: `--home DIR [--key-file FILE | --passphrase-inherited]`, the passphrase's source being descriptor 3. Started by `keygrove up`. */
 const PASSPHRASE_DESCRIPTOR = 3
+/** Longest wait for a service manager that does not read what it is told. */
+const NOTIFY_TIMEOUT_MS = 2_000
 
 async function main(): Promise<number> {
   process.umask(0o077)
@@ -38,15 +41,17 @@ async function main(): Promise<number> {
   })
   if (!served.ok) return await fail(served)
   await using _rpc = served.value
-  await notifyReady()
+  const serving = `serving ${runtime.keystore.identity().path} on ${runtime.context.transport.addresses().join(" ")}`
+  await notify({ READY: "1", STATUS: serving })
   // Written at the end otherwise, which is too late for the nodes that start meanwhile, and never comes when this one is killed.
   flushCompileCache()
-  log(`serving ${runtime.keystore.identity().path} on ${runtime.context.transport.addresses().join(" ")}`)
+  log(serving)
   void runtime.keystore.ended.then(() => {
     if (!ending.signal.aborted && runtime.keystore.state() === "gone")
       log("KEYSTORE_GONE: the keystore process has ended; `keygrove down` and `keygrove up` start it again")
   })
   await ended
+  await notify({ STOPPING: "1", STATUS: "stopping" })
   return 0
 }
 
@@ -67,11 +72,13 @@ async function fail(refusal: Refusal): Promise<number> {
   return exitStatuses[allErrors[refusal.code]?.class ?? "failed"]
 }
 
-/** Tells systemd that the node serves (sd_notify(3)); the socket is a datagram one, which Node cannot open, so its own tool is asked. */
-async function notifyReady(): Promise<void> {
+/** Tells the service manager, if one started the node, how it is. One that is silent does not hold the node up. */
+async function notify(state: ServiceState): Promise<void> {
+  // Others are not delayed by loading what they do not use.
   if (process.env["NOTIFY_SOCKET"] === undefined) return
-  const { execFile } = await import("node:child_process")
-  await new Promise<void>((resolve) => execFile("systemd-notify", ["--ready", `--pid=${process.pid}`], () => resolve()))
+  const { notifyServiceManager } = await import("@keygrove/posix")
+  const told = await notifyServiceManager(state, { signal: AbortSignal.timeout(NOTIFY_TIMEOUT_MS) })
+  if (!told) log(`NOTIFY_FAILED: the service manager could not be told ${Object.keys(state).join(" and ")}; see NOTIFY_SOCKET`)
 }
 
 const exitStatus = await main().catch((error: unknown) => {

@@ -20,6 +20,7 @@ import {
   type UnlockedKeystore,
 } from "@keygrove/keystore"
 import type { CeremonyOrder } from "@keygrove/keystore/ceremony"
+import { makeUndumpable } from "@keygrove/posix"
 import { openDatabase } from "@keygrove/sqlite"
 import { systemRandom } from "@keygrove/system"
 import { AUDIT_APPLICATION_ID, AUDIT_MIGRATIONS, KeyVault, VAULT_MIGRATIONS, type KeyVariables } from "@keygrove/vault"
@@ -63,6 +64,8 @@ async function main(): Promise<void> {
   ending.signal.addEventListener("abort", () => socket.destroy())
   const tools: KeystoreTools = { primitives: nativePrimitives, sealing: hpkeSealing, random: systemRandom }
   try {
+    // Only the variables, which have been here since the process began, come before: nothing of /proc/self can be opened afterwards.
+    await closeToOthers()
     await (options.mode === "ceremony"
       ? ceremony(socket, tools, options, ending.signal)
       : serve(socket, tools, { ...options, taken: variables }, ending.signal))
@@ -70,6 +73,14 @@ async function main(): Promise<void> {
     await greetWithFailure(socket, asRefusal(error))
   }
   socket.destroy()
+}
+
+/** Nobody but root may look into this process from here on. Without that it works as well, after one warning. */
+async function closeToOthers(): Promise<void> {
+  if (await makeUndumpable()) return
+  const warning =
+    "the memory of the keystore is open to other programs of this user: the package koffi is missing or does not know this system"
+  process.stderr.write(`KEYSTORE_READABLE: ${warning}; see docs/decisions/system-calls.md\n`)
 }
 
 async function serve(

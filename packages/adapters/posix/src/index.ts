@@ -1,0 +1,3 @@
+export { openPeerCredentials, type PeerCredentials, type PeerCredentialsReader } from "./peer-credentials.ts"
+export { notifyServiceManager, type ServiceState } from "./service-manager.ts"
+export { makeUndumpable } from "./undumpable.ts"
