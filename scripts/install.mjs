@@ -11,6 +11,8 @@ export const node24 = join(root, "node_modules", "node", "bin", "node")
 /** What this repository uses of the operating system. `of` is the Debian package. */
 const PROGRAMS = {
   age: { of: "age", why: "npm run bench compares file encryption with it" },
+  bash: { of: "bash", why: "npm run verify completes command lines in it" },
+  fish: { of: "fish", why: "npm run verify completes command lines in it" },
   git: { of: "git", why: "npm run verify asks it which files belong to the repository" },
   gpg: { of: "gpg", why: "npm run bench makes a key for gpg-agent with it" },
   "gpg-agent": { of: "gpg-agent", why: "npm run bench compares signatures with it" },
@@ -21,6 +23,7 @@ const PROGRAMS = {
   "ssh-agent": { of: "openssh-client", why: "npm run bench compares signatures with it" },
   "ssh-keygen": { of: "openssh-client", why: "npm run verify holds the agent and the reader of key files to what OpenSSH does" },
   sshd: { of: "openssh-server", why: "npm run verify logs in to one of its own through the agent" },
+  zsh: { of: "zsh", why: "npm run verify completes command lines in it" },
 }
 
 /** Installs the npm packages of package-lock.json unless they are there. Returns whether they are afterwards. */

@@ -1,8 +1,9 @@
 import type { CommandContext, CommandInput, CommandOutcome } from "../command.ts"
 import { commands } from "../commands.ts"
-import { bashCompletion, zshCompletion } from "../completion/bash-completion.ts"
+import { bashCompletion } from "../completion/bash-completion.ts"
 import { completionWords } from "../completion/completion-words.ts"
 import { fishCompletion } from "../completion/fish-completion.ts"
+import { zshCompletion } from "../completion/zsh-completion.ts"
 import { commandError } from "../errors.ts"
 import { required } from "../options.ts"
 
