@@ -36,6 +36,7 @@ export {
 export { childPath, isBelow, isSameNode, parentPath, pathNames, ROOT_PATH, type NodeReference } from "./paths.ts"
 export { decodeClusterStatement, encodeClusterStatement, type ClusterStatement } from "./statements/cluster.ts"
 export { decodeNodeCertificate, encodeNodeCertificate, type NodeCertificate } from "./statements/node.ts"
+export { decodeRekeyOrder, encodeRekeyOrder, type RekeyOrder } from "./statements/rekey-order.ts"
 export {
   decodeRekeyStatement,
   encodeRekeyStatement,
@@ -46,3 +47,19 @@ export {
   type RekeyStatement,
   type RekeySubject,
 } from "./statements/rekey.ts"
+export {
+  decodeNodeRevocation,
+  encodeNodeRevocation,
+  type LogPosition,
+  type NodeRevocation,
+  type RevocationReason,
+} from "./statements/revocation.ts"
+export { decodeRootReplacement, encodeRootReplacement, type RootReplacement } from "./statements/root-replacement.ts"
+export {
+  decodeTrustRemoval,
+  decodeTrustStatement,
+  encodeTrustRemoval,
+  encodeTrustStatement,
+  type TrustRemoval,
+  type TrustStatement,
+} from "./statements/trust.ts"

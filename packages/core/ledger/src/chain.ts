@@ -34,6 +34,7 @@ export function foldEntry(
   const entry = verifyEntry(primitives, bytes)
   if (!entry.ok)
     return refuse("LEDGER_CORRUPT", `entry ${index} of the ledger is not valid (${entry.message}); do not trust this log`, { index })
-  const { state, verdict } = applyEntry(primitives, ledger.state, index, entry.value)
+  const named = index === 0 ? { ...ledger.state, origin: primitives.sha256(bytes) } : ledger.state
+  const { state, verdict } = applyEntry(primitives, named, index, entry.value)
   return ok({ ledger: { head: nextHead(primitives, ledger.head, bytes), state }, judged: { index, entry: entry.value, verdict } })
 }

@@ -84,6 +84,31 @@ export const ledgerErrors: ErrorTable<LedgerCode | VoidReason> = {
     meaning: "The node has this generation or a higher one already.",
     remedy: "Use a higher generation.",
   },
+  CLUSTER_REPLACED: {
+    class: "refused",
+    meaning: "The cluster's root stepped down for another one; its keys only remove from then on.",
+    remedy: "Use the node's certificate from the new root.",
+  },
+  NODE_UNKNOWN: {
+    class: "refused",
+    meaning: "The ledger has no such node, or not any more.",
+    remedy: "Look for its certificate in `keygrove ledger log`.",
+  },
+  NODE_NOT_BELOW: {
+    class: "refused",
+    meaning: "A node gave orders about another that is not below it.",
+    remedy: "Do it on an ancestor of the node, or with the root's words.",
+  },
+  NODE_LAST: {
+    class: "refused",
+    meaning: "The revocation would leave the cluster without any node, and does not say that this is meant.",
+    remedy: "Add a node first, or say that it is the last one.",
+  },
+  ANCHOR_KEY_REUSED: {
+    class: "refused",
+    meaning: "The anchor was certified before; a removed key never comes back.",
+    remedy: "Use a higher generation.",
+  },
   NODE_LIMIT: { class: "refused", meaning: "The cluster has no room for another node.", remedy: "Start another cluster." },
   REKEY_GENERATION_WRONG: {
     class: "refused",
@@ -110,6 +135,33 @@ export const ledgerErrors: ErrorTable<LedgerCode | VoidReason> = {
     meaning: "The rekey does not prove that its author holds the new signing key.",
     remedy: "Update the node that wrote it.",
   },
+  REKEY_ORDER_STALE: {
+    class: "refused",
+    meaning: "The node has reached the ordered epoch, or it was ordered before.",
+    remedy: "Nothing, or order a higher epoch.",
+  },
+  ROOT_SUCCESSOR_WRONG: {
+    class: "refused",
+    meaning: "The new root is the old one, or its id is not the fingerprint of its anchor.",
+    remedy: "Run the root's rekey again.",
+  },
+  TRUST_SELF: { class: "refused", meaning: "A cluster need not trust itself.", remedy: "Meet somebody else." },
+  TRUST_FINGERPRINT_WRONG: {
+    class: "refused",
+    meaning: "The id of the cluster to trust is not the fingerprint of its root's anchor.",
+    remedy: "Meet again and compare the words.",
+  },
+  TRUST_STALE: {
+    class: "refused",
+    meaning: "Something newer about this cluster is on the ledger already.",
+    remedy: "Read the ledger to its end and try again.",
+  },
+  TRUST_UNKNOWN: {
+    class: "refused",
+    meaning: "The cluster is not trusted.",
+    remedy: "Look for it in `keygrove ledger log`.",
+  },
+  TRUST_LIMIT: { class: "refused", meaning: "The cluster trusts as many others as it can.", remedy: "Remove one that nobody needs." },
   PROXY_TERMS_STALE: {
     class: "refused",
     meaning: "Newer terms of this proxy are on the ledger already.",

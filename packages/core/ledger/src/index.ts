@@ -14,7 +14,9 @@ export {
   MAX_LIVE_POLICIES,
   MAX_SLICE_BYTES,
   MAX_SLICE_ENTRIES,
+  MAX_TRUSTED_CLUSTERS,
 } from "./limits.ts"
+export { OrderedMap } from "./ordered-map.ts"
 export { applyEntry, type Judgeable } from "./reducer.ts"
 export {
   emptyState,
@@ -22,12 +24,16 @@ export {
   findNodeByKey,
   findPolicy,
   hasKeys,
+  owesRekey,
+  trustIn,
   type ClusterState,
   type KeyedNode,
   type KeyHolder,
   type LedgerState,
   type NodeState,
   type PolicyState,
+  type RemovedNode,
+  type TrustState,
 } from "./state.ts"
 export { isRemoval, isStatementKind, scopeOfKind, type Scope, type Statement, type StatementKind } from "./statement.ts"
 export type { Application, Verdict, VoidReason } from "./verdict.ts"

@@ -14,9 +14,11 @@ import {
   type ClusterId,
   type EpochKeys,
   type NodePath,
+  type NodeRevocation,
   type RekeyStatement,
 } from "@keygrove/hierarchy"
 import type { PolicyGrant } from "@keygrove/reencryption"
+import { emptyLedger, foldEntry, type FoldedLedger } from "./chain.ts"
 import { draftEntry, encodeEntry, entrySignBytes, type Author } from "./entry.ts"
 import type { Statement } from "./statement.ts"
 
@@ -153,6 +155,39 @@ export function rekeyEntry(node: KitNode, epoch: number): Uint8Array {
   return kitEntry({ kind: "rekey", body: kitRekey(node, epoch) }, node, anchorName(node))
 }
 
+/** The entry by which an ancestor ends a node. */
+export function nodeRevokedEntry(
+  ancestor: KitNode,
+  node: KitNode,
+  more: Partial<Pick<NodeRevocation, "reason" | "lastGood" | "isLast">> = {},
+): Uint8Array {
+  const body = { path: node.path, generation: unwrap(decodeGeneration(node.generation)), reason: "compromised" as const, ...more }
+  return kitEntry({ kind: "node-revoked", body }, ancestor, anchorName(ancestor))
+}
+
+/** The entry by which an ancestor orders a node to rekey. */
+export function orderEntry(ancestor: KitNode, node: KitNode, epoch: number): Uint8Array {
+  const body = { path: node.path, generation: unwrap(decodeGeneration(node.generation)), epoch: unwrap(decodeEpoch(epoch)) }
+  return kitEntry({ kind: "rekey-ordered", body }, ancestor, anchorName(ancestor))
+}
+
+/** The entry by which a root steps down for another. */
+export function rootReplacedEntry(root: KitNode, successor: KitNode): Uint8Array {
+  const body = { successor: successor.cluster, anchorKey: kitKey(anchorName(successor)) }
+  return kitEntry({ kind: "root-replaced", body }, root, anchorName(root))
+}
+
+/** The entry by which a node, in epoch 1, says that its cluster trusts that of a root. */
+export function trustEntry(node: KitNode, other: KitNode, revision: number): Uint8Array {
+  const body = { cluster: other.cluster, anchorKey: kitKey(anchorName(other)), revision }
+  return kitEntry({ kind: "trust", body }, node, signingName(node, 1))
+}
+
+/** The entry by which a node, in epoch 1, ends that trust. */
+export function trustRemovedEntry(node: KitNode, other: KitNode, revision: number): Uint8Array {
+  return kitEntry({ kind: "trust-removed", body: { cluster: other.cluster, revision } }, node, signingName(node, 1))
+}
+
 /** The entry by which a node offers to be a proxy. */
 export function termsEntry(node: KitNode, epoch: number, revision: number): Uint8Array {
   const body = { revision, until: unwrap(decodeTimestamp(4_102_444_800_000)), capacity: 100, addresses: ["/ip4/127.0.0.1/tcp/7000"] }
@@ -182,6 +217,22 @@ export function kitGrant(
       fragmentDigest: kitBytes(`fragment ${name} ${node.cluster} ${node.path}`),
     })),
   }
+}
+
+/** Folds a log; verdicts as words. */
+export function kitFold(
+  entries: readonly Uint8Array[],
+  from: FoldedLedger = emptyLedger(),
+): { readonly ledger: FoldedLedger; readonly verdicts: readonly string[] } {
+  let ledger = from
+  const verdicts: string[] = []
+  for (const bytes of entries) {
+    const folded = unwrap(foldEntry(kitPrimitives, ledger, bytes))
+    const { verdict } = folded.judged
+    verdicts.push(verdict.kind === "applied" ? "applied" : verdict.reason)
+    ledger = folded.ledger
+  }
+  return { ledger, verdicts }
 }
 
 /** A log of `count` valid entries for tests of engines: one cluster, one node and its terms, revised again and again. */

@@ -11,22 +11,16 @@ import {
   ROOT_PATH,
   type ClusterStatement,
   type NodeCertificate,
-  type NodePath,
+  type RekeyOrder,
   type RekeyStatement,
 } from "@keygrove/hierarchy"
 import { anchorAuthor } from "./author.ts"
-import type { Author } from "./entry.ts"
-import type { LedgerIndex } from "./head.ts"
 import { MAX_CLUSTER_NODES, MAX_CLUSTERS } from "./limits.ts"
+import { OrderedMap } from "./ordered-map.ts"
+import { withoutSubtree } from "./removal.ts"
 import type { ClusterState, LedgerState, NodeState } from "./state.ts"
-import { APPLIED, voidFor, type Application, type VoidReason } from "./verdict.ts"
-
-/** An entry in its place, as the rules of each kind see it. */
-export interface Placed<Body> {
-  readonly index: LedgerIndex
-  readonly author: Author
-  readonly body: Body
-}
+import { applied, clusterOf, rejected, withCluster, withNode, type Placed } from "./transitions.ts"
+import type { Application, VoidReason } from "./verdict.ts"
 
 type Applied = Application<LedgerState>
 
@@ -48,7 +42,16 @@ export function applyCluster(primitives: Pick<Primitives, "sha256">, state: Ledg
     certifiedAt: index,
     lastRekey: noPreviousRekey(),
   }
-  return applied(withCluster(state, { id: author.cluster, announcedAt: index, nodes: new Map([[ROOT_PATH, root]]), livePolicies: 0 }))
+  const announced: ClusterState = {
+    id: author.cluster,
+    announcedAt: index,
+    nodes: OrderedMap.empty<string, NodeState>().set(ROOT_PATH, root),
+    removed: OrderedMap.empty(),
+    livePolicies: OrderedMap.empty(),
+    trusted: OrderedMap.empty(),
+    trustCount: 0,
+  }
+  return applied(withAnchor(withCluster(state, announced), root))
 }
 
 /** A parent certifies a child, or replaces it by a higher generation; nodes below a replaced one descend from its old secret and end with it. */
@@ -56,15 +59,43 @@ export function applyNode(state: LedgerState, entry: Placed<NodeCertificate>): A
   const { author, body, index } = entry
   const parent = anchorAuthor(state, author)
   if (!parent.ok) return rejected(state, parent.code)
-  if (parentPath(body.path) !== author.path) return rejected(state, "NODE_NOT_A_CHILD")
   const cluster = clusterOf(state, author)
-  const current = cluster.nodes.get(body.path)
-  if (current !== undefined && body.generation <= current.generation) return rejected(state, "NODE_GENERATION_STALE")
-  if (current === undefined && cluster.nodes.size >= MAX_CLUSTER_NODES) return rejected(state, "NODE_LIMIT")
-  const nodes = new Map<NodePath, NodeState>([...cluster.nodes].filter(([path]) => !isBelow(path, body.path)))
+  const reason = certificateObjection(state, cluster, entry)
+  if (reason !== undefined) return rejected(state, reason)
+  const without = withoutSubtree(cluster, body.path, { reason: "replaced", at: index })
   const { path, generation, anchorKey } = body
-  nodes.set(path, { cluster: author.cluster, path, generation, anchorKey, certifiedAt: index, lastRekey: noPreviousRekey() })
-  return applied(withCluster(state, { ...cluster, nodes }))
+  const node = { cluster: author.cluster, path, generation, anchorKey, certifiedAt: index, lastRekey: noPreviousRekey() }
+  return applied(withAnchor(withCluster(state, { ...without, nodes: without.nodes.set(path, node) }), node))
+}
+
+function certificateObjection(
+  { anchorKeys }: LedgerState,
+  { nodes, removed }: ClusterState,
+  { author, body }: Placed<NodeCertificate>,
+): VoidReason | undefined {
+  if (parentPath(body.path) !== author.path) return "NODE_NOT_A_CHILD"
+  const current = nodes.get(body.path)
+  const highest = current?.generation ?? removed.get(body.path)?.generation ?? 0
+  if (body.generation <= highest) return "NODE_GENERATION_STALE"
+  if (anchorKeys.has(toHex(body.anchorKey))) return "ANCHOR_KEY_REUSED"
+  if (current === undefined && nodes.size >= MAX_CLUSTER_NODES) return "NODE_LIMIT"
+  return undefined
+}
+
+function withAnchor(state: LedgerState, { anchorKey, cluster, path }: NodeState): LedgerState {
+  return { ...state, anchorKeys: state.anchorKeys.set(toHex(anchorKey), { cluster, path }) }
+}
+
+/** An ancestor orders a node to rekey. */
+export function applyRekeyOrdered(state: LedgerState, { author, body }: Placed<RekeyOrder>): Applied {
+  const ancestor = anchorAuthor(state, author)
+  if (!ancestor.ok) return rejected(state, ancestor.code)
+  if (!isBelow(body.path, author.path)) return rejected(state, "NODE_NOT_BELOW")
+  const node = clusterOf(state, author).nodes.get(body.path)
+  if (node === undefined) return rejected(state, "NODE_UNKNOWN")
+  if (node.generation !== body.generation) return rejected(state, "NODE_GENERATION_STALE")
+  if (body.epoch <= Math.max(node.keys?.epoch ?? 0, node.orderedEpoch ?? 0)) return rejected(state, "REKEY_ORDER_STALE")
+  return applied(withNode(state, { ...node, orderedEpoch: body.epoch }))
 }
 
 /** A node names the keys of its next epoch. */
@@ -92,32 +123,4 @@ function rekeyObjection(
   if (state.signingKeys.has(toHex(rekey.keys.signingKey))) return "REKEY_KEY_REUSED"
   if (!holdsSigningKey(primitives, rekey, node)) return "REKEY_POSSESSION_UNPROVED"
   return undefined
-}
-
-/** The cluster of an author that was found on the ledger. */
-export function clusterOf(state: LedgerState, author: Pick<Author, "cluster">): ClusterState {
-  const cluster = state.clusters.get(author.cluster)
-  if (cluster === undefined) throw new TypeError("a known author's cluster is on the ledger")
-  return cluster
-}
-
-/** The state with a changed or new cluster. */
-export function withCluster(state: LedgerState, cluster: ClusterState): LedgerState {
-  return { ...state, clusters: state.clusters.set(cluster.id, cluster) }
-}
-
-/** The state with a changed node. */
-export function withNode(state: LedgerState, node: NodeState): LedgerState {
-  const cluster = clusterOf(state, node)
-  return withCluster(state, { ...cluster, nodes: new Map(cluster.nodes).set(node.path, node) })
-}
-
-/** The entry had its effect. */
-export function applied(state: LedgerState): Applied {
-  return { state, verdict: APPLIED }
-}
-
-/** The entry is void: the state stays. */
-export function rejected(state: LedgerState, reason: VoidReason): Applied {
-  return { state, verdict: voidFor(reason) }
 }

@@ -2,9 +2,13 @@ import { unreachable } from "@keygrove/base"
 import type { Primitives } from "@keygrove/crypto"
 import type { Entry } from "./entry.ts"
 import type { LedgerIndex } from "./head.ts"
-import { applyCluster, applyNode, applyRekey, rejected } from "./membership.ts"
+import { applyCluster, applyNode, applyRekey, applyRekeyOrdered } from "./membership.ts"
+import { applyNodeRevoked, applyRootReplaced } from "./removal.ts"
 import { applyPolicyGranted, applyPolicyRevoked, applyProxyTerms } from "./sharing.ts"
 import type { LedgerState } from "./state.ts"
+import { isRemoval } from "./statement.ts"
+import { rejected } from "./transitions.ts"
+import { applyTrust, applyTrustRemoved } from "./trust.ts"
 import type { Application } from "./verdict.ts"
 
 /** An entry whose signature may still be missing: a draft is judged as the entry it would become. */
@@ -22,6 +26,7 @@ export function applyEntry(
 ): Application<LedgerState> {
   const { author, statement } = entry
   if (statement === undefined) return rejected(state, "KIND_UNKNOWN")
+  if (state.clusters.get(author.cluster)?.replacedBy !== undefined && !isRemoval(statement.kind)) return rejected(state, "CLUSTER_REPLACED")
   switch (statement.kind) {
     case "cluster":
       return applyCluster(primitives, state, { index, author, body: statement.body })
@@ -29,6 +34,16 @@ export function applyEntry(
       return applyNode(state, { index, author, body: statement.body })
     case "rekey":
       return applyRekey(primitives, state, { index, author, body: statement.body })
+    case "rekey-ordered":
+      return applyRekeyOrdered(state, { index, author, body: statement.body })
+    case "node-revoked":
+      return applyNodeRevoked(state, { index, author, body: statement.body })
+    case "root-replaced":
+      return applyRootReplaced(primitives, state, { index, author, body: statement.body })
+    case "trust":
+      return applyTrust(primitives, state, { index, author, body: statement.body })
+    case "trust-removed":
+      return applyTrustRemoved(state, { index, author, body: statement.body })
     case "proxy-terms":
       return applyProxyTerms(state, { index, author, body: statement.body })
     case "policy-granted":

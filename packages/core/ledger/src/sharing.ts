@@ -1,9 +1,9 @@
 import { equalBytes, toHex } from "@keygrove/base"
-import { isSameNode } from "@keygrove/hierarchy"
+import { isBelow, isSameNode, ROOT_PATH } from "@keygrove/hierarchy"
 import type { PolicyGrant, PolicyRevocation, ProxyTerms } from "@keygrove/reencryption"
-import { signingAuthor } from "./author.ts"
+import { anchorAuthor, signingAuthor } from "./author.ts"
 import { MAX_LIVE_POLICIES } from "./limits.ts"
-import { applied, clusterOf, rejected, withCluster, withNode, type Placed } from "./membership.ts"
+import { applied, clusterOf, rejected, withCluster, withNode, type Placed } from "./transitions.ts"
 import { findNodeByKey, type KeyedNode, type LedgerState, type PolicyState } from "./state.ts"
 import type { Application, VoidReason } from "./verdict.ts"
 
@@ -26,7 +26,9 @@ export function applyPolicyGranted(state: LedgerState, entry: Placed<PolicyGrant
   if (reason !== undefined) return rejected(state, reason)
   const { cluster, path } = owner.value
   const policy: PolicyState = { grant: body, owner: { cluster, path }, ownerSigningKey: author.key, grantedAt: index }
-  return applied(withPolicy(state, policy, 1))
+  const granting = clusterOf(state, owner.value)
+  const counted = withCluster(state, { ...granting, livePolicies: granting.livePolicies.set(index, toHex(body.policyId)) })
+  return applied(withPolicy(counted, policy))
 }
 
 function grantObjection(state: LedgerState, owner: KeyedNode, grant: PolicyGrant): VoidReason | undefined {
@@ -37,24 +39,28 @@ function grantObjection(state: LedgerState, owner: KeyedNode, grant: PolicyGrant
     const node = findNodeByKey(state, proxy.signingKey)
     if (node === undefined || !isSameNode(node, proxy)) return "POLICY_PROXY_UNKNOWN"
   }
-  if (clusterOf(state, owner).livePolicies >= MAX_LIVE_POLICIES) return "POLICY_LIMIT"
+  if (clusterOf(state, owner).livePolicies.size >= MAX_LIVE_POLICIES) return "POLICY_LIMIT"
   return undefined
 }
 
-/** An owner ends a policy, for ever. No limit stands in its way. */
+/**
+ * An owner, or a node above it, which has power over it, ends a policy, for ever. A root that is no node signs with its anchor. No limit stands in its way.
+ */
 export function applyPolicyRevoked(state: LedgerState, entry: Placed<PolicyRevocation>): Applied {
   const { author, body, index } = entry
-  const owner = signingAuthor(state, author)
-  if (!owner.ok) return rejected(state, owner.code)
+  const revoker = author.path === ROOT_PATH ? anchorAuthor(state, author) : signingAuthor(state, author)
+  if (!revoker.ok) return rejected(state, revoker.code)
   const policy = state.policies.get(toHex(body.policyId))
   if (policy === undefined) return rejected(state, "POLICY_UNKNOWN")
-  if (!isSameNode(policy.owner, owner.value)) return rejected(state, "POLICY_OWNER_WRONG")
+  const { owner } = policy
+  if (owner.cluster !== author.cluster || (owner.path !== author.path && !isBelow(owner.path, author.path)))
+    return rejected(state, "POLICY_OWNER_WRONG")
   if (policy.revokedAt !== undefined) return rejected(state, "POLICY_ALREADY_REVOKED")
-  return applied(withPolicy(state, { ...policy, revokedAt: index }, -1))
+  const cluster = clusterOf(state, owner)
+  const counted = withCluster(state, { ...cluster, livePolicies: cluster.livePolicies.delete(policy.grantedAt) })
+  return applied(withPolicy(counted, { ...policy, revokedAt: index }))
 }
 
-function withPolicy(state: LedgerState, policy: PolicyState, liveChange: 1 | -1): LedgerState {
-  const cluster = clusterOf(state, policy.owner)
-  const counted = withCluster(state, { ...cluster, livePolicies: cluster.livePolicies + liveChange })
-  return { ...counted, policies: counted.policies.set(toHex(policy.grant.policyId), policy) }
+function withPolicy(state: LedgerState, policy: PolicyState): LedgerState {
+  return { ...state, policies: state.policies.set(toHex(policy.grant.policyId), policy) }
 }

@@ -1,8 +1,18 @@
 import { toHex } from "@keygrove/base"
-import type { ClusterId, Epoch, EpochKeys, Generation, NodePath, NodeReference } from "@keygrove/hierarchy"
+import type {
+  ClusterId,
+  Epoch,
+  EpochKeys,
+  Generation,
+  NodePath,
+  NodeReference,
+  RevocationReason,
+  RootReplacement,
+} from "@keygrove/hierarchy"
 import type { PolicyGrant, ProxyTerms } from "@keygrove/reencryption"
 import type { LedgerIndex } from "./head.ts"
 import { HexMap } from "./hex-map.ts"
+import type { OrderedMap } from "./ordered-map.ts"
 
 /** A node as the ledger knows it. */
 export interface NodeState extends NodeReference {
@@ -14,19 +24,51 @@ export interface NodeState extends NodeReference {
   readonly keys?: EpochKeys
   /** `rekeyDigest` of the last rekey of this generation, 32 bytes; zeros before the first. */
   readonly lastRekey: Uint8Array
+  /** The epoch that an ancestor ordered; owed while {@link keys} are of an earlier one. */
+  readonly orderedEpoch?: Epoch
   readonly terms?: ProxyTerms
 }
 
 /** A node that has keys. */
 export type KeyedNode = NodeState & { readonly keys: EpochKeys }
 
+/** A node that was and is not any more; a later generation may stand at its path again. */
+export interface RemovedNode extends NodeReference {
+  /** The highest generation that the path ever had: another certificate has to be above it. */
+  readonly generation: Generation
+  /** `replaced` when an ancestor got a new generation, otherwise what the revocation of the node or of an ancestor said. */
+  readonly reason: RevocationReason | "replaced"
+  readonly at: LedgerIndex
+}
+
+/** What a cluster thinks of another. */
+export interface TrustState {
+  readonly cluster: ClusterId
+  /** The other root's anchor, 32 bytes. */
+  readonly anchorKey: Uint8Array
+  readonly revision: number
+  /** The node that said so, and where. */
+  readonly by: NodePath
+  readonly at: LedgerIndex
+  /** Where it ended; absent while it stands. */
+  readonly removedAt?: LedgerIndex
+}
+
 export interface ClusterState {
   readonly id: ClusterId
   readonly announcedAt: LedgerIndex
   /** By path; the root is the node `/`. */
-  readonly nodes: ReadonlyMap<NodePath, NodeState>
-  /** Policies of its nodes that are not revoked. */
-  readonly livePolicies: number
+  readonly nodes: OrderedMap<string, NodeState>
+  /** By path, the last removal of each; also of paths that stand again. */
+  readonly removed: OrderedMap<string, RemovedNode>
+  /** Policies of its nodes that are not revoked: their ids in hex by where they were granted. */
+  readonly livePolicies: OrderedMap<number, string>
+  /** Other clusters that it trusts or trusted, by their ids. */
+  readonly trusted: OrderedMap<string, TrustState>
+  /** How many of {@link trusted} stand. */
+  readonly trustCount: number
+  /** The root stepped down for this one; the cluster only removes from then on. */
+  readonly replacedBy?: RootReplacement & { readonly at: LedgerIndex }
 }
 
 export interface PolicyState {
@@ -53,11 +95,15 @@ export interface LedgerState {
   readonly policies: HexMap<PolicyState>
   /** By the hex of the signing key. */
   readonly signingKeys: HexMap<KeyHolder>
+  /** Every anchor that was ever certified, by its hex, and whose it was: none comes back, for any node. */
+  readonly anchorKeys: HexMap<NodeReference>
+  /** SHA-256 of the log's first encoded entry, 32 bytes; absent while the log is empty. */
+  readonly origin?: Uint8Array
 }
 
 /** The state of the empty ledger. */
 export function emptyState(): LedgerState {
-  return { clusters: HexMap.empty(), policies: HexMap.empty(), signingKeys: HexMap.empty() }
+  return { clusters: HexMap.empty(), policies: HexMap.empty(), signingKeys: HexMap.empty(), anchorKeys: HexMap.empty() }
 }
 
 /** The node at a path. */
@@ -71,6 +117,23 @@ export function findNodeByKey(state: LedgerState, signingKey: Uint8Array): Keyed
   const holder = state.signingKeys.get(hex)
   const node = holder === undefined ? undefined : findNode(state, holder)
   return node !== undefined && hasKeys(node) && toHex(node.keys.signingKey) === hex ? node : undefined
+}
+
+/** What a cluster thinks of another: whether its trust stands, and is stale because the other's root stepped down after the two had met. */
+export function trustIn(
+  state: LedgerState,
+  own: ClusterId,
+  other: ClusterId,
+): { readonly trust: TrustState; readonly standing: "trusted" | "stale" | "removed" } | undefined {
+  const trust = state.clusters.get(own)?.trusted.get(other)
+  if (trust === undefined) return undefined
+  if (trust.removedAt !== undefined) return { trust, standing: "removed" }
+  return { trust, standing: state.clusters.get(other)?.replacedBy === undefined ? "trusted" : "stale" }
+}
+
+/** Whether an ancestor ordered a node to rekey and it has not done so yet. */
+export function owesRekey({ keys, orderedEpoch }: NodeState): boolean {
+  return orderedEpoch !== undefined && (keys?.epoch ?? 0) < orderedEpoch
 }
 
 /** The policy with this id (32 bytes), revoked or not. */

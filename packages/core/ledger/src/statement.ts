@@ -2,13 +2,28 @@ import { ok, unreachable, type Result } from "@keygrove/base"
 import {
   decodeClusterStatement,
   decodeNodeCertificate,
+  decodeNodeRevocation,
+  decodeRekeyOrder,
   decodeRekeyStatement,
+  decodeRootReplacement,
+  decodeTrustRemoval,
+  decodeTrustStatement,
   encodeClusterStatement,
   encodeNodeCertificate,
+  encodeNodeRevocation,
+  encodeRekeyOrder,
   encodeRekeyStatement,
+  encodeRootReplacement,
+  encodeTrustRemoval,
+  encodeTrustStatement,
   type ClusterStatement,
   type NodeCertificate,
+  type NodeRevocation,
+  type RekeyOrder,
   type RekeyStatement,
+  type RootReplacement,
+  type TrustRemoval,
+  type TrustStatement,
 } from "@keygrove/hierarchy"
 import {
   decodePolicyGrant,
@@ -27,6 +42,11 @@ export type Statement =
   | { readonly kind: "cluster"; readonly body: ClusterStatement }
   | { readonly kind: "node"; readonly body: NodeCertificate }
   | { readonly kind: "rekey"; readonly body: RekeyStatement }
+  | { readonly kind: "rekey-ordered"; readonly body: RekeyOrder }
+  | { readonly kind: "node-revoked"; readonly body: NodeRevocation }
+  | { readonly kind: "root-replaced"; readonly body: RootReplacement }
+  | { readonly kind: "trust"; readonly body: TrustStatement }
+  | { readonly kind: "trust-removed"; readonly body: TrustRemoval }
   | { readonly kind: "proxy-terms"; readonly body: ProxyTerms }
   | { readonly kind: "policy-granted"; readonly body: PolicyGrant }
   | { readonly kind: "policy-revoked"; readonly body: PolicyRevocation }
@@ -41,6 +61,11 @@ export const scopeOfKind: Readonly<Record<StatementKind, Scope>> = {
   cluster: "cluster",
   node: "cluster",
   rekey: "cluster",
+  "rekey-ordered": "cluster",
+  "node-revoked": "cluster",
+  "root-replaced": "cluster",
+  trust: "cluster",
+  "trust-removed": "cluster",
   "proxy-terms": "network",
   "policy-granted": "network",
   "policy-revoked": "network",
@@ -51,9 +76,11 @@ export function isStatementKind(kind: string): kind is StatementKind {
   return Object.hasOwn(scopeOfKind, kind)
 }
 
+const removals: ReadonlySet<string> = new Set(["policy-revoked", "node-revoked", "root-replaced", "trust-removed"])
+
 /** Whether a kind removes something: no limit ever blocks it. */
 export function isRemoval(kind: string): boolean {
-  return kind === "policy-revoked"
+  return removals.has(kind)
 }
 
 /** The body's canonical bytes. */
@@ -65,6 +92,16 @@ export function encodeStatement(statement: Statement): Uint8Array {
       return encodeNodeCertificate(statement.body)
     case "rekey":
       return encodeRekeyStatement(statement.body)
+    case "rekey-ordered":
+      return encodeRekeyOrder(statement.body)
+    case "node-revoked":
+      return encodeNodeRevocation(statement.body)
+    case "root-replaced":
+      return encodeRootReplacement(statement.body)
+    case "trust":
+      return encodeTrustStatement(statement.body)
+    case "trust-removed":
+      return encodeTrustRemoval(statement.body)
     case "proxy-terms":
       return encodeProxyTerms(statement.body)
     case "policy-granted":
@@ -85,6 +122,16 @@ export function decodeStatement(kind: StatementKind, bytes: Uint8Array): Result<
       return withKind(decodeNodeCertificate(bytes), (body) => ({ kind, body }))
     case "rekey":
       return withKind(decodeRekeyStatement(bytes), (body) => ({ kind, body }))
+    case "rekey-ordered":
+      return withKind(decodeRekeyOrder(bytes), (body) => ({ kind, body }))
+    case "node-revoked":
+      return withKind(decodeNodeRevocation(bytes), (body) => ({ kind, body }))
+    case "root-replaced":
+      return withKind(decodeRootReplacement(bytes), (body) => ({ kind, body }))
+    case "trust":
+      return withKind(decodeTrustStatement(bytes), (body) => ({ kind, body }))
+    case "trust-removed":
+      return withKind(decodeTrustRemoval(bytes), (body) => ({ kind, body }))
     case "proxy-terms":
       return withKind(decodeProxyTerms(bytes), (body) => ({ kind, body }))
     case "policy-granted":

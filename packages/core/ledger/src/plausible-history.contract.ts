@@ -1,0 +1,171 @@
+import * as fc from "fast-check"
+import {
+  clusterEntry,
+  kitBytes,
+  kitChild,
+  kitEntry,
+  kitGrant,
+  kitPrimitives,
+  kitRoot,
+  nodeEntry,
+  nodeRevokedEntry,
+  orderEntry,
+  rekeyEntry,
+  rootReplacedEntry,
+  signingName,
+  termsEntry,
+  trustEntry,
+  trustRemovedEntry,
+  type KitNode,
+} from "./ledger-kit.contract.ts"
+
+/** What a step does, with numbers to choose by. */
+type Step = readonly [action: (typeof ACTIONS)[number], path: number, author: number, slip: number, index: number]
+
+const PATHS: readonly string[] = ["/a", "/a-b", "/a/b", "/a/b/c", "/d"]
+const ACTIONS = [
+  "certify",
+  "certify",
+  "rekey",
+  "rekey",
+  "grant",
+  "grant",
+  "trust",
+  "terms",
+  "order",
+  "revoke",
+  "end-policy",
+  "end-trust",
+  "replace-root",
+] as const
+
+/** One path in the writer's eyes: what was written last about it, whether or not the ledger took it. */
+interface Known {
+  generation: number
+  epoch: number
+}
+
+/**
+ * Histories of a cluster of up to five nodes in which most entries follow from those before: the next generation, epoch or revision, by the author who may.
+ * One in four slips: a counter too low or too high, another author. So much applies, and much is void for one reason only.
+ */
+export const plausibleHistories: fc.Arbitrary<readonly Uint8Array[]> = fc
+  .array(
+    fc.tuple(
+      fc.constantFrom(...ACTIONS),
+      fc.nat(PATHS.length - 1),
+      fc.nat(3),
+      fc.oneof(
+        { weight: 6, arbitrary: fc.constant(0) },
+        { weight: 1, arbitrary: fc.constant(-1) },
+        { weight: 1, arbitrary: fc.constant(1) },
+      ),
+      fc.nat(40),
+    ),
+    { minLength: 10, maxLength: 60 },
+  )
+  .map((steps: readonly Step[]) => new Writer().write(steps))
+
+class Writer {
+  readonly #root = kitRoot("plausible")
+  readonly #other = kitRoot("plausible other")
+  readonly #known: Map<string, Known> = new Map()
+  readonly #log: Uint8Array[] = [clusterEntry(this.#root), clusterEntry(this.#other)]
+  readonly #origin = kitPrimitives.sha256(this.#log[0] ?? new Uint8Array(0))
+  #revision = 0
+  #policies = 0
+
+  write(steps: readonly Step[]): readonly Uint8Array[] {
+    for (const path of ["/a", "/a/b", "/d"]) this.#log.push(this.#certify(path, 0), this.#rekey(path, 0))
+    for (const step of steps) this.#log.push(this.#entry(step))
+    return this.#log
+  }
+
+  #entry([action, which, by, slip, index]: Step): Uint8Array {
+    const path = PATHS[which] ?? "/a"
+    const node = this.#node(path)
+    const { epoch } = this.#of(path)
+    switch (action) {
+      case "certify":
+        return this.#certify(path, slip)
+      case "rekey":
+        return this.#rekey(path, slip)
+      case "terms":
+        return termsEntry(node, Math.max(1, epoch), Math.max(1, this.#log.length + 20 * slip))
+      case "grant":
+        return this.#grant(node, epoch, slip)
+      case "trust":
+        this.#revision += 1 + slip
+        return trustEntry(node, this.#other, Math.max(1, this.#revision))
+      case "end-trust":
+        this.#revision += 1 + slip
+        return trustRemovedEntry(node, this.#other, Math.max(1, this.#revision))
+      case "order":
+        return orderEntry(this.#above(path, by), node, Math.max(1, epoch + 1 + slip))
+      case "revoke": {
+        const lastGood = by % 2 === 0 ? { lastGood: { origin: slip === 1 ? kitBytes("other log") : this.#origin, index } } : {}
+        return nodeRevokedEntry(this.#above(path, by), this.#shifted(node, slip), {
+          ...lastGood,
+          ...(index % 2 === 0 ? { isLast: true } : {}),
+        })
+      }
+      case "end-policy": {
+        const body = { policyId: kitBytes(`policy plausible ${Math.max(0, this.#policies - 1 - (index % 4))}`) }
+        const author = slip === 0 ? node : this.#above(path, by)
+        return kitEntry({ kind: "policy-revoked", body }, author, this.#signer(author))
+      }
+      case "replace-root":
+        // Rare, because little happens after it.
+        return index < 4 ? rootReplacedEntry(this.#root, this.#other) : this.#rekey(path, slip)
+      default:
+        return this.#certify(path, 0)
+    }
+  }
+
+  #of(path: string): Known {
+    const known = this.#known.get(path) ?? { generation: 0, epoch: 0 }
+    this.#known.set(path, known)
+    return known
+  }
+
+  #node(path: string): KitNode {
+    return path === "/" ? this.#root : kitChild(this.#root, path, Math.max(1, this.#of(path).generation))
+  }
+
+  #shifted(node: KitNode, slip: number): KitNode {
+    return { ...node, generation: Math.max(1, node.generation + slip) }
+  }
+
+  /** The parent, or another ancestor, or, rarely, a node that is none. */
+  #above(path: string, by: number): KitNode {
+    const names = path.split("/")
+    if (by === 3) return this.#node("/d")
+    const up = names.slice(0, Math.max(1, names.length - 1 - (by % 2)))
+    return this.#node(up.length <= 1 ? "/" : up.join("/"))
+  }
+
+  #certify(path: string, slip: number): Uint8Array {
+    const known = this.#of(path)
+    known.generation = Math.max(1, known.generation + 1 + slip)
+    known.epoch = 0
+    return nodeEntry(this.#above(path, 0), this.#node(path))
+  }
+
+  #rekey(path: string, slip: number): Uint8Array {
+    const known = this.#of(path)
+    known.epoch = Math.max(1, known.epoch + 1 + slip)
+    return rekeyEntry(this.#node(path), known.epoch)
+  }
+
+  #grant(node: KitNode, epoch: number, slip: number): Uint8Array {
+    const name = `plausible ${this.#policies}`
+    if (slip === 0) this.#policies++
+    const proxy = { node: this.#node("/d"), epoch: Math.max(1, this.#of("/d").epoch) }
+    const body = kitGrant(name, { node, epoch: Math.max(1, epoch) }, [proxy])
+    return kitEntry({ kind: "policy-granted", body }, node, signingName(node, Math.max(1, epoch)))
+  }
+
+  #signer(node: KitNode): string {
+    return node.path === "/" ? "root plausible" : signingName(node, Math.max(1, this.#of(node.path).epoch))
+  }
+}
