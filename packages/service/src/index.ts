@@ -22,6 +22,15 @@ export type {
   SigningPurpose,
 } from "./ports/keystore.ts"
 export type { AppendRefusal, LedgerEngine, LedgerSlice, RefreshRefusal } from "./ports/ledger-engine.ts"
+export type {
+  CipherOrder,
+  HeldKey,
+  KeyBackend,
+  KeyBackendRefusal,
+  KeyBackendTraits,
+  MadeKey,
+  NewKey,
+} from "./ports/key-backend.ts"
 export {
   MAX_AUDIT_SLICE,
   MAX_KEY_MESSAGE_BYTES,
@@ -36,7 +45,7 @@ export {
   type VerifyOrder,
 } from "./ports/named-keys.ts"
 export type { Placement, ProxyCandidate } from "./ports/placement.ts"
-export type { Sealing, SealingContext } from "./ports/sealing.ts"
+export type { Sealing, SealingContext, SealingKey } from "./ports/sealing.ts"
 export { assertStorageKey, assertStorageLimit, encodeStorageChanges, MAX_STORAGE_RECORD_BYTES } from "./ports/storage-limits.ts"
 export type { Storage, StorageChange, StorageCollection, StorageRecord, StorageRefusal } from "./ports/storage.ts"
 export { MAX_MESSAGE_BYTES, MAX_PEER_REQUESTS, refuseTooLong } from "./ports/transport-limits.ts"

@@ -2,7 +2,7 @@ import { Dhkem, HkdfSha256Native, KemId } from "@hpke/common"
 import { Aes256Gcm, CipherSuite, HkdfSha256 } from "@hpke/core"
 import { ok, refuse, Secret } from "@keygrove/base"
 import type { Sealing } from "@keygrove/service"
-import { KeyHandle, KeyPairHandle, SecretX25519, type SealingTools } from "./secret-x25519.ts"
+import { KeyHandle, keyHandle, KeyPairHandle, SecretX25519, type SealingTools } from "./secret-x25519.ts"
 
 const KEY_BYTES = 32
 const TAG_BYTES = 16
@@ -15,7 +15,7 @@ export function createSealing(tools: SealingTools): Sealing {
   return {
     seal: async (recipientKey, plaintext, { associatedData, info }) => {
       if (recipientKey.length !== KEY_BYTES) return invalidRecipient(`has ${recipientKey.length} bytes, expected ${KEY_BYTES}`)
-      using exchange = new SecretX25519(tools)
+      using exchange = new SecretX25519()
       using ephemeral = new KeyPairHandle(tools)
       const body = owned(plaintext)
       try {
@@ -38,9 +38,9 @@ export function createSealing(tools: SealingTools): Sealing {
     open: async (secretKey, sealed, { associatedData, info }) => {
       const refusal = refuse("SEAL_OPEN_FAILED", "sealed data was changed, or is for another key or purpose")
       if (sealed.length < KEY_BYTES + TAG_BYTES) return refusal
-      using exchange = new SecretX25519(tools)
+      using exchange = new SecretX25519()
       try {
-        const recipientKey = new KeyHandle(tools.x25519.publicKey(secretKey), secretKey)
+        const recipientKey = keyHandle(tools, secretKey)
         const enc = owned(sealed.subarray(0, KEY_BYTES))
         const context = await suiteOver(exchange).createRecipientContext({ recipientKey, enc, info: owned(info) })
         const plaintext = await context.open(

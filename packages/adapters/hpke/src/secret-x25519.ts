@@ -1,6 +1,6 @@
-import type { RandomBytes } from "@keygrove/base"
-import { Secret } from "@keygrove/base"
+import { Secret, type RandomBytes } from "@keygrove/base"
 import type { X25519 } from "@keygrove/crypto"
+import type { SealingKey } from "@keygrove/service"
 import type { DhkemPrimitives } from "@hpke/common"
 
 const KEY_BYTES = 32
@@ -21,14 +21,21 @@ export class KeyHandle implements CryptoKey {
   readonly type: KeyType
   readonly usages: KeyUsage[] = []
   readonly publicKey: Uint8Array
-  /** Borrowed; only in private handles. */
-  readonly secret: Secret | undefined
+  /** Uses the secret; only in private handles. */
+  readonly agree: SealingKey["agree"] | undefined
 
-  constructor(publicKey: Uint8Array, secret?: Secret) {
+  constructor(publicKey: Uint8Array, agree?: SealingKey["agree"]) {
     this.publicKey = publicKey
-    this.secret = secret
-    this.type = secret === undefined ? "public" : "private"
+    this.agree = agree
+    this.type = agree === undefined ? "public" : "private"
   }
+}
+
+/** The handle of a secret, which is borrowed, or of a key whose secret is elsewhere. */
+export function keyHandle({ x25519 }: SealingTools, key: Secret | SealingKey): KeyHandle {
+  return key instanceof Secret
+    ? new KeyHandle(x25519.publicKey(key), async (peer) => x25519.sharedSecret(key, peer))
+    : new KeyHandle(key.publicKey, async (peer) => await key.agree(peer))
 }
 
 /** A fresh key pair for one message; disposing of it wipes the secret. */
@@ -37,11 +44,10 @@ export class KeyPairHandle implements CryptoKeyPair, Disposable {
   readonly publicKey: KeyHandle
   readonly secret: Secret
 
-  constructor({ random, x25519 }: SealingTools) {
-    this.secret = Secret.take(random(KEY_BYTES))
-    const publicKey = x25519.publicKey(this.secret)
-    this.privateKey = new KeyHandle(publicKey, this.secret)
-    this.publicKey = new KeyHandle(publicKey)
+  constructor(tools: SealingTools) {
+    this.secret = Secret.take(tools.random(KEY_BYTES))
+    this.privateKey = keyHandle(tools, this.secret)
+    this.publicKey = new KeyHandle(this.privateKey.publicKey)
   }
 
   [Symbol.dispose](): void {
@@ -49,14 +55,9 @@ export class KeyPairHandle implements CryptoKeyPair, Disposable {
   }
 }
 
-/** The Diffie-Hellman group of DHKEM(X25519, HKDF-SHA256) over the platform's X25519. Serves one message; disposing of it wipes the shared secret. */
+/** The Diffie-Hellman group of DHKEM(X25519, HKDF-SHA256) over whatever has the secret. Serves one message; disposing of it wipes the shared secret. */
 export class SecretX25519 implements DhkemPrimitives, Disposable {
-  readonly #tools: SealingTools
   readonly #shared: Uint8Array[] = []
-
-  constructor(tools: SealingTools) {
-    this.#tools = tools
-  }
 
   async serializePublicKey(key: CryptoKey): Promise<ArrayBuffer> {
     return Uint8Array.from(handleOf(key).publicKey).buffer
@@ -73,9 +74,9 @@ export class SecretX25519 implements DhkemPrimitives, Disposable {
   }
 
   async dh(secretKey: CryptoKey, publicKey: CryptoKey): Promise<ArrayBuffer> {
-    const { secret } = handleOf(secretKey)
-    if (secret === undefined) throw new TypeError("a public key has no secret")
-    const exchanged = this.#tools.x25519.sharedSecret(secret, handleOf(publicKey).publicKey)
+    const { agree } = handleOf(secretKey)
+    if (agree === undefined) throw new TypeError("a public key has no secret")
+    const exchanged = await agree(handleOf(publicKey).publicKey)
     // RFC 9180 §7.1.4: an all-zero result must not be used.
     if (!exchanged.ok) throw new RangeError(exchanged.message)
     using shared = exchanged.value

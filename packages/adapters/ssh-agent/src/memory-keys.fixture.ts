@@ -31,7 +31,7 @@ export class MemoryKeys implements SshAgentKeys {
     const id = unwrap(decodeKeyId(name))
     const publicKey = this.#generate(id, type, 1)
     const versions = [{ version: 1, state: "enabled", createdAt: unwrap(decodeTimestamp(1)), publicKey }] as const
-    this.#entries.set(id, { id, type, source: "generated", exportable: false, rules, versions })
+    this.#entries.set(id, { id, type, backend: "sealed", source: "generated", exportable: false, rules, versions })
     return id
   }
 

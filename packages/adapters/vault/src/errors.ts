@@ -8,6 +8,8 @@ export type VaultErrorCode =
   | "KEY_MATERIAL_UNREADABLE"
   | "KEY_CIPHERTEXT_INVALID"
   | "KEY_PEER_INVALID"
+  | "KEY_BACKEND_UNSUPPORTED"
+  | "KEY_BACKEND_UNAVAILABLE"
 
 /** Codes of the vault of named keys. */
 export const vaultErrors: ErrorTable<VaultErrorCode> = {
@@ -36,6 +38,16 @@ export const vaultErrors: ErrorTable<VaultErrorCode> = {
     class: "refused",
     meaning: "Data was changed, or encrypted by another key or under another context.",
     remedy: "Check which key and context it was encrypted with.",
+  },
+  KEY_BACKEND_UNSUPPORTED: {
+    class: "usage",
+    meaning: "What holds the key cannot do that with it.",
+    remedy: "Use a key of another backend; docs/protocol/keystore.md tells what each can do.",
+  },
+  KEY_BACKEND_UNAVAILABLE: {
+    class: "failed",
+    meaning: "The node has no backend of the name that the key needs.",
+    remedy: "Describe it in config.json and restart the node.",
   },
   KEY_PEER_INVALID: { class: "usage", meaning: "The peer's public key is not one.", remedy: "Ask the peer for it again." },
 }

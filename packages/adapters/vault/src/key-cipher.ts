@@ -1,28 +1,18 @@
-import { concatBytes, ok, refuse, type RandomBytes, type Refusal, type Result, type Secret } from "@keygrove/base"
-import { AEAD_TAG_BYTES, deriveKey, encodeInfo, type Primitives } from "@keygrove/crypto"
-import type { KeyEntry, KeyVersion } from "@keygrove/keys"
-import type { Sealing } from "@keygrove/service"
-
-/** What encryption under named keys needs of its platform. */
-export interface CipherTools {
-  readonly primitives: Primitives
-  readonly sealing: Sealing
-  readonly random: RandomBytes
-}
+import { concatBytes, ok, refuse, type Refusal, type Result, type Secret } from "@keygrove/base"
+import { AEAD_TAG_BYTES, encodeInfo } from "@keygrove/crypto"
+import type { HeldKey, Sealing, SealingKey } from "@keygrove/service"
+import { SALT_BYTES } from "./backends/secret-cipher.ts"
 
 /** What is bound into a ciphertext besides the key: the caller's own words, at most 4 KiB. */
 export interface CipherScope {
-  readonly entry: KeyEntry
-  readonly version: KeyVersion
+  readonly key: HeldKey
   readonly context: Uint8Array | undefined
 }
 
 const FORMAT = 1
-const SALT_BYTES = 32
 /** Format, version of the key as u32 big-endian. */
 const HEAD_BYTES = 5
-const NONCE = new Uint8Array(12)
-/** What a ciphertext has around its plaintext: head, salt or HPKE encapsulation, and tag. */
+/** What a ciphertext has around its plaintext at most: head, salt or HPKE encapsulation, and tag. */
 export const CIPHERTEXT_OVERHEAD_BYTES: number = HEAD_BYTES + SALT_BYTES + AEAD_TAG_BYTES
 
 /** Which version of its key a ciphertext names; the key's own check comes with decryption. */
@@ -31,66 +21,58 @@ export function versionOfCiphertext(ciphertext: Uint8Array): Result<number, "KEY
   return ok(new DataView(ciphertext.buffer, ciphertext.byteOffset).getUint32(1))
 }
 
-/**
- * Encrypts under an aes256 key: 1 ‖ version (u32) ‖ salt (32) ‖ AES-256-GCM ciphertext ‖ tag. Each message has a key of its own, HKDF of the key and the random
- * salt, so that no nonce is ever used twice however many messages there are (callers choose none: Vault CVE-2023-4680).
- */
-export function encryptSymmetric(tools: CipherTools, secret: Secret, scope: CipherScope, plaintext: Uint8Array): Uint8Array {
-  const salt = tools.random(SALT_BYTES)
-  using key = messageKey(tools, secret, salt)
-  return concatBytes(headOf(scope), salt, tools.primitives.aead("aes-256-gcm").seal(key, NONCE, plaintext, bound(scope)))
+/** The ciphertext of {@link versionOfCiphertext}: 1 ‖ version (u32) ‖ what the backend of the key, or HPKE, made. */
+export function withHead({ version }: HeldKey, body: Uint8Array): Uint8Array {
+  const head = new Uint8Array(HEAD_BYTES)
+  head[0] = FORMAT
+  new DataView(head.buffer).setUint32(1, version)
+  return concatBytes(head, body)
 }
 
-/** Inverse of {@link encryptSymmetric}. */
-export function decryptSymmetric(
-  tools: CipherTools,
-  secret: Secret,
-  scope: CipherScope,
-  ciphertext: Uint8Array,
-): Result<Uint8Array, "KEY_CIPHERTEXT_INVALID"> {
-  const start = HEAD_BYTES + SALT_BYTES
-  if (ciphertext.length < start + AEAD_TAG_BYTES) return invalid("it is cut off")
-  using key = messageKey(tools, secret, ciphertext.subarray(HEAD_BYTES, start))
-  const opened = tools.primitives.aead("aes-256-gcm").open(key, NONCE, ciphertext.subarray(start), bound(scope))
-  return opened.ok ? opened : invalid("it was changed, or encrypted by another key or under another context")
+/** What comes after the head. */
+export function withoutHead(ciphertext: Uint8Array): Uint8Array {
+  return ciphertext.subarray(HEAD_BYTES)
 }
 
-/** Encrypts to an x25519 key, which takes its public part only: 1 ‖ version (u32) ‖ HPKE encapsulation (32) ‖ ciphertext ‖ tag. */
+/** Bytes that tie a ciphertext to its key, version and context. */
+export function boundTo({ context, key }: CipherScope): Uint8Array {
+  return encodeInfo(["keygrove/v1/key-ciphertext", key.type, key.publicKey, key.version, context ?? new Uint8Array(0)])
+}
+
+/** Encrypts to an x25519 key, which takes its public part only: head ‖ HPKE encapsulation (32) ‖ ciphertext ‖ tag. */
 export async function encryptToPublic(
-  tools: CipherTools,
+  sealing: Sealing,
   scope: CipherScope,
   plaintext: Uint8Array,
 ): Promise<Result<Uint8Array, "KEY_CIPHERTEXT_INVALID">> {
-  const sealed = await tools.sealing.seal(scope.version.publicKey, plaintext, { info: bound(scope) })
-  return sealed.ok ? ok(concatBytes(headOf(scope), sealed.value)) : invalid(sealed.message)
+  const sealed = await sealing.seal(scope.key.publicKey, plaintext, { info: boundTo(scope) })
+  return sealed.ok ? ok(withHead(scope.key, sealed.value)) : invalid(sealed.message)
 }
 
-/** Inverse of {@link encryptToPublic}. */
-export async function decryptPublic(
-  tools: CipherTools,
-  secret: Secret,
-  scope: CipherScope,
+/** Inverse of {@link encryptToPublic}, wherever the secret is: `agree` is one use of it. */
+export async function decryptByAgreement<Code extends string>(
+  sealing: Sealing,
+  { agree, scope }: { readonly scope: CipherScope; readonly agree: (peer: Uint8Array) => Promise<Result<Secret, Code>> },
   ciphertext: Uint8Array,
-): Promise<Result<Uint8Array, "KEY_CIPHERTEXT_INVALID">> {
-  const opened = await tools.sealing.open(secret, ciphertext.subarray(HEAD_BYTES), { info: bound(scope) })
-  if (!opened.ok) return invalid("it was changed, or encrypted to another key or under another context")
+): Promise<Result<Uint8Array, Code | "KEY_CIPHERTEXT_INVALID">> {
+  // What the backend refuses is told as it is; HPKE knows only that it came to nothing.
+  const refused: Refusal<Code>[] = []
+  const key: SealingKey = {
+    publicKey: scope.key.publicKey,
+    agree: async (peer) => {
+      const shared = await agree(peer)
+      if (!shared.ok) refused.push(shared)
+      return shared
+    },
+  }
+  const opened = await sealing.open(key, withoutHead(ciphertext), { info: boundTo(scope) })
+  if (!opened.ok) {
+    const [refusal] = refused
+    const isPeer = refusal === undefined || refusal.code === "KEY_PEER_INVALID"
+    return isPeer ? invalid("it was changed, or encrypted to another key or under another context") : refusal
+  }
   using plaintext = opened.value
   return ok(plaintext.expose((bytes) => Uint8Array.from(bytes)))
-}
-
-function messageKey({ primitives }: CipherTools, secret: Secret, salt: Uint8Array): Secret {
-  return deriveKey(primitives, secret, ["keygrove/v1/key-message", salt], 32)
-}
-
-function headOf({ version }: CipherScope): Uint8Array {
-  const head = new Uint8Array(HEAD_BYTES)
-  head[0] = FORMAT
-  new DataView(head.buffer).setUint32(1, version.version)
-  return head
-}
-
-function bound({ context, entry, version }: CipherScope): Uint8Array {
-  return encodeInfo(["keygrove/v1/key-ciphertext", entry.type, version.publicKey, version.version, context ?? new Uint8Array(0)])
 }
 
 function invalid(why: string): Refusal<"KEY_CIPHERTEXT_INVALID"> {

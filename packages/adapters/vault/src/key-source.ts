@@ -1,9 +1,9 @@
-import { ok, refuse, utf8, type Result, type Secret } from "@keygrove/base"
+import { ok, refuse, utf8, type RandomBytes, type Result, type Secret } from "@keygrove/base"
+import type { Primitives } from "@keygrove/crypto"
 import type { VaultSecrets } from "@keygrove/hierarchy"
 import type { KeyType } from "@keygrove/keys"
-import type { KeyMaterialSource, KeyRegistration } from "@keygrove/service"
+import type { KeyMaterialSource, KeyRegistration, Sealing } from "@keygrove/service"
 import type { KeyAlgorithm } from "./algorithms/algorithm.ts"
-import type { CipherTools } from "./key-cipher.ts"
 import { deriveSecret, generateSecret } from "./key-secrets.ts"
 import { parseKeyMaterial } from "./material/parse-key-material.ts"
 import { readKeyFile } from "./material/read-key-file.ts"
@@ -14,6 +14,13 @@ const IMPORT_INFO = utf8("keygrove/v1/key-import")
 export interface KeyVariables {
   /** The value of one, once; belongs to the caller. */
   take(name: string): Secret | undefined
+}
+
+/** What keys need of their platform. */
+export interface CipherTools {
+  readonly primitives: Primitives
+  readonly sealing: Sealing
+  readonly random: RandomBytes
 }
 
 /** What {@link sourceSecret} needs. */

@@ -1,3 +1,4 @@
+import { DatabaseSync } from "node:sqlite"
 import { Secret, unwrap, utf8 } from "@keygrove/base"
 import { nativePrimitives } from "@keygrove/curves-native"
 import { systemRandom } from "@keygrove/system"
@@ -5,6 +6,7 @@ import { createSealing } from "@keygrove/hpke"
 import { decodeKeyId, KEY_TYPES, type KeyId } from "@keygrove/keys"
 import { afterEach, beforeEach, expect, test } from "vitest"
 import { namedKeysContract } from "../../../service/src/ports/named-keys.contract.ts"
+import { VAULT_MIGRATIONS } from "./schema.ts"
 import { openTestVault, type TestVault } from "./vault-kit.contract.ts"
 
 const hpkeSealing = createSealing({ x25519: nativePrimitives.x25519, random: systemRandom })
@@ -36,6 +38,22 @@ test("keys of every type and the audit trail are there after a restart", async (
   expect(unwrap(await again.list({ limit: 10 }, call))).toEqual(before)
   expect(unwrap(await again.verify({ id: id("p256"), message, signature: signed.signature }, call)).version).toBe(1)
   expect(unwrap(await again.verifyAudit(call)).length).toBe(8)
+})
+
+test("a database from before there were backends is read, and its keys are sealed ones", async () => {
+  const [first = "", ...later] = VAULT_MIGRATIONS
+  unwrap(await world.vault.register({ id: id("a"), type: "ed25519", source: { kind: "generate" } }, call))
+  const old = new DatabaseSync(":memory:")
+  old.exec(first)
+  for (const { entry, proof } of world.keys.prepare("SELECT entry, proof FROM named_key").iterate())
+    old.prepare("INSERT INTO named_key (id, entry, proof) VALUES ('a', ?, ?)").run(entry ?? null, proof ?? null)
+  for (const { sealed } of world.keys.prepare("SELECT sealed FROM key_secret").iterate())
+    old.prepare("INSERT INTO key_secret (id, version, sealed) VALUES ('a', 1, ?)").run(sealed ?? null)
+  for (const sql of later) old.exec(sql)
+  const again = world.reopen({ keys: old })
+  expect(unwrap(await again.find(id("a"), call)).backend).toBe("sealed")
+  expect((await again.sign({ id: id("a"), message }, call)).ok).toBe(true)
+  expect((await again.rotate(id("a"), call)).ok).toBe(true)
 })
 
 test("derived keys come back from the node secret alone", async () => {

@@ -2,6 +2,8 @@
 export const VAULT_MIGRATIONS: readonly string[] = [
   `CREATE TABLE named_key (id TEXT PRIMARY KEY, entry BLOB NOT NULL, proof BLOB NOT NULL) STRICT, WITHOUT ROWID;
    CREATE TABLE key_secret (id TEXT NOT NULL, version INTEGER NOT NULL, sealed BLOB NOT NULL, PRIMARY KEY (id, version)) STRICT, WITHOUT ROWID`,
+  // Versions that a token may hold and no record stands for; from here on a record may name a backend, and programs older than that must not read it.
+  `CREATE TABLE key_pending (id TEXT NOT NULL, version INTEGER NOT NULL, PRIMARY KEY (id, version)) STRICT, WITHOUT ROWID`,
 ]
 
 /** SQLite's application id of an audit trail: "kgau". */

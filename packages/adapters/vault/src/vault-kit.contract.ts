@@ -3,6 +3,7 @@ import { Secret, unwrap } from "@keygrove/base"
 import { nativePrimitives } from "@keygrove/curves-native"
 import { decodeTimestamp, deriveVault, type Timestamp } from "@keygrove/hierarchy"
 import { createSealing } from "@keygrove/hpke"
+import type { KeyBackend } from "@keygrove/service"
 import { systemRandom } from "@keygrove/system"
 import type { KeyVariables } from "./key-source.ts"
 import { KeyVault } from "./key-vault.ts"
@@ -18,12 +19,12 @@ export interface TestVault extends Disposable {
   readonly clock: { now: number }
   /** Public key to which imported keys are encrypted. */
   readonly importKey: Uint8Array
-  /** Closes the vault and opens another over the same databases, with the same node secret. */
-  reopen(): KeyVault
+  /** Closes the vault and opens another over the same databases, or another one of keys, with the same node secret. */
+  reopen(other?: { readonly keys: DatabaseSync }): KeyVault
 }
 
-/** Makes one, with variables to take when they are given. */
-export function openTestVault(variables?: KeyVariables): TestVault {
+/** Makes one, with variables to take and backends besides its own when they are given. */
+export function openTestVault(variables?: KeyVariables, backends: readonly KeyBackend[] = []): TestVault {
   const [keys, audit] = [VAULT_MIGRATIONS, AUDIT_MIGRATIONS].map((migrations) => {
     const database = new DatabaseSync(":memory:")
     for (const sql of migrations) database.exec(sql)
@@ -33,15 +34,22 @@ export function openTestVault(variables?: KeyVariables): TestVault {
   const node = Secret.take(systemRandom(32))
   const importSecret = Secret.take(systemRandom(32))
   const clock = { now: 1_800_000_000_000 }
-  const open = (): KeyVault => {
+  const open = (database: DatabaseSync): KeyVault => {
     const now = (): Timestamp => unwrap(decodeTimestamp(clock.now))
     const tools = { primitives: nativePrimitives, sealing: hpkeSealing, random: systemRandom, now }
     const secrets = deriveVault(nativePrimitives, node)
     return unwrap(
-      KeyVault.open(tools, { keys, audit, secrets, importKey: importSecret, ...(variables === undefined ? {} : { variables }) }),
+      KeyVault.open(tools, {
+        keys: database,
+        audit,
+        secrets,
+        backends,
+        importKey: importSecret,
+        ...(variables === undefined ? {} : { variables }),
+      }),
     )
   }
-  const state = { vault: open() }
+  const state = { vault: open(keys) }
   return {
     get vault(): KeyVault {
       return state.vault
@@ -50,9 +58,9 @@ export function openTestVault(variables?: KeyVariables): TestVault {
     audit,
     clock,
     importKey: nativePrimitives.x25519.publicKey(importSecret),
-    reopen: () => {
+    reopen: (other) => {
       state.vault[Symbol.dispose]()
-      state.vault = open()
+      state.vault = open(other?.keys ?? keys)
       return state.vault
     },
     [Symbol.dispose]: () => state.vault[Symbol.dispose](),

@@ -13,7 +13,7 @@ test("keys with as many versions as there can be are listed in slices that fit a
   for (const sql of VAULT_MIGRATIONS) database.exec(sql)
   using node = Secret.take(systemRandom(32))
   using secrets = deriveVault(nativePrimitives, node)
-  const records = new VaultRecords(database, { primitives: nativePrimitives, random: systemRandom }, secrets)
+  const records = new VaultRecords(database, nativePrimitives, secrets)
   const createdAt = unwrap(decodeTimestamp(1_800_000_000_000))
   const versions = Array.from({ length: MAX_KEY_VERSIONS }, (_, index) => ({
     version: index + 1,
@@ -22,7 +22,14 @@ test("keys with as many versions as there can be are listed in slices that fit a
     publicKey: new Uint8Array(48),
   }))
   const ids = ["a", "b", "c"].map((name) => unwrap(decodeKeyId(name)))
-  const entry: Omit<KeyEntry, "id"> = { type: "bls12-381", source: "generated", exportable: false, rules: OPEN_RULES, versions }
+  const entry: Omit<KeyEntry, "id"> = {
+    type: "bls12-381",
+    backend: "sealed",
+    source: "generated",
+    exportable: false,
+    rules: OPEN_RULES,
+    versions,
+  }
   for (const id of ids) records.put({ ...entry, id })
   const slices: (readonly KeyId[])[] = []
   for (let slice = unwrap(records.list(undefined, 500)); slice.length > 0; slice = unwrap(records.list(slices.at(-1)?.at(-1), 500))) {

@@ -1,32 +1,26 @@
-import {
-  decodeCanonical,
-  encodeCanonical,
-  equalConstantTime,
-  ok,
-  refuse,
-  Secret,
-  type RandomBytes,
-  type Refusal,
-  type Result,
-} from "@keygrove/base"
+import { decodeCanonical, encodeCanonical, equalConstantTime, ok, refuse, type Refusal, type Result } from "@keygrove/base"
 import { encodeInfo, type Primitives } from "@keygrove/crypto"
 import type { VaultSecrets } from "@keygrove/hierarchy"
-import { decodeKeyEntry, keyEntryValue, type KeyEntry, type KeyId } from "@keygrove/keys"
+import { decodeKeyEntry, decodeKeyId, keyEntryValue, type KeyEntry, type KeyId } from "@keygrove/keys"
+import type { KeyRecords } from "./key-records.ts"
 import type { DatabaseSync, SQLOutputValue, StatementSync } from "node:sqlite"
 
-/** What the records need of their platform. */
-export interface VaultTools {
-  readonly primitives: Primitives
-  readonly random: RandomBytes
+/** What changes beside the public side of a key, in the same breath. */
+export interface RecordChange {
+  /** A new version, and what its backend gave to be kept. */
+  readonly added?: { readonly version: number; readonly handle: Uint8Array }
+  /** Versions destroyed just now. */
+  readonly gone?: readonly number[]
+  /** Whether the backend keeps secrets elsewhere: what is gone is pending then until it is gone there too. */
+  readonly isOutside?: boolean
 }
 
-/** A fresh secret of one version of a key; the record borrows it. */
-export interface NewSecret {
+/** A version that an outside backend may hold and that no record stands for. */
+export interface PendingKey {
+  readonly id: KeyId
   readonly version: number
-  readonly secret: Secret
 }
 
-const NONCE_BYTES = 24
 const MAX_ENTRY_BYTES = 1_048_576
 /** Entries kept decoded, so that a key in use is not read and checked again for every signature. */
 const CACHE_ENTRIES = 1_024
@@ -34,21 +28,21 @@ const CACHE_ENTRIES = 1_024
 const MAX_SLICE_BYTES = 524_288
 
 /**
- * Named keys at rest: public sides in the open but authenticated, so that nobody with the file can enable a key or widen its rules; secrets sealed, each
- * bound to its key, type, version and public part. Borrows the database and the vault's secrets.
+ * Named keys at rest: public sides in the open but authenticated, so that nobody with the file can enable a key or widen its rules; beside them what the
+ * backends gave to be kept, such as sealed secrets. Borrows the database and the vault's secrets.
  */
-export class VaultRecords {
+export class VaultRecords implements KeyRecords {
   readonly #database: DatabaseSync
-  readonly #tools: VaultTools
+  readonly #primitives: Primitives
   readonly #secrets: VaultSecrets
   readonly #cache: Map<string, KeyEntry> = new Map()
   readonly #findEntry: StatementSync
   readonly #findSecret: StatementSync
   readonly #listEntries: StatementSync
 
-  constructor(database: DatabaseSync, tools: VaultTools, secrets: VaultSecrets) {
+  constructor(database: DatabaseSync, primitives: Primitives, secrets: VaultSecrets) {
     this.#database = database
-    this.#tools = tools
+    this.#primitives = primitives
     this.#secrets = secrets
     // What is deleted is overwritten, not only unlinked; a crash in the middle of a destruction has left the old page in the journal.
     database.exec("PRAGMA secure_delete = ON; PRAGMA wal_checkpoint(TRUNCATE)")
@@ -82,46 +76,69 @@ export class VaultRecords {
     return ok(entries)
   }
 
-  /** Stores the public side and, when there is one, the secret of a new version; both or nothing, durably. */
-  put(entry: KeyEntry, added?: NewSecret): void {
+  /** Stores the public side and what changed with it; all or nothing, durably. */
+  put(entry: KeyEntry, { added, gone = [], isOutside = false }: RecordChange = {}): void {
     const bytes = encodeCanonical(keyEntryValue(entry))
-    const gone = entry.versions.filter(({ state }) => state === "destroyed").map(({ version }) => version)
-    this.#database.exec("BEGIN IMMEDIATE")
-    try {
-      this.#database
-        .prepare(
-          "INSERT INTO named_key (id, entry, proof) VALUES (?, ?, ?) ON CONFLICT (id) DO UPDATE SET entry = excluded.entry, proof = excluded.proof",
-        )
-        .run(entry.id, bytes, this.#prove(entry.id, bytes))
-      if (added !== undefined)
-        this.#database
-          .prepare("INSERT INTO key_secret (id, version, sealed) VALUES (?, ?, ?)")
-          .run(entry.id, added.version, this.#seal(added.secret, this.#place(entry, added.version)))
-      for (const version of gone) this.#database.prepare("DELETE FROM key_secret WHERE id = ? AND version = ?").run(entry.id, version)
-      this.#database.exec("COMMIT")
-    } finally {
-      if (this.#database.isTransaction) this.#database.exec("ROLLBACK")
-      this.#cache.delete(entry.id)
-    }
+    this.#cache.delete(entry.id)
+    this.#atOnce(() => {
+      this.#run(
+        "INSERT INTO named_key (id, entry, proof) VALUES (?, ?, ?) ON CONFLICT (id) DO UPDATE SET entry = excluded.entry, proof = excluded.proof",
+        entry.id,
+        bytes,
+        this.#prove(entry.id, bytes),
+      )
+      if (added !== undefined) {
+        this.#run("INSERT INTO key_secret (id, version, sealed) VALUES (?, ?, ?)", entry.id, added.version, added.handle)
+        this.#run("DELETE FROM key_pending WHERE id = ? AND version = ?", entry.id, added.version)
+      }
+      for (const version of gone) {
+        this.#run("DELETE FROM key_secret WHERE id = ? AND version = ?", entry.id, version)
+        if (isOutside) this.#run("INSERT OR IGNORE INTO key_pending (id, version) VALUES (?, ?)", entry.id, version)
+      }
+    })
     // The journal still has the old page.
     if (gone.length > 0) this.#database.exec("PRAGMA wal_checkpoint(TRUNCATE)")
   }
 
-  /** Opens the secret of a version; it belongs to the caller, who wipes it as soon as it was used. */
-  openSecret(entry: KeyEntry, version: number): Result<Secret, "KEY_RECORD_INVALID"> {
-    const sealed = this.#findSecret.get(entry.id, version)?.["sealed"]
-    if (!(sealed instanceof Uint8Array) || sealed.length <= NONCE_BYTES) return corrupt(entry.id)
-    const opened = this.#aead.open(
-      this.#secrets.sealing,
-      sealed.subarray(0, NONCE_BYTES),
-      sealed.subarray(NONCE_BYTES),
-      this.#place(entry, version),
-    )
-    return opened.ok ? ok(Secret.take(opened.value)) : corrupt(entry.id)
+  /** What the backend gave to be kept for a version; empty when it is lost, which only the backend can tell. */
+  handle({ id }: KeyEntry, version: number): Uint8Array {
+    const handle = this.#findSecret.get(id, version)?.["sealed"]
+    return handle instanceof Uint8Array ? handle : new Uint8Array(0)
   }
 
-  get #aead(): ReturnType<Primitives["aead"]> {
-    return this.#tools.primitives.aead("xchacha20-poly1305")
+  /** Writes down, before an outside backend makes a version, that it may be there. */
+  announce({ id, version }: PendingKey): void {
+    this.#atOnce(() => this.#run("INSERT OR IGNORE INTO key_pending (id, version) VALUES (?, ?)", id, version))
+  }
+
+  /** Versions that outside backends may hold and no record stands for. */
+  pending(): readonly PendingKey[] {
+    return this.#database
+      .prepare("SELECT id, version FROM key_pending ORDER BY id, version")
+      .all()
+      .flatMap(({ id, version }) => {
+        const decoded = decodeKeyId(id)
+        return decoded.ok && typeof version === "number" ? [{ id: decoded.value, version }] : []
+      })
+  }
+
+  /** Writes down that an outside backend does not hold a version. */
+  settle({ id, version }: PendingKey): void {
+    this.#atOnce(() => this.#run("DELETE FROM key_pending WHERE id = ? AND version = ?", id, version))
+  }
+
+  #run(sql: string, ...values: (string | number | Uint8Array)[]): void {
+    this.#database.prepare(sql).run(...values)
+  }
+
+  #atOnce(work: () => void): void {
+    this.#database.exec("BEGIN IMMEDIATE")
+    try {
+      work()
+      this.#database.exec("COMMIT")
+    } finally {
+      if (this.#database.isTransaction) this.#database.exec("ROLLBACK")
+    }
   }
 
   #decode(id: string, row: Record<string, SQLOutputValue>): Result<KeyEntry, "KEY_RECORD_INVALID"> {
@@ -139,17 +156,7 @@ export class VaultRecords {
   }
 
   #prove(id: string, entry: Uint8Array): Uint8Array {
-    return this.#tools.primitives.hmacSha256(this.#secrets.authentication, encodeInfo(["keygrove/v1/key-entry", id, entry]))
-  }
-
-  #seal(secret: Secret, place: Uint8Array): Uint8Array {
-    const nonce = this.#tools.random(NONCE_BYTES)
-    return Buffer.concat([nonce, secret.expose((bytes) => this.#aead.seal(this.#secrets.sealing, nonce, bytes, place))])
-  }
-
-  #place(entry: KeyEntry, version: number): Uint8Array {
-    const publicKey = entry.versions.find((each) => each.version === version)?.publicKey ?? new Uint8Array(0)
-    return encodeInfo(["keygrove/v1/key-secret", entry.id, entry.type, version, publicKey])
+    return this.#primitives.hmacSha256(this.#secrets.authentication, encodeInfo(["keygrove/v1/key-entry", id, entry]))
   }
 }
 

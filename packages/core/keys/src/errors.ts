@@ -5,6 +5,7 @@ export type KeyErrorCode =
   | KeyEntryRefusal
   | "KEY_ID_INVALID"
   | "KEY_TYPE_UNKNOWN"
+  | "KEY_BACKEND_UNKNOWN"
   | "KEY_NOT_ALLOWED"
   | "AUDIT_CORRUPT"
   | "KEY_RECORD_INVALID"
@@ -17,6 +18,7 @@ export const keyErrors: ErrorTable<KeyErrorCode> = {
     remedy: "Use words of a-z, 0-9 and - with / between them, as in web/tls.",
   },
   KEY_TYPE_UNKNOWN: { class: "usage", meaning: "There is no such type of key.", remedy: "Choose one that keygrove key add --help lists." },
+  KEY_BACKEND_UNKNOWN: { class: "usage", meaning: "There is no such backend of keys.", remedy: "Choose sealed, preload or pkcs11." },
   KEY_TYPE_MISMATCH: {
     class: "usage",
     meaning: "A key of that id exists and is another one than asked for.",

@@ -10,6 +10,7 @@ export {
   type AuditHead,
 } from "./audit.ts"
 export { keyErrors, type KeyErrorCode } from "./errors.ts"
+export { decodeKeyBackend, DEFAULT_KEY_BACKEND, KEY_BACKENDS, type KeyBackendName } from "./key-backend-name.ts"
 export {
   MAX_KEY_VERSIONS,
   rotated,

@@ -1,7 +1,8 @@
 import { decodeTimestamp, type Timestamp } from "@keygrove/hierarchy"
-import { unwrap } from "@keygrove/base"
+import { decodeCanonical, encodeCanonical, fromHex, toHex, unwrap } from "@keygrove/base"
 import * as fc from "fast-check"
 import { describe, expect, test } from "vitest"
+import { decodeKeyBackend, KEY_BACKENDS } from "./key-backend-name.ts"
 import { rotated, satisfiesOrder, stateOf, verifyingVersions, versionFor, withState, type KeyEntry, type KeyState } from "./key-entry.ts"
 import { decodeKeyId } from "./key-id.ts"
 import { decodeKeyEntry, keyEntryValue } from "./key-record.ts"
@@ -12,7 +13,7 @@ const at = (milliseconds: number): Timestamp => unwrap(decodeTimestamp(milliseco
 function entryOf(type: KeyType, exportable = false): KeyEntry {
   const publicKey = new Uint8Array(keyTypeTraits(type).publicBytes)
   const versions = [{ version: 1, state: "enabled", createdAt: at(1), publicKey }] as const
-  return { id: unwrap(decodeKeyId("web/tls")), type, source: "generated", exportable, rules: {}, versions }
+  return { id: unwrap(decodeKeyId("web/tls")), type, backend: "sealed", source: "generated", exportable, rules: {}, versions }
 }
 
 const order = { id: unwrap(decodeKeyId("web/tls")), type: "ed25519", exportable: false } as const
@@ -23,6 +24,8 @@ describe("a registered key", () => {
     const entry = entryOf("ed25519")
     expect(satisfiesOrder(entry, order)).toEqual({ ok: true, value: true })
     expect(satisfiesOrder(entry, { ...order, type: "p256" })).toMatchObject({ code: "KEY_TYPE_MISMATCH" })
+    expect(satisfiesOrder(entry, { ...order, backend: "sealed" })).toMatchObject({ ok: true })
+    expect(satisfiesOrder(entry, { ...order, backend: "pkcs11" })).toMatchObject({ code: "KEY_TYPE_MISMATCH" })
     expect(satisfiesOrder(entry, { ...order, exportable: true })).toMatchObject({ code: "KEY_TYPE_MISMATCH" })
     expect(satisfiesOrder(entryOf("ed25519", true), order)).toMatchObject({ ok: true })
     expect(satisfiesOrder(unwrap(withState(entry, "destroyed")), order)).toMatchObject({ code: "KEY_DESTROYED" })
@@ -94,6 +97,31 @@ test("over any history it agrees with a naive twin, and its record survives", ()
     }),
     { numRuns: 500 },
   )
+})
+
+/** The record of a key as versions of this program wrote it that knew one backend. */
+const OLD_RECORD =
+  "a6626964677765622f746c73647479706567656432353531396572756c6573a265616c6c6f7781a26663616c6c6572657569643a376a6f7065726174" +
+  "696f6e7381647369676e697065724d696e7574650266736f7572636568696d706f727465646876657273696f6e7381a4657374617465686469736162" +
+  "6c65646776657273696f6e01696372656174656441741b000001a3185c5000697075626c69634b657958200707070707070707070707070707070707" +
+  "0707070707070707070707070707076a6578706f727461626c65f5"
+
+describe("the backend of a record", () => {
+  test("goes without saying in old records, which are read and written as they were", () => {
+    const bytes = unwrap(fromHex(OLD_RECORD))
+    const entry = unwrap(decodeKeyEntry(unwrap(decodeCanonical(bytes, 1_000))))
+    expect(entry).toMatchObject({ id: "web/tls", backend: "sealed", source: "imported", exportable: true, rules: { perMinute: 2 } })
+    expect(toHex(encodeCanonical(keyEntryValue(entry)))).toBe(OLD_RECORD)
+  })
+
+  test("is one that there is, and said in one way", () => {
+    const entry = entryOf("p256")
+    for (const backend of KEY_BACKENDS) expect(unwrap(decodeKeyEntry(keyEntryValue({ ...entry, backend })))).toEqual({ ...entry, backend })
+    const value = { ...(keyEntryValue(entry) as object) }
+    for (const backend of ["sealed", "token", "", 1, null])
+      expect(decodeKeyEntry({ ...value, backend })).toMatchObject({ code: "KEY_RECORD_INVALID" })
+    expect(decodeKeyBackend("token")).toMatchObject({ code: "KEY_BACKEND_UNKNOWN" })
+  })
 })
 
 test("a record is refused when anything in it does not fit", () => {

@@ -1,5 +1,6 @@
 import { ok, refuse, unreachable, type Refusal, type Result } from "@keygrove/base"
 import type { Timestamp } from "@keygrove/hierarchy"
+import type { KeyBackendName } from "./key-backend-name.ts"
 import type { KeyId } from "./key-id.ts"
 import type { KeyRules } from "./key-rules.ts"
 import { keyTypeTraits, type KeyOperation, type KeyType } from "./key-type.ts"
@@ -24,6 +25,8 @@ export type KeySource = "generated" | "imported" | "derived"
 export interface KeyEntry {
   readonly id: KeyId
   readonly type: KeyType
+  /** What holds the secrets of all its versions. */
+  readonly backend: KeyBackendName
   readonly source: KeySource
   /** Whether the secret may ever leave; fixed at creation. */
   readonly exportable: boolean
@@ -48,17 +51,21 @@ export interface KeyOrder {
   readonly id: KeyId
   readonly type: KeyType
   readonly exportable: boolean
+  /** Any will do unless one is named. */
+  readonly backend?: KeyBackendName
 }
 
 /**
  * Whether a registered key satisfies an order for the same id: registering is "make sure it exists", so asking again is fine and changes nothing,
- * while another type, or leave to export that it was not made with, is refused.
+ * while another type or backend, or leave to export that it was not made with, is refused.
  */
 export function satisfiesOrder(entry: KeyEntry, order: KeyOrder): Result<true, KeyEntryRefusal> {
   if (entry.type !== order.type)
     return refuse("KEY_TYPE_MISMATCH", `${entry.id} is a key of type ${entry.type}, not ${order.type}; choose another id`)
   if (order.exportable && !entry.exportable)
     return refuse("KEY_TYPE_MISMATCH", `${entry.id} exists and was not made exportable; choose another id`)
+  if (order.backend !== undefined && order.backend !== entry.backend)
+    return refuse("KEY_TYPE_MISMATCH", `${entry.id} exists in the backend ${entry.backend}, not ${order.backend}; choose another id`)
   const state = stateOf(entry)
   return state === "destroyed" ? destroyed(entry.id) : ok(true)
 }

@@ -1,6 +1,7 @@
-import { brandShape, bytesWithinShape, checkShape, integerShape, refuse, type CborValue, type Result } from "@keygrove/base"
+import { brandShape, bytesWithinShape, checkShape, integerShape, ok, refuse, type CborValue, type Result } from "@keygrove/base"
 import { decodeTimestamp } from "@keygrove/hierarchy"
 import * as v from "valibot"
+import { decodeKeyBackend, DEFAULT_KEY_BACKEND } from "./key-backend-name.ts"
 import { MAX_KEY_VERSIONS, type KeyEntry } from "./key-entry.ts"
 import { decodeKeyId } from "./key-id.ts"
 import { keyRulesShape, keyRulesValue } from "./key-rules.ts"
@@ -15,17 +16,22 @@ const versionShape = v.strictObject({
 const entryShape = v.strictObject({
   id: brandShape(decodeKeyId),
   type: brandShape(decodeKeyType),
+  backend: v.exactOptional(brandShape(decodeKeyBackend)),
   source: v.picklist(["generated", "imported", "derived"]),
   exportable: v.boolean(),
   rules: keyRulesShape,
   versions: v.pipe(v.array(versionShape), v.minLength(1), v.maxLength(MAX_KEY_VERSIONS)),
 })
 
-/** The public side of a key as it is stored and sent. */
-export function keyEntryValue({ exportable, id, rules, source, type, versions }: KeyEntry): CborValue {
+/**
+ * The public side of a key as it is stored and sent. The default backend goes without saying: so it was in records older than the choice, and there is
+ * one form of each.
+ */
+export function keyEntryValue({ backend, exportable, id, rules, source, type, versions }: KeyEntry): CborValue {
   return {
     id,
     type,
+    ...(backend === DEFAULT_KEY_BACKEND ? {} : { backend }),
     source,
     exportable,
     rules: keyRulesValue(rules),
@@ -42,5 +48,7 @@ export function decodeKeyEntry(value: CborValue): Result<KeyEntry, "KEY_RECORD_I
     ({ publicKey, version }, index) => version !== index + 1 || publicKey.length !== publicBytes,
   )
   if (wrong >= 0) return refuse("KEY_RECORD_INVALID", `key record: version ${wrong + 1} has another number or length than it must`)
-  return checked
+  const { backend, ...rest } = checked.value
+  if (backend === DEFAULT_KEY_BACKEND) return refuse("KEY_RECORD_INVALID", `key record: the backend ${backend} is named and must not be`)
+  return ok({ ...rest, backend: backend ?? DEFAULT_KEY_BACKEND })
 }

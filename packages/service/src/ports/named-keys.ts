@@ -3,6 +3,7 @@ import type {
   AuditEvent,
   AuditHead,
   Caller,
+  KeyBackendName,
   KeyEntry,
   KeyEntryRefusal,
   KeyId,
@@ -12,6 +13,7 @@ import type {
   SignatureAlgorithm,
 } from "@keygrove/keys"
 import type { CallOptions } from "./call-options.ts"
+import type { KeyBackendRefusal } from "./key-backend.ts"
 
 /** A call about a named key: who asks is judged by the key's rules and written to the audit trail. */
 export interface KeyCall extends CallOptions {
@@ -45,6 +47,8 @@ export interface KeyRegistration {
   readonly id: KeyId
   readonly type: KeyType
   readonly source: KeyMaterialSource
+  /** What is to hold it: `sealed` unless said; one that exists may be in any then. */
+  readonly backend?: KeyBackendName
   /** Whether the secret may leave, for migration only. False unless said. */
   readonly exportable?: boolean
   readonly rules?: KeyRules
@@ -70,20 +74,18 @@ export interface VerifyOrder extends SignOrder {
 
 export type NamedKeyRefusal =
   | KeyEntryRefusal
+  | KeyBackendRefusal
+  | "KEY_BACKEND_UNAVAILABLE"
   | "KEY_UNKNOWN"
   | "KEY_NOT_ALLOWED"
   | "KEY_RATE_EXCEEDED"
   | "KEY_NOT_EXPORTABLE"
   | "KEY_MATERIAL_INVALID"
   | "KEY_MATERIAL_UNREADABLE"
-  | "KEY_CIPHERTEXT_INVALID"
-  | "KEY_PEER_INVALID"
-  | "KEY_RECORD_INVALID"
   | "AUDIT_CORRUPT"
   | "DISK_FULL"
   | "KEYSTORE_LOCKED"
   | "KEYSTORE_GONE"
-  | "KEYSTORE_BUSY"
   | "KEYSTORE_REQUEST_INVALID"
 
 type Answer<T> = Promise<Result<T, NamedKeyRefusal>>

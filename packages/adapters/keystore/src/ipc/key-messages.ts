@@ -1,6 +1,7 @@
 import { brandShape, bytesShape, bytesWithinShape, integerShape, type CborValue, type Shape } from "@keygrove/base"
 import {
   auditedActionShape,
+  decodeKeyBackend,
   decodeKeyEntry,
   decodeKeyId,
   decodeKeyType,
@@ -97,6 +98,7 @@ export const keyRequestShapes: { readonly [M in keyof KeyRequests]: Shape<KeyReq
     id,
     type,
     source,
+    backend: v.exactOptional(brandShape(decodeKeyBackend)),
     exportable: v.exactOptional(v.boolean()),
     rules: v.exactOptional(keyRulesShape),
   }),

@@ -3,11 +3,12 @@ import { keyRulesValue } from "@keygrove/keys"
 import type { KeyMaterialSource, KeyRegistration } from "@keygrove/service"
 
 /** A registration as it travels. */
-export function registrationValue({ exportable, id, rules, source, type }: KeyRegistration): Readonly<Record<string, CborValue>> {
+export function registrationValue({ backend, exportable, id, rules, source, type }: KeyRegistration): Readonly<Record<string, CborValue>> {
   return {
     id,
     type,
     source: sourceValue(source),
+    ...(backend === undefined ? {} : { backend }),
     ...(exportable === undefined ? {} : { exportable }),
     ...(rules === undefined ? {} : { rules: keyRulesValue(rules) }),
   }
