@@ -10,6 +10,7 @@ import { keystoreErrors } from "@keygrove/keystore/errors"
 import { ledgerErrors } from "@keygrove/ledger/errors"
 import { libp2pErrors } from "@keygrove/libp2p/errors"
 import { peeringErrors } from "@keygrove/peering/errors"
+import { pkcs11Errors } from "@keygrove/pkcs11/errors"
 import { fileErrors, umbralErrors } from "@keygrove/reencryption/errors"
 import { sharingErrors } from "@keygrove/service/errors"
 import { sqliteErrors } from "@keygrove/sqlite/errors"
@@ -30,6 +31,7 @@ export const allErrors: ErrorTable = {
   ...ledgerErrors,
   ...libp2pErrors,
   ...peeringErrors,
+  ...pkcs11Errors,
   ...fileErrors,
   ...umbralErrors,
   ...sharingErrors,

@@ -1,0 +1,1 @@
+export { pkcs11Errors, type Pkcs11ErrorCode } from "./errors.ts"
