@@ -10,9 +10,8 @@ import { startGrove, type Grove } from "../../../packages/apps/cli/src/grove/gro
 import { expectKeygrove } from "../../../packages/apps/cli/src/grove/keygrove-process.ts"
 import { processTree } from "../../../packages/apps/cli/src/grove/peak-memory.ts"
 import { entry } from "../bundle.ts"
-import { findInProcess } from "./process-memory.ts"
+import { canReadMemory, findInProcess } from "./process-memory.ts"
 
-const isRootOnLinux = process.platform === "linux" && process.getuid?.() === 0
 const LABEL = "memory"
 const { signal } = new AbortController()
 
@@ -43,7 +42,7 @@ async function expectedSecrets(words: string, passphrase: string): Promise<Reado
 }
 
 beforeAll(async () => {
-  if (!isRootOnLinux) return
+  if (!canReadMemory) return
   state.directory = await mkdtemp(join(tmpdir(), "keygrove-memory-"))
   const grove = await startGrove({ nodes: ["laptop"], readers: [], proxies: ["p1", "p2"], entry }, signal)
   const home = join(state.directory, "vault")
@@ -68,7 +67,7 @@ afterAll(async () => {
   await rm(state.directory, { recursive: true })
 }, 30_000)
 
-describe.runIf(isRootOnLinux)("memory of the processes", () => {
+describe.runIf(canReadMemory)("memory of the processes", () => {
   const world = (): World => {
     if (state.world === undefined) throw new TypeError("the world was not made")
     return state.world

@@ -12,11 +12,10 @@ import type { KeyMaterialSource, NamedKeys } from "@keygrove/service"
 import { afterAll, beforeAll, describe, expect, test } from "vitest"
 import { bundle } from "../bundle.ts"
 import { makeHome } from "../node/node-process.ts"
-import { findInProcess } from "./process-memory.ts"
+import { canReadMemory, findInProcess } from "./process-memory.ts"
 
 const hpkeSealing = createSealing({ x25519: nativePrimitives.x25519, random: systemRandom })
 
-const isRootOnLinux = process.platform === "linux" && process.getuid?.() === 0
 const call = { caller: "node", signal: new AbortController().signal }
 const id = (text: string): KeyId => unwrap(decodeKeyId(text))
 
@@ -40,10 +39,10 @@ async function openWorld(): Promise<World> {
 }
 
 beforeAll(async () => {
-  if (isRootOnLinux) world = await openWorld()
+  if (canReadMemory) world = await openWorld()
 }, 60_000)
 afterAll(async () => {
-  if (isRootOnLinux) await world[Symbol.asyncDispose]()
+  if (canReadMemory) await world[Symbol.asyncDispose]()
 }, 60_000)
 
 /** 32 random bytes below the order of every group. */
@@ -83,7 +82,7 @@ async function exercise(keys: NamedKeys, key: KeyId, type: KeyType): Promise<voi
   unwrap(await keys.derive({ id: key, child: id(`${key}/child`), type: "aes256" }, call))
 }
 
-describe.runIf(isRootOnLinux)("memory of the keystore, for named keys", () => {
+describe.runIf(canReadMemory)("memory of the keystore, for named keys", () => {
   const forms = (secret: Buffer): ReadonlyMap<string, Uint8Array> =>
     new Map([
       ["bytes", secret],

@@ -1,6 +1,6 @@
 import { execFileSync } from "node:child_process"
 import { chmodSync, mkdtempSync, rmSync, statSync, writeFileSync } from "node:fs"
-import { createServer } from "node:net"
+import { connect, createServer } from "node:net"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { toHex, unwrap } from "@keygrove/base"
@@ -144,5 +144,21 @@ describe("the socket", () => {
     await client.closed
     using next = await RawClient.open(agent.socketPath)
     expect(toHex(await next.blobOf("web"))).toHaveLength(102)
+  })
+})
+
+describe("a client that may not be served", () => {
+  test("is hung up on before anything of it is read, and the others are served", async () => {
+    const reasons = ["a client of user 1001"]
+    await using agent = await runAgent({ refusePeer: () => reasons.pop() })
+    const refused = connect({ path: agent.socketPath })
+    const heard: Buffer[] = []
+    refused.on("data", (chunk) => heard.push(chunk)).on("error", () => undefined)
+    refused.write(framed(Buffer.from([11])))
+    await new Promise((resolve) => refused.once("close", resolve))
+    expect(heard).toEqual([])
+    expect(agent.log).toEqual(["ssh-agent: refused: a client of user 1001"])
+    using client = await RawClient.open(agent.socketPath)
+    expect(await client.list()).toEqual([])
   })
 })

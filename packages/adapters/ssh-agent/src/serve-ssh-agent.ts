@@ -23,6 +23,8 @@ export interface SshAgentOptions {
    * over. Several may be open at a time, one a connection. Without it such keys are not used.
    */
   readonly confirm?: (id: KeyId, signal: AbortSignal) => Promise<boolean>
+  /** Why a client that has just connected is hung up on before anything of it is read, e.g. its user; `undefined` lets it in, as does the lack of this. */
+  readonly refusePeer?: (socket: Socket) => string | undefined
   /** Takes one line about each refusal and fault, without contents; at most 60 a minute. */
   readonly log?: (line: string) => void
   /** Ends the agent. */
@@ -59,13 +61,15 @@ class AgentServer implements SshAgent {
   readonly #server: Server
   readonly #desk: AgentDesk
   readonly #times: ConnectionTimes
+  readonly #refusePeer: (socket: Socket) => string | undefined
   readonly #signal: AbortSignal
   readonly #connections: Set<AgentConnection> = new Set()
 
-  constructor({ confirm, keys, log = () => undefined, signal, socketPath, times }: SshAgentOptions) {
+  constructor({ confirm, keys, log = () => undefined, refusePeer = () => undefined, signal, socketPath, times }: SshAgentOptions) {
     this.socketPath = socketPath
     this.#desk = { keys, confirm, log: limitedLog(log), identities: new Identities(keys) }
     this.#times = { ...TIMES, ...times }
+    this.#refusePeer = refusePeer
     this.#signal = signal
     this.#server = createServer((socket) => this.#accept(socket))
     const closed = Promise.withResolvers<void>()
@@ -92,6 +96,11 @@ class AgentServer implements SshAgent {
   }
 
   #accept(socket: Socket): void {
+    const reason = this.#refusePeer(socket)
+    if (reason !== undefined) {
+      this.#desk.log(`ssh-agent: refused: ${reason}`)
+      return void socket.destroy()
+    }
     if (!this.#makeRoom()) return void socket.destroy()
     const connection = new AgentConnection(socket, new AgentSession(this.#desk), this.#times)
     this.#connections.add(connection)

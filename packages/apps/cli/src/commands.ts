@@ -199,6 +199,20 @@ export const commands: readonly CommandSpec[] = [
     load: () => import("./commands/lock.ts"),
   },
   {
+    name: "rpc-user",
+    summary: "make a name and a password with which a program may call JSON-RPC",
+    details:
+      'Prints an entry for "rpcUsers" of config.json, which the node reads when it starts, and the password, which nothing keeps. Rules of keys and the ' +
+      "audit trail call such a program rpc:NAME. It may use named keys within their rules, and nothing else unless --methods says so.",
+    operands: [{ name: "<NAME>", description: "a-z, 0-9 and -, at most 32" }],
+    options: [
+      { flags: "--methods <LIST>", description: "what it may call instead, e.g. key.sign,key.public; see `rpc.discover`" },
+      { flags: "--password-out <FILE>", description: "write the password to FILE (mode 0600) instead of showing it" },
+    ],
+    examples: ["keygrove rpc-user backup", "keygrove rpc-user signer --methods key.sign,key.public --password-out signer.password"],
+    load: () => import("./commands/rpc-user.ts"),
+  },
+  {
     name: "dev",
     summary: "a throw-away grove on this machine until ^C",
     options: [

@@ -2,8 +2,10 @@ import { flushCompileCache } from "node:module"
 import { resolve } from "node:path"
 import { parseArgs } from "node:util"
 import { KeygroveError, refuse, type Refusal } from "@keygrove/base"
-import type { ServiceState } from "@keygrove/posix"
+import { notifyServiceManager, openPeerCredentials, type ServiceState } from "@keygrove/posix"
+import { systemClock } from "@keygrove/system"
 import { fileFailure } from "./home/file-failure.ts"
+import { IdleLock } from "./idle-lock.ts"
 import { startNode } from "./node-runtime.ts"
 import { serveRpc } from "./rpc/server.ts"
 import { SshAgents } from "./ssh-agents.ts"
@@ -21,7 +23,7 @@ async function main(): Promise<number> {
   const { promise: ended, resolve: end } = Promise.withResolvers<undefined>()
   ending.signal.addEventListener("abort", () => end(undefined))
   const keyFile = values["key-file"]
-  const started = await startNode(
+  const starting = startNode(
     {
       home: values.home ?? "",
       log,
@@ -30,24 +32,32 @@ async function main(): Promise<number> {
     },
     { signal: ending.signal },
   )
+  // Loaded while the keystore process starts.
+  const [started, peerOf] = await Promise.all([starting, openPeerCredentials()])
   if (!started.ok) return fail(started)
   await using runtime = started.value
-  await using sshAgents = new SshAgents({ keystore: runtime.keystore, log })
+  const { config, home, keystore } = runtime
+  const { idleLockMinutes: minutes } = config
+  await using idleLock = minutes === undefined ? undefined : new IdleLock({ minutes, keystore, clock: systemClock, log })
+  await using sshAgents = new SshAgents({ keystore, peerOf, idleLock, log })
   const served = await serveRpc({
-    home: runtime.home,
-    port: runtime.config.rpcPort,
-    methods: { runtime, sshAgents, startedAt: Date.now(), stop: () => setImmediate(() => ending.abort()) },
+    home,
+    port: config.rpcPort,
+    methods: { runtime, sshAgents, idleLock, startedAt: Date.now(), stop: () => setImmediate(() => ending.abort()) },
+    users: config.rpcUsers ?? [],
+    peerOf,
+    clock: systemClock,
     log,
   })
   if (!served.ok) return await fail(served)
   await using _rpc = served.value
-  const serving = `serving ${runtime.keystore.identity().path} on ${runtime.context.transport.addresses().join(" ")}`
+  const serving = `serving ${keystore.identity().path} on ${runtime.context.transport.addresses().join(" ")}`
   await notify({ READY: "1", STATUS: serving })
   // Written at the end otherwise, which is too late for the nodes that start meanwhile, and never comes when this one is killed.
   flushCompileCache()
   log(serving)
-  void runtime.keystore.ended.then(() => {
-    if (!ending.signal.aborted && runtime.keystore.state() === "gone")
+  void keystore.ended.then(() => {
+    if (!ending.signal.aborted && keystore.state() === "gone")
       log("KEYSTORE_GONE: the keystore process has ended; `keygrove down` and `keygrove up` start it again")
   })
   await ended
@@ -74,9 +84,7 @@ async function fail(refusal: Refusal): Promise<number> {
 
 /** Tells the service manager, if one started the node, how it is. One that is silent does not hold the node up. */
 async function notify(state: ServiceState): Promise<void> {
-  // Others are not delayed by loading what they do not use.
   if (process.env["NOTIFY_SOCKET"] === undefined) return
-  const { notifyServiceManager } = await import("@keygrove/posix")
   const told = await notifyServiceManager(state, { signal: AbortSignal.timeout(NOTIFY_TIMEOUT_MS) })
   if (!told) log(`NOTIFY_FAILED: the service manager could not be told ${Object.keys(state).join(" and ")}; see NOTIFY_SOCKET`)
 }

@@ -1,8 +1,10 @@
 import { randomBytes } from "node:crypto"
 import { isAbsolute } from "node:path"
 import { ok, refuse, type Refusal, type Result } from "@keygrove/base"
+import type { PeerCredentials, PeerCredentialsReader } from "@keygrove/posix"
 import type { CallOptions, NamedKeys } from "@keygrove/service"
 import type { SshAgent } from "@keygrove/ssh-agent"
+import type { IdleLock } from "./idle-lock.ts"
 import { OpenQuestions, type QuestionList } from "./open-questions.ts"
 
 /** Agents at a time. */
@@ -19,6 +21,10 @@ interface SshAgentsOptions {
     readonly ended: Promise<void>
     state(): "unlocked" | "locked" | "gone"
   }
+  /** Tells which user is at the other end of a socket, where the system can. */
+  readonly peerOf: PeerCredentialsReader | undefined
+  /** Told of each use. */
+  readonly idleLock: Pick<IdleLock, "begin"> | undefined
   /** Told in one line what a person should know. */
   readonly log: (line: string) => void
 }
@@ -106,10 +112,11 @@ export class SshAgents implements AsyncDisposable {
     // Most nodes serve none.
     const { serveSshAgent } = await import("@keygrove/ssh-agent")
     const questions = new OpenQuestions()
-    const { keystore, log } = this.#options
+    const { log, peerOf } = this.#options
     const served = await serveSshAgent({
-      keys: keystore.keys,
+      keys: this.#keys(),
       socketPath,
+      ...(peerOf === undefined ? {} : { refusePeer: (socket): string | undefined => foreignPeer(peerOf(socket)) }),
       ...(confirms ? { confirm: async (key, gone): Promise<boolean> => await questions.ask(key, gone) } : {}),
       log,
       signal: this.#stop.signal,
@@ -127,6 +134,21 @@ export class SshAgents implements AsyncDisposable {
     }
     this.#lease(agent, entry)
     return ok(agent)
+  }
+
+  /** The node's keys; what is done with them counts as use of the keystore. */
+  #keys(): Pick<NamedKeys, "list" | "sign"> {
+    const { idleLock, keystore } = this.#options
+    return {
+      list: async (...args) => {
+        using _use = idleLock?.begin()
+        return await keystore.keys.list(...args)
+      },
+      sign: async (...args) => {
+        using _use = idleLock?.begin()
+        return await keystore.keys.sign(...args)
+      },
+    }
   }
 
   #lease(agent: string, entry: ServedAgent): void {
@@ -152,4 +174,12 @@ export class SshAgents implements AsyncDisposable {
   #endedRefusal(): Refusal {
     return this.#lockedRefusal() ?? refuse("SSH_AGENT_ENDED", "this agent has ended; start it again with `keygrove ssh-agent`")
   }
+}
+
+/** Why a client is not served: the socket's mode keeps other users out, and this those whom something else let in. */
+function foreignPeer(peer: PeerCredentials | undefined): string | undefined {
+  if (peer === undefined) return "a client whose user the system does not tell"
+  return peer.uid === process.getuid?.() || peer.uid === 0
+    ? undefined
+    : `a client of user ${peer.uid}; only user ${process.getuid?.() ?? 0} may use it`
 }

@@ -7,6 +7,8 @@ export type ApiErrorCode =
   | "RPC_METHOD_UNKNOWN"
   | "RPC_TOO_LARGE"
   | "RPC_UNAUTHORISED"
+  | "RPC_NOT_ALLOWED"
+  | "RPC_FAILURES_LIMITED"
   | "RPC_BUSY"
   | "RPC_TIMEOUT"
   | "RPC_STOPPING"
@@ -29,8 +31,18 @@ export const apiErrors: ErrorTable<ApiErrorCode> = {
   RPC_TOO_LARGE: { class: "usage", meaning: "The request body or batch is over the limit.", remedy: "Send less at once." },
   RPC_UNAUTHORISED: {
     class: "refused",
-    meaning: "The request carries no valid cookie, or comes from a foreign origin.",
-    remedy: "Read the cookie file of the home directory anew; it changes with each start.",
+    meaning: "The request carries no valid cookie, name or password, or comes from a foreign origin.",
+    remedy: "Read the cookie file of the home directory anew; it changes with each start. RPC users are made by `keygrove rpc-user`.",
+  },
+  RPC_NOT_ALLOWED: {
+    class: "refused",
+    meaning: "This RPC user may not call the method.",
+    remedy: 'Use one that it may, or add the method to its "methods" in config.json and restart the node.',
+  },
+  RPC_FAILURES_LIMITED: {
+    class: "refused",
+    meaning: "Too many wrong passwords were given for this RPC user.",
+    remedy: "Wait a moment. On the Unix socket it is not affected by what is tried over TCP.",
   },
   RPC_BUSY: { class: "failed", meaning: "Too many requests are under way.", remedy: "Try again in a moment." },
   RPC_TIMEOUT: {

@@ -21,6 +21,8 @@ export interface NodeStatus extends NodeName {
   readonly addresses: readonly string[]
   readonly ledger: LedgerStatus
   readonly policies: { readonly granted: number; readonly readable: number }
+  /** When nobody uses the keystore it locks at `locksAt` (milliseconds since 1970; null while it is used, and when it is locked); null when it never does. */
+  readonly idleLock: { readonly minutes: number; readonly locksAt: number | null } | null
   /** One line each: what needs the person's attention. */
   readonly warnings: readonly string[]
 }

@@ -66,8 +66,17 @@ function running(status: AnswerFields, raw: unknown): CommandOutcome {
     ["peers", String(status.number("peers"))],
     ["since", relativeTime(status.number("startedAt"), Date.now())],
     ["process", String(status.number("pid"))],
+    ...idleRows(status),
     ...warnings.map((warning): readonly [string, string] => ["warning", warning]),
     ["back up", BACKUP],
   ]
   return { json: { ...(typeof raw === "object" ? raw : {}), backup: BACKUP }, text: fields(rows) }
+}
+
+/** One row when the keystore is locked by itself. */
+function idleRows(status: AnswerFields): readonly (readonly [string, string])[] {
+  if (status.get("idleLock") === null || status.get("idleLock") === undefined) return []
+  const idle = status.object("idleLock")
+  const at = idle.get("locksAt") === null ? "" : `; next ${relativeTime(idle.number("locksAt"), Date.now())}`
+  return [["locks", `after ${idle.number("minutes")} minutes without use${at}`]]
 }

@@ -13,11 +13,13 @@ afterAll(() => rmSync(state.directory, { recursive: true }))
 
 const sound = { version: 1, ledger: "embedded", listen: "/ip4/127.0.0.1/tcp/0", rpcPort: 0 }
 
-function read(keys: unknown): ReturnType<typeof readConfig> {
+function readWith(settings: object): ReturnType<typeof readConfig> {
   const path = join(state.directory, "config.json")
-  writeFileSync(path, JSON.stringify({ ...sound, keys }))
+  writeFileSync(path, JSON.stringify({ ...sound, ...settings }))
   return readConfig(path)
 }
+
+const read = (keys: unknown): ReturnType<typeof readConfig> => readWith({ keys })
 
 describe("the keys of config.json", () => {
   test("are read, and written as they were", () => {
@@ -51,5 +53,33 @@ describe("the keys of config.json", () => {
     ["a variable twice", ["a", "b"].map((id) => ({ id, type: "ed25519", from: "env:KEY" })), "names KEY twice"],
   ])("are refused when there is %s", (_what, keys, says) => {
     expect(read(keys)).toMatchObject({ code: "CONFIG_INVALID", message: expect.stringContaining(says) })
+  })
+})
+
+describe("who may call, and when the keystore is locked", () => {
+  const user = { name: "backup", salt: "0".repeat(32), verifier: "f".repeat(64) }
+
+  test("are read, and written as they were", () => {
+    const settings = { rpcUsers: [user, { ...user, name: "signer-2", methods: ["key.sign", "node.status"] }], idleLockMinutes: 15 }
+    const config = unwrap(readWith(settings))
+    expect(config).toMatchObject(settings)
+    expect(JSON.parse(encodeConfig(config))).toEqual({ ...sound, ...settings })
+  })
+
+  test.each<[string, object, string]>([
+    ["a name that rules cannot have", { rpcUsers: [{ ...user, name: "Backup" }] }, '"rpcUsers.0.name"'],
+    ["no salt", { rpcUsers: [{ name: "a", verifier: user.verifier }] }, '"rpcUsers.0.salt"'],
+    ["a short salt", { rpcUsers: [{ ...user, salt: "00" }] }, '"rpcUsers.0.salt"'],
+    ["a password", { rpcUsers: [{ ...user, password: "x" }] }, '"rpcUsers.0.password"'],
+    ["a short verifier", { rpcUsers: [{ ...user, verifier: "ff" }] }, '"rpcUsers.0.verifier"'],
+    ["a method that is none", { rpcUsers: [{ ...user, methods: ["key.leak"] }] }, '"rpcUsers.0.methods.0"'],
+    ["a method of Object", { rpcUsers: [{ ...user, methods: ["constructor"] }] }, '"rpcUsers.0.methods.0"'],
+    ["one user twice", { rpcUsers: [user, user] }, "names backup twice"],
+    ["too many users", { rpcUsers: Array.from({ length: 65 }, (_, index) => ({ ...user, name: `u${index}` })) }, '"rpcUsers"'],
+    ["no minute", { idleLockMinutes: 0 }, '"idleLockMinutes"'],
+    ["half a minute", { idleLockMinutes: 0.5 }, '"idleLockMinutes"'],
+    ["more than a week", { idleLockMinutes: 10_081 }, '"idleLockMinutes"'],
+  ])("are refused when there is %s", (_what, settings, says) => {
+    expect(readWith(settings)).toMatchObject({ code: "CONFIG_INVALID", message: expect.stringContaining(says) })
   })
 })

@@ -2,6 +2,7 @@ import { readFileSync } from "node:fs"
 import { brandShape, ok, refuse, type Result, type Shape } from "@keygrove/base"
 import { decodeKeyId, decodeKeyType, keyRulesShape, type KeyId, type KeyRules, type KeyType } from "@keygrove/keys"
 import * as v from "valibot"
+import { rpcUserShape, type RpcUser } from "../rpc/rpc-user.ts"
 import { forgetVariable } from "./environment.ts"
 
 /** A named key that must be there before the node serves. */
@@ -29,11 +30,18 @@ export interface NodeConfig {
   /** Path of the key file that unlocks the keystore instead of a passphrase. */
   readonly keyFile?: string
   readonly keys?: readonly ConfiguredKey[]
+  /** Programs that may call JSON-RPC without the cookie. */
+  readonly rpcUsers?: readonly RpcUser[]
+  /** Minutes without use after which the keystore is locked; never when missing. */
+  readonly idleLockMinutes?: number
 }
 
 const VERSION = 1
 const MAX_CONFIG_BYTES = 65_536
 const MAX_KEYS = 1_000
+const MAX_RPC_USERS = 64
+/** A week. */
+const MAX_IDLE_MINUTES = 10_080
 const VARIABLE = /^env:([A-Za-z_][A-Za-z0-9_]{0,254})$/
 
 const keyShape: Shape<ConfiguredKey> = v.strictObject({
@@ -50,6 +58,8 @@ const shape: Shape<NodeConfig> = v.strictObject({
   rpcPort: v.pipe(v.number(), v.safeInteger(), v.minValue(0), v.maxValue(65_535)),
   keyFile: v.exactOptional(v.pipe(v.string(), v.minLength(1), v.maxLength(4_096))),
   keys: v.exactOptional(v.pipe(v.array(keyShape), v.maxLength(MAX_KEYS))),
+  rpcUsers: v.exactOptional(v.pipe(v.array(rpcUserShape), v.maxLength(MAX_RPC_USERS))),
+  idleLockMinutes: v.exactOptional(v.pipe(v.number(), v.safeInteger(), v.minValue(1), v.maxValue(MAX_IDLE_MINUTES))),
 })
 
 /** Reads and checks `config.json`. */
@@ -61,7 +71,7 @@ export function readConfig(path: string): Result<NodeConfig, "CONFIG_INVALID" | 
   if (version !== undefined && version > VERSION)
     return refuse("HOME_VERSION", `${path} has version ${version}; this program knows ${VERSION}: update keygrove`, { version })
   const parsed = v.safeParse(shape, value, { abortEarly: true })
-  if (parsed.success) return checkKeys(path, parsed.output)
+  if (parsed.success) return checkNames(path, parsed.output)
   const [issue] = parsed.issues
   return refuse("CONFIG_INVALID", `${path}: "${v.getDotPath(issue) ?? "value"}" is missing, unknown or out of range; correct it`)
 }
@@ -84,13 +94,19 @@ export function encodeConfig(config: NodeConfig): string {
   return `${JSON.stringify(config, undefined, 2)}\n`
 }
 
-/** Each key once, and each variable for one key: it is gone when it was read. */
-function checkKeys(path: string, config: NodeConfig): Result<NodeConfig, "CONFIG_INVALID"> {
-  const { keys = [] } = config
-  const twice = [keys.map(({ id }): string => id), keys.flatMap((key) => variableOf(key) ?? [])]
-    .map((names) => names.find((name, index) => names.indexOf(name) !== index))
-    .find((name) => name !== undefined)
-  return twice === undefined ? ok(config) : refuse("CONFIG_INVALID", `${path}: "keys" names ${twice} twice; once is enough`)
+/** Each key and each RPC user once, and each variable for one key: it is gone when it was read. */
+function checkNames(path: string, config: NodeConfig): Result<NodeConfig, "CONFIG_INVALID"> {
+  const { keys = [], rpcUsers = [] } = config
+  const lists: readonly (readonly [string, readonly string[]])[] = [
+    ["keys", keys.map(({ id }) => id)],
+    ["keys", keys.flatMap((key) => variableOf(key) ?? [])],
+    ["rpcUsers", rpcUsers.map(({ name }) => name)],
+  ]
+  for (const [field, names] of lists) {
+    const twice = names.find((name, index) => names.indexOf(name) !== index)
+    if (twice !== undefined) return refuse("CONFIG_INVALID", `${path}: "${field}" names ${twice} twice; once is enough`)
+  }
+  return ok(config)
 }
 
 function parse(path: string): unknown {

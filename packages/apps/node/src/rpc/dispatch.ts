@@ -1,6 +1,7 @@
 import { refuse, type Refusal, type Result } from "@keygrove/base"
 import { apiMethods, decodeCall, decodeMethodParams, isMethodName, rpcErrorNumber, type MethodName } from "@keygrove/api"
 import type { CallOptions } from "@keygrove/service"
+import type { RpcCaller } from "./callers.ts"
 import { faultOf, handlers, type MethodContext } from "./methods.ts"
 
 /** Calls of one batch. */
@@ -18,11 +19,17 @@ interface RpcError {
   readonly data: { readonly code: string }
 }
 
-/** Performs the calls of a request body; `undefined` when there is nothing to answer. Told of faults, so that they are logged and not answered in full. */
+/** On whose behalf calls are performed. Told of faults, so that they are logged and not answered in full. */
+export interface DispatchOptions extends CallOptions {
+  readonly caller: RpcCaller
+  readonly onFault: (method: string, error: unknown) => void
+}
+
+/** Performs the calls of a request body; `undefined` when there is nothing to answer. */
 export async function dispatch(
   context: MethodContext,
   body: unknown,
-  options: CallOptions & { readonly onFault: (method: string, error: unknown) => void },
+  options: DispatchOptions,
 ): Promise<RpcAnswer | readonly RpcAnswer[] | undefined> {
   if (!Array.isArray(body)) return await dispatchOne(context, body, options)
   if (body.length === 0) return failure(null, refuse("RPC_REQUEST_INVALID", "the batch is empty"))
@@ -42,11 +49,7 @@ export function failure(id: string | number | null, refusal: Refusal): RpcAnswer
   return { jsonrpc: "2.0", id, error: { code: rpcErrorNumber(code), message, data: { ...data, code } } }
 }
 
-async function dispatchOne(
-  context: MethodContext,
-  value: unknown,
-  options: Parameters<typeof dispatch>[2],
-): Promise<RpcAnswer | undefined> {
+async function dispatchOne(context: MethodContext, value: unknown, options: DispatchOptions): Promise<RpcAnswer | undefined> {
   const call = decodeCall(value)
   if (!call.ok) return failure(null, call)
   const { id, method, params } = call.value
@@ -73,14 +76,20 @@ async function perform<M extends MethodName>(
   context: MethodContext,
   method: M,
   params: unknown,
-  options: Parameters<typeof dispatch>[2],
+  options: DispatchOptions,
 ): Promise<Result<unknown>> {
+  const { caller, signal } = options
+  if (!caller.mayCall(method))
+    return refuse("RPC_NOT_ALLOWED", `${caller.caller} may not call ${method}; what it may is in "rpcUsers" of the node's config.json`, {
+      method,
+    })
   const decoded = decodeMethodParams(method, params)
   if (!decoded.ok) return decoded
+  using _use = context.idleLock?.use(method)
   try {
-    return await handlers[method](context, decoded.value, options)
+    return await handlers[method](context, decoded.value, { caller: caller.caller, signal })
   } catch (error) {
-    if (options.signal.aborted) return interruption(options.signal.reason)
+    if (signal.aborted) return interruption(signal.reason)
     options.onFault(method, error)
     return faultOf(error)
   }

@@ -27,7 +27,7 @@ import {
   type KeyVersion,
   type SignatureAlgorithm,
 } from "@keygrove/keys"
-import { MAX_KEY_SLICE, type CallOptions, type KeyCall, type KeyMaterialSource, type NamedKeys } from "@keygrove/service"
+import { MAX_KEY_SLICE, type KeyCall, type KeyMaterialSource, type NamedKeys } from "@keygrove/service"
 import * as v from "valibot"
 
 /** What the methods about named keys work on. */
@@ -36,75 +36,70 @@ export interface KeyMethodContext {
 }
 
 type KeyMethod = Extract<keyof ApiParams, `key.${string}` | `audit.${string}`>
-type Handler<M extends KeyMethod> = (context: KeyMethodContext, params: ApiParams[M], options: CallOptions) => Promise<Result<unknown>>
+type Handler<M extends KeyMethod> = (context: KeyMethodContext, params: ApiParams[M], call: KeyCall) => Promise<Result<unknown>>
 
 const FINGERPRINT_DIGITS = 16
 
-/** The methods about named keys: each is one call of the port, on behalf of the user whose node this is. */
+/** The methods about named keys: each is one call of the port, on behalf of whoever asks. */
 export const keyHandlers: { readonly [M in KeyMethod]: Handler<M> } = {
   "key.add": add,
   "key.list": list,
   "key.public": publicKey,
-  "key.sign": async ({ runtime }, { id, algorithm, message }, options) => {
+  "key.sign": async ({ runtime }, { id, algorithm, message }, call) => {
     const key = decodeKeyId(id)
     if (!key.ok) return key
-    const signed = await runtime.keystore.keys.sign({ id: key.value, message, ...algorithmOf(algorithm) }, callOf(options))
+    const signed = await runtime.keystore.keys.sign({ id: key.value, message, ...algorithmOf(algorithm) }, call)
     if (!signed.ok) return signed
     const facts: SignatureFacts = { ...signed.value, signature: toBase64(signed.value.signature) }
     return ok(facts)
   },
-  "key.verify": async ({ runtime }, { id, algorithm, message, signature }, options) => {
+  "key.verify": async ({ runtime }, { id, algorithm, message, signature }, call) => {
     const key = decodeKeyId(id)
     if (!key.ok) return key
-    const verified = await runtime.keystore.keys.verify({ id: key.value, message, signature, ...algorithmOf(algorithm) }, callOf(options))
+    const verified = await runtime.keystore.keys.verify({ id: key.value, message, signature, ...algorithmOf(algorithm) }, call)
     if (!verified.ok) return verified
     const { version } = verified.value
     const facts: VerificationFacts = { valid: version !== undefined, version: version ?? null }
     return ok(facts)
   },
-  "key.encrypt": async ({ runtime }, { id, ...order }, options) =>
-    await withKey(id, async (key) => bytesAs("ciphertext", await runtime.keystore.keys.encrypt({ id: key, ...order }, callOf(options)))),
-  "key.decrypt": async ({ runtime }, { id, ...order }, options) =>
-    await withKey(id, async (key) => bytesAs("plaintext", await runtime.keystore.keys.decrypt({ id: key, ...order }, callOf(options)))),
-  "key.agree": async ({ runtime }, { id, peer }, options) =>
-    await withKey(id, async (key) => bytesAs("shared", await runtime.keystore.keys.agree({ id: key, peer }, callOf(options)))),
-  "key.mac": async ({ runtime }, { id, ...order }, options) =>
-    await withKey(id, async (key) => bytesAs("mac", await runtime.keystore.keys.mac({ id: key, ...order }, callOf(options)))),
-  "key.derive": async ({ runtime }, { id, child, type }, options) => {
+  "key.encrypt": async ({ runtime }, { id, ...order }, call) =>
+    await withKey(id, async (key) => bytesAs("ciphertext", await runtime.keystore.keys.encrypt({ id: key, ...order }, call))),
+  "key.decrypt": async ({ runtime }, { id, ...order }, call) =>
+    await withKey(id, async (key) => bytesAs("plaintext", await runtime.keystore.keys.decrypt({ id: key, ...order }, call))),
+  "key.agree": async ({ runtime }, { id, peer }, call) =>
+    await withKey(id, async (key) => bytesAs("shared", await runtime.keystore.keys.agree({ id: key, peer }, call))),
+  "key.mac": async ({ runtime }, { id, ...order }, call) =>
+    await withKey(id, async (key) => bytesAs("mac", await runtime.keystore.keys.mac({ id: key, ...order }, call))),
+  "key.derive": async ({ runtime }, { id, child, type }, call) => {
     const [parent, derived, checked] = [decodeKeyId(id), decodeKeyId(child), decodeKeyType(type)]
     if (!parent.ok) return parent
     if (!derived.ok) return derived
     if (!checked.ok) return checked
     const order = { id: parent.value, child: derived.value, type: checked.value }
-    return factsOf(await runtime.keystore.keys.derive(order, callOf(options)))
+    return factsOf(await runtime.keystore.keys.derive(order, call))
   },
-  "key.rotate": async ({ runtime }, { id }, options) =>
-    await withKey(id, async (key) => factsOf(await runtime.keystore.keys.rotate(key, callOf(options)))),
-  "key.enable": async (context, params, options) => await setState(context, { ...params, state: "enabled" }, options),
-  "key.disable": async (context, params, options) => await setState(context, { ...params, state: "disabled" }, options),
-  "key.destroy": async (context, params, options) => await setState(context, { ...params, state: "destroyed" }, options),
-  "key.export": async ({ runtime }, { id, recipientKey }, options) =>
-    await withKey(id, async (key) => bytesAs("sealed", await runtime.keystore.keys.exportKey({ id: key, recipientKey }, callOf(options)))),
-  "audit.list": async ({ runtime }, { from, limit }, options) => {
-    const events = await runtime.keystore.keys.audit({ from, limit }, callOf(options))
+  "key.rotate": async ({ runtime }, { id }, call) =>
+    await withKey(id, async (key) => factsOf(await runtime.keystore.keys.rotate(key, call))),
+  "key.enable": async (context, params, call) => await setState(context, { ...params, state: "enabled" }, call),
+  "key.disable": async (context, params, call) => await setState(context, { ...params, state: "disabled" }, call),
+  "key.destroy": async (context, params, call) => await setState(context, { ...params, state: "destroyed" }, call),
+  "key.export": async ({ runtime }, { id, recipientKey }, call) =>
+    await withKey(id, async (key) => bytesAs("sealed", await runtime.keystore.keys.exportKey({ id: key, recipientKey }, call))),
+  "audit.list": async ({ runtime }, { from, limit }, call) => {
+    const events = await runtime.keystore.keys.audit({ from, limit }, call)
     if (!events.ok) return events
     const page: AuditPage = { events: events.value.map((event, offset) => ({ index: from + offset, ...event })) }
     return ok(page)
   },
-  "audit.verify": async ({ runtime }, _params, options) => {
-    const head = await runtime.keystore.keys.verifyAudit(callOf(options))
+  "audit.verify": async ({ runtime }, _params, call) => {
+    const head = await runtime.keystore.keys.verifyAudit(call)
     if (!head.ok) return head
     const facts: AuditHeadFacts = { length: head.value.length, head: toHex(head.value.hash) }
     return ok(facts)
   },
 }
 
-/** Whoever holds the cookie is the user whose node this is: nobody else can read it. */
-function callOf({ signal }: CallOptions): KeyCall {
-  return { caller: `uid:${process.getuid?.() ?? 0}`, signal }
-}
-
-async function add({ runtime }: KeyMethodContext, params: ApiParams["key.add"], options: CallOptions): Promise<Result<AddedKey>> {
+async function add({ runtime }: KeyMethodContext, params: ApiParams["key.add"], call: KeyCall): Promise<Result<AddedKey>> {
   const id = decodeKeyId(params.id)
   if (!id.ok) return id
   const type = decodeKeyType(params.type)
@@ -121,7 +116,7 @@ async function add({ runtime }: KeyMethodContext, params: ApiParams["key.add"], 
       ...(params.exportable === undefined ? {} : { exportable: params.exportable }),
       rules: rules.value,
     },
-    callOf(options),
+    call,
   )
   return added.ok ? ok({ ...keyFacts(added.value.entry), created: added.value.created }) : added
 }
@@ -152,23 +147,19 @@ function unfit(name: string, why: string): Refusal<"RPC_PARAMS_INVALID"> {
   return refuse("RPC_PARAMS_INVALID", `the parameter "${name}" ${why}`, { name })
 }
 
-async function list({ runtime }: KeyMethodContext, params: ApiParams["key.list"], options: CallOptions): Promise<Result<KeyPage>> {
+async function list({ runtime }: KeyMethodContext, params: ApiParams["key.list"], call: KeyCall): Promise<Result<KeyPage>> {
   const after = params.after === undefined ? ok(undefined) : decodeKeyId(params.after)
   if (!after.ok) return after
   const slice = { limit: params.limit ?? MAX_KEY_SLICE, ...(after.value === undefined ? {} : { after: after.value }) }
-  const entries = await runtime.keystore.keys.list(slice, callOf(options))
+  const entries = await runtime.keystore.keys.list(slice, call)
   // Only an empty answer is the end: one with fewer keys than asked for was cut by its size.
   return entries.ok ? ok({ keys: entries.value.map(keyFacts), next: entries.value.at(-1)?.id ?? null }) : entries
 }
 
-async function publicKey(
-  { runtime }: KeyMethodContext,
-  params: ApiParams["key.public"],
-  options: CallOptions,
-): Promise<Result<PublicKeyFacts>> {
+async function publicKey({ runtime }: KeyMethodContext, params: ApiParams["key.public"], call: KeyCall): Promise<Result<PublicKeyFacts>> {
   const id = decodeKeyId(params.id)
   if (!id.ok) return id
-  const entry = await runtime.keystore.keys.find(id.value, callOf(options))
+  const entry = await runtime.keystore.keys.find(id.value, call)
   if (!entry.ok) return entry
   const { type, versions } = entry.value
   const version = params.version === undefined ? versions.at(-1) : versions.find((each) => each.version === params.version)
@@ -180,10 +171,10 @@ async function publicKey(
 async function setState(
   { runtime }: KeyMethodContext,
   { id, state, version }: ApiParams["key.enable"] & { readonly state: KeyState },
-  options: CallOptions,
+  call: KeyCall,
 ): Promise<Result<unknown>> {
   const change = { state, ...(version === undefined ? {} : { version }) }
-  return await withKey(id, async (key) => factsOf(await runtime.keystore.keys.setState(key, change, callOf(options))))
+  return await withKey(id, async (key) => factsOf(await runtime.keystore.keys.setState(key, change, call)))
 }
 
 async function withKey(id: string, work: (key: KeyId) => Promise<Result<unknown>>): Promise<Result<unknown>> {

@@ -27,8 +27,10 @@ import {
   statementSigner,
   useLabel,
   type CallOptions,
+  type KeyCall,
   type LabelRecord,
 } from "@keygrove/service"
+import type { IdleLock } from "../idle-lock.ts"
 import type { NodeRuntime } from "../node-runtime.ts"
 import type { SshAgents } from "../ssh-agents.ts"
 import { VERSION } from "../version.ts"
@@ -40,6 +42,8 @@ import { sshAgentHandlers } from "./ssh-agent-methods.ts"
 export interface MethodContext {
   readonly runtime: NodeRuntime
   readonly sshAgents: SshAgents
+  /** Missing when the keystore is not locked by itself. */
+  readonly idleLock: IdleLock | undefined
   readonly startedAt: number
   /** Ends the node in order, after the answer. */
   stop(): void
@@ -48,7 +52,7 @@ export interface MethodContext {
 type Handler<M extends MethodName> = (
   context: MethodContext,
   params: ApiParams[M],
-  options: CallOptions,
+  options: KeyCall,
 ) => Promise<Result<unknown>> | Result<unknown>
 
 /** Fewest digits of a shortened policy id. */
@@ -110,7 +114,7 @@ export const handlers: { readonly [M in MethodName]: Handler<M> } = {
   "rpc.discover": () => ok(openRpcDocument(VERSION)),
 }
 
-function nodeStatus({ runtime, startedAt }: MethodContext): NodeStatus {
+function nodeStatus({ idleLock, runtime, startedAt }: MethodContext): NodeStatus {
   const { context, keystore } = runtime
   const { cluster, generation, keys, path } = keystore.identity()
   const policies = [...context.replica.state.policies.values()].filter(({ revokedAt }) => revokedAt === undefined)
@@ -131,6 +135,7 @@ function nodeStatus({ runtime, startedAt }: MethodContext): NodeStatus {
       granted: policies.filter((policy) => roleOf(context, policy) === "owner").length,
       readable: policies.filter((policy) => roleOf(context, policy) === "reader").length,
     },
+    idleLock: idleLock === undefined ? null : { minutes: idleLock.minutes, locksAt: idleLock.locksAt ?? null },
     warnings: runtime.warnings(),
   }
 }

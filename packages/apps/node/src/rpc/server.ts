@@ -1,10 +1,14 @@
-import { randomBytes, timingSafeEqual } from "node:crypto"
 import { chmodSync, rmSync, writeFileSync } from "node:fs"
 import type { IncomingMessage, Server, ServerResponse } from "node:http"
+import type { Socket } from "node:net"
 import { ok, refuse, type Refusal, type Result } from "@keygrove/base"
+import type { PeerCredentialsReader } from "@keygrove/posix"
+import type { Clock } from "@keygrove/service"
 import type { Home } from "../home/home.ts"
+import { Callers, type CallOrigin, type RpcCaller } from "./callers.ts"
 import { dispatch, failure } from "./dispatch.ts"
 import type { MethodContext } from "./methods.ts"
+import type { RpcUser } from "./rpc-user.ts"
 
 // By name instead of by import: an ES import of node:http reads every export, also those that load Undici, which costs 40 ms.
 const http = process.getBuiltinModule("node:http")
@@ -18,32 +22,36 @@ const MAX_CONNECTIONS = 256
 const CALL_TIMEOUT_MS = 90_000
 /** Longest a client may take to send its request. */
 const REQUEST_TIMEOUT_MS = 30_000
-const COOKIE_USER = "__cookie__"
 
 export interface RpcServerOptions {
   readonly home: Home
   /** TCP port on 127.0.0.1; 0 for the Unix socket alone. */
   readonly port: number
   readonly methods: MethodContext
+  /** Who may call besides the holder of the cookie. */
+  readonly users: readonly RpcUser[]
+  /** Tells which user is at the other end of the Unix socket, where the system can. */
+  readonly peerOf: PeerCredentialsReader | undefined
+  readonly clock: Clock
   readonly log: (line: string) => void
 }
 
 /** JSON-RPC 2.0 over HTTP on the home's Unix socket and on loopback, with a cookie that changes at each start. Disposal ends both. */
 export async function serveRpc(options: RpcServerOptions): Promise<Result<AsyncDisposable, "RPC_PORT_IN_USE">> {
-  const { home, port } = options
+  const { home, peerOf, port } = options
   await using stack = new AsyncDisposableStack()
-  const cookie = `${COOKIE_USER}:${randomBytes(32).toString("hex")}`
-  writeFileSync(home.cookie, cookie, { mode: 0o600 })
+  const callers = new Callers(options)
+  writeFileSync(home.cookie, callers.cookie, { mode: 0o600 })
   stack.defer(() => rmSync(home.cookie, { force: true }))
   // Disposed of after the servers: they wait a moment for the answers under way, it ends what is left.
-  const desk = stack.use(new RequestDesk(options, cookie))
+  const desk = stack.use(new RequestDesk(options, callers))
   rmSync(home.socket, { force: true })
-  const local = createServer(desk)
+  const local = createServer(desk, (socket) => localOrigin(peerOf?.(socket)?.uid))
   await listen(local, { path: home.socket })
   stack.defer(async () => await close(local))
   chmodSync(home.socket, 0o600)
   if (port !== 0) {
-    const loopback = createServer(desk)
+    const loopback = createServer(desk, () => ({ place: "loopback" }))
     const refused = await listen(loopback, { host: "127.0.0.1", port }).then(
       () => undefined,
       (error: unknown) => portRefusal(error, port),
@@ -57,19 +65,19 @@ export async function serveRpc(options: RpcServerOptions): Promise<Result<AsyncD
 
 class RequestDesk implements AsyncDisposable {
   readonly #options: RpcServerOptions
-  readonly #expected: Buffer
+  readonly #callers: Callers
   readonly #stop = new AbortController()
   readonly #underWay: Set<Promise<void>> = new Set()
 
-  constructor(options: RpcServerOptions, cookie: string) {
+  constructor(options: RpcServerOptions, callers: Callers) {
     this.#options = options
-    this.#expected = Buffer.from(`Basic ${Buffer.from(cookie).toString("base64")}`)
+    this.#callers = callers
   }
 
   /** Answers one request; never throws. */
-  async handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
+  async handle(request: IncomingMessage, response: ServerResponse, origin: CallOrigin): Promise<void> {
     try {
-      await this.#handle(request, response)
+      await this.#handle(request, response, origin)
     } catch (error) {
       // A client that leaves in the middle of its request is nobody's fault.
       if (request.complete) this.#options.log(`RPC_INTERNAL: ${error instanceof Error ? error.message : "unknown"}`)
@@ -83,7 +91,7 @@ class RequestDesk implements AsyncDisposable {
     await Promise.allSettled(this.#underWay)
   }
 
-  async #handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
+  async #handle(request: IncomingMessage, response: ServerResponse, origin: CallOrigin): Promise<void> {
     const foreign = foreignOrigin(request)
     if (foreign)
       return answer(
@@ -95,24 +103,17 @@ class RequestDesk implements AsyncDisposable {
       const serving = this.#options.methods.runtime.keystore.state() === "unlocked"
       return answer(response, serving ? 200 : 503, { state: serving ? "serving" : "locked" })
     }
-    if (!this.#isAuthorised(request))
-      return answer(
-        response,
-        401,
-        failure(
-          null,
-          refuse("RPC_UNAUTHORISED", "the cookie is missing or not of this run of the node; read .cookie in its home directory"),
-        ),
-      )
+    const identified = this.#callers.identify(request.headers.authorization, origin)
+    if (!identified.ok) return answer(response, identified.code === "RPC_UNAUTHORISED" ? 401 : 429, failure(null, identified))
     if (request.method !== "POST") return answer(response, 405, failure(null, refuse("RPC_REQUEST_INVALID", "send JSON-RPC 2.0 by POST")))
     if (this.#underWay.size >= MAX_UNDER_WAY)
       return answer(response, 503, failure(null, refuse("RPC_BUSY", `${MAX_UNDER_WAY} requests are under way; try again in a moment`)))
-    const work = this.#perform(request, response)
+    const work = this.#perform(request, response, identified.value)
     this.#underWay.add(work)
     await work.finally(() => this.#underWay.delete(work))
   }
 
-  async #perform(request: IncomingMessage, response: ServerResponse): Promise<void> {
+  async #perform(request: IncomingMessage, response: ServerResponse, caller: RpcCaller): Promise<void> {
     const body = await readBody(request)
     if (!body.ok) return answer(response, 413, failure(null, body))
     const parsed = parseJson(body.value)
@@ -122,14 +123,9 @@ class RequestDesk implements AsyncDisposable {
     const signal = AbortSignal.any([AbortSignal.timeout(CALL_TIMEOUT_MS), gone.signal, this.#stop.signal])
     const onFault = (method: string, error: unknown): void =>
       this.#options.log(`RPC_INTERNAL: ${method}: ${error instanceof Error ? (error.stack ?? error.message) : "unknown"}`)
-    const result = await dispatch(this.#options.methods, parsed.value, { signal, onFault })
+    const result = await dispatch(this.#options.methods, parsed.value, { caller, signal, onFault })
     if (result === undefined) response.writeHead(204).end()
     else answer(response, 200, result)
-  }
-
-  #isAuthorised(request: IncomingMessage): boolean {
-    const given = Buffer.from(request.headers.authorization ?? "")
-    return given.length === this.#expected.length && timingSafeEqual(given, this.#expected)
   }
 }
 
@@ -140,14 +136,21 @@ function foreignOrigin(request: IncomingMessage): boolean {
   return !["localhost", "127.0.0.1", "[::1]"].includes(name)
 }
 
-function createServer(desk: RequestDesk): Server {
+function localOrigin(uid: number | undefined): CallOrigin {
+  return uid === undefined ? { place: "socket" } : { place: "socket", uid }
+}
+
+function createServer(desk: RequestDesk, originOf: (socket: Socket) => CallOrigin): Server {
+  const origins = new WeakMap<Socket, CallOrigin>()
   const server = http.createServer(
     { requestTimeout: REQUEST_TIMEOUT_MS, headersTimeout: REQUEST_TIMEOUT_MS, keepAliveTimeout: 5_000 },
     (request, response) => {
-      void desk.handle(request, response)
+      void desk.handle(request, response, origins.get(request.socket) ?? originOf(request.socket))
     },
   )
   server.maxConnections = MAX_CONNECTIONS
+  // Once a connection: its other end stays whose it was.
+  server.on("connection", (socket) => origins.set(socket, originOf(socket)))
   // A request that is not HTTP, or ends in its middle, harms its own connection only.
   server.on("clientError", (_error, socket) => socket.destroy())
   return server
