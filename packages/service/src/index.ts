@@ -22,15 +22,7 @@ export type {
   SigningPurpose,
 } from "./ports/keystore.ts"
 export type { AppendRefusal, LedgerEngine, LedgerSlice, RefreshRefusal } from "./ports/ledger-engine.ts"
-export type {
-  CipherOrder,
-  HeldKey,
-  KeyBackend,
-  KeyBackendRefusal,
-  KeyBackendTraits,
-  MadeKey,
-  NewKey,
-} from "./ports/key-backend.ts"
+export type { CipherOrder, HeldKey, KeyBackend, KeyBackendRefusal, KeyBackendTraits, MadeKey, NewKey } from "./ports/key-backend.ts"
 export {
   MAX_AUDIT_SLICE,
   MAX_KEY_MESSAGE_BYTES,

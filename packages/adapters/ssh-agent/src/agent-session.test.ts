@@ -96,6 +96,25 @@ describe("keys", () => {
     expect(await next.list()).toHaveLength(1)
   })
 
+  test("are judged by the rules of now, whatever was listed", async () => {
+    const asked: string[] = []
+    await using agent = await runAgent({ confirm: async (id) => (asked.push(id), await Promise.resolve(asked.length > 1)) })
+    const id = agent.keys.add("web", "ed25519")
+    using client = await RawClient.open(agent.socketPath)
+    const blob = await client.blobOf("web")
+    agent.keys.setRules(id, { confirm: true })
+    expect(await client.ask(signRequest(blob, data))).toEqual(FAILURE)
+    expect((await client.ask(signRequest(blob, data)))?.[0]).toBe(14)
+    expect(asked).toEqual(["web", "web"])
+    agent.keys.setRules(id, { allow: [{ caller: "node", operations: ["sign"] }] })
+    expect(await client.ask(signRequest(blob, data))).toEqual(FAILURE)
+    expect(agent.log.at(-1)).toContain("KEY_NOT_ALLOWED")
+    agent.keys.setRules(id, {})
+    await client.list()
+    expect((await client.ask(signRequest(blob, data)))?.[0]).toBe(14)
+    expect(asked).toHaveLength(3)
+  })
+
   test("that want confirmation are not used where nobody can be asked", async () => {
     await using agent = await runAgent()
     agent.keys.add("web", "ed25519", { confirm: true })

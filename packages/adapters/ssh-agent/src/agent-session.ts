@@ -75,9 +75,9 @@ export class AgentSession {
     const identity = found.value
     if (identity === undefined) return this.#refuse("a key was asked for that is not offered")
     if (!this.#bindings.allows(data)) return this.#refuse(`${identity.id} was to log in to another session than the one bound`)
-    if (!(await this.#isConfirmed(identity, signal))) return this.#refuse(`${identity.id} was not confirmed`)
-    const { algorithm, id, version } = identity
-    const signed = await this.#desk.keys.sign({ id, message: data, algorithm }, { caller: AGENT_CALLER, signal })
+    if (identity.isConfirmed && !(await this.#isAgreed(identity, signal))) return this.#refuse(`${identity.id} was not confirmed`)
+    const { id, version } = identity
+    const signed = await this.#signature(identity, data, signal)
     if (!signed.ok) return this.#refuse(`${signed.code}: ${signed.message}`)
     if (signed.value.version === version) return { kind: "signature", blob: signatureBlob(identity, signed.value.signature) }
     // Rotated since the client saw it: the signature is good for a public key that was not asked for.
@@ -85,8 +85,19 @@ export class AgentSession {
     return this.#refuse(`${id} was rotated; its new public key must be used`)
   }
 
-  async #isConfirmed({ id, isConfirmed }: SshIdentity, signal: AbortSignal): Promise<boolean> {
-    if (!isConfirmed) return true
+  /** A signature of the keystore, which judges by the rules of now: when they want a person since the key was listed, the person is asked then. */
+  async #signature(identity: SshIdentity, message: Uint8Array, signal: AbortSignal): ReturnType<SshAgentKeys["sign"]> {
+    const { algorithm, id, isConfirmed } = identity
+    const call = { caller: AGENT_CALLER, signal }
+    const signed = await this.#desk.keys.sign({ id, message, algorithm, isConfirmed }, call)
+    if (signed.ok || signed.code !== "KEY_NOT_CONFIRMED") return signed
+    await this.#desk.identities.list(signal)
+    return (await this.#isAgreed(identity, signal))
+      ? await this.#desk.keys.sign({ id, message, algorithm, isConfirmed: true }, call)
+      : signed
+  }
+
+  async #isAgreed({ id }: SshIdentity, signal: AbortSignal): Promise<boolean> {
     const agreed = await this.#desk.confirm?.(id, signal)
     signal.throwIfAborted()
     return agreed === true

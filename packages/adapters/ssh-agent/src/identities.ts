@@ -13,8 +13,8 @@ const MAX_PAGES = 200
 export type SshAgentKeys = Pick<NamedKeys, "list" | "sign">
 
 /**
- * The keys that ssh can use, found by their public part. A client names a key again and again, so what was found is kept: rules and public parts of
- * a version never change, and the keystore itself judges each signature by the state that the key has then.
+ * The keys that ssh can use, found by their public part. A client names a key again and again, so what was found is kept: the public part of a
+ * version never changes, and the keystore itself judges each signature by the rules and the state that the key has then.
  */
 export class Identities {
   readonly #keys: SshAgentKeys

@@ -6,6 +6,7 @@ import {
   mayUse,
   rotated,
   versionFor,
+  withRules,
   withState,
   type KeyEntry,
   type KeyId,
@@ -45,19 +46,23 @@ export class MemoryKeys implements SshAgentKeys {
     this.#entries.set(id, unwrap(withState(this.#entry(id), state)))
   }
 
+  setRules(id: KeyId, rules: KeyRules): void {
+    this.#entries.set(id, unwrap(withRules(this.#entry(id), rules)))
+  }
+
   readonly list: NamedKeys["list"] = async ({ after, limit }) => {
     if (limit > 500) throw new RangeError("limit over 500")
     const ids = [...this.#entries.keys()].toSorted().filter((id) => after === undefined || id > after)
     return await Promise.resolve(ok(ids.slice(0, Math.min(limit, this.pageKeys)).flatMap((id) => this.#entries.get(id) ?? [])))
   }
 
-  readonly sign: NamedKeys["sign"] = async ({ algorithm, id, message }, { caller, signal }) => {
+  readonly sign: NamedKeys["sign"] = async ({ algorithm, id, isConfirmed = false, message }, { caller, signal }) => {
     await this.beforeSigning(signal)
     signal.throwIfAborted()
     this.callers.push(caller)
     const entry = this.#entries.get(id)
     if (entry === undefined) return refuse("KEY_UNKNOWN", `no key ${id}`)
-    const allowed = mayUse(id, entry.rules, { caller, operation: "sign" })
+    const allowed = mayUse(id, entry.rules, { caller, operation: "sign", isConfirmed })
     if (!allowed.ok) return allowed
     const version = versionFor(entry, "sign")
     if (!version.ok) return version

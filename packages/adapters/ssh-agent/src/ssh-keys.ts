@@ -24,7 +24,7 @@ export interface SshIdentity extends AgentIdentity {
 export function identityOf(entry: KeyEntry): SshIdentity | undefined {
   const newest = entry.versions.at(-1)
   if (newest === undefined || stateOf(entry) !== "enabled") return undefined
-  if (!mayUse(entry.id, entry.rules, { caller: AGENT_CALLER, operation: "sign" }).ok) return undefined
+  if (!mayUse(entry.id, entry.rules, { caller: AGENT_CALLER, operation: "sign", isConfirmed: true }).ok) return undefined
   const offered = { id: entry.id, comment: entry.id, version: newest.version, isConfirmed: entry.rules.confirm === true }
   if (entry.type === "ed25519") {
     const blob = concatBytes(sshString("ssh-ed25519"), sshString(newest.publicKey))

@@ -5,9 +5,11 @@ import {
   OPEN_RULES,
   rotated,
   satisfiesOrder,
+  withRules,
   withState,
   type KeyEntry,
   type KeyId,
+  type KeyRules,
   type KeySource,
   type KeyType,
 } from "@keygrove/keys"
@@ -74,6 +76,13 @@ export class KeyLife {
       async () => await this.#turns.take(id, call.signal, async () => await this.#setState(id, change, call)),
     )
   }
+
+  setRules: NamedKeys["setRules"] = async (id, rules, call) =>
+    await this.#parts.guard.audited(
+      call,
+      { key: id, action: "rules" },
+      async () => await this.#turns.take(id, call.signal, async () => this.#setRules(id, rules)),
+    )
 
   derive: NamedKeys["derive"] = async ({ child, id, type }, call) =>
     await this.#parts.guard.use(call, { id, operation: "derive", bytes: new Uint8Array(0) }, async (entry, version) => {
@@ -179,6 +188,17 @@ export class KeyLife {
       const removed = backend === undefined ? ok(true) : await this.#remove(backend, { id, version: each }, call)
       if (!removed.ok) return { ...removed, message: `${id} is destroyed and its secret is removed later: ${removed.message}` }
     }
+    return next
+  }
+
+  #setRules(id: KeyId, rules: KeyRules): Result<KeyEntry, NamedKeyRefusal> {
+    const entry = this.#parts.records.find(id)
+    if (!entry.ok) return entry
+    const backend = this.#parts.backends.find(entry.value.backend)
+    if (backend.ok && backend.value.traits.isTransient)
+      return unsupportedBy(backend.value, `is what config.json says: change the rules of ${id} there and restart the node`)
+    const next = withRules(entry.value, rules)
+    if (next.ok) this.#parts.records.put(next.value)
     return next
   }
 

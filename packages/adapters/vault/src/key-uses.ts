@@ -43,8 +43,8 @@ export class KeyUses {
     this.#parts = parts
   }
 
-  sign: NamedKeys["sign"] = async ({ algorithm: asked, id, message }, call) =>
-    await this.#use(call, { id, operation: "sign", bytes: message }, async ({ backend, key }, entry) => {
+  sign: NamedKeys["sign"] = async ({ algorithm: asked, id, isConfirmed = false, message }, call) =>
+    await this.#use(call, { id, operation: "sign", bytes: message, isConfirmed }, async ({ backend, key }, entry) => {
       const algorithm = chooseSignature(entry.type, asked)
       if (!algorithm.ok) return algorithm
       const signed = await backend.sign(key, { message, algorithm: algorithm.value }, call)

@@ -45,6 +45,7 @@ export class KeyVault implements NamedKeys, Disposable {
   readonly register: NamedKeys["register"]
   readonly rotate: NamedKeys["rotate"]
   readonly setState: NamedKeys["setState"]
+  readonly setRules: NamedKeys["setRules"]
   readonly derive: NamedKeys["derive"]
   readonly sign: NamedKeys["sign"]
   readonly verify: NamedKeys["verify"]
@@ -81,6 +82,7 @@ export class KeyVault implements NamedKeys, Disposable {
     this.register = life.register
     this.rotate = life.rotate
     this.setState = life.setState
+    this.setRules = life.setRules
     this.derive = life.derive
     this.sign = uses.sign
     this.verify = uses.verify

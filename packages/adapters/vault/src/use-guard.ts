@@ -12,6 +12,8 @@ export interface AskedUse {
   readonly operation: KeyOperation
   /** What it is done to, for its length. */
   readonly bytes: Uint8Array
+  /** Whether a person has agreed to it. */
+  readonly isConfirmed?: boolean
   /** The newest unless said. */
   readonly version?: number
 }
@@ -19,6 +21,8 @@ export interface AskedUse {
 type Answer<T> = Promise<Result<T, NamedKeyRefusal>>
 
 const SQLITE_FULL = 13
+/** What must be in the trail even after a power cut. */
+const DURABLE_ACTIONS: ReadonlySet<AuditedAction> = new Set<AuditedAction>(["register", "rotate", "destroy", "export", "rules"])
 
 /** Stands before every use and change of a key: open or locked, rules, rate and state first, then the work, then the audit trail; only then the result. */
 export class UseGuard {
@@ -46,7 +50,7 @@ export class UseGuard {
   /** One use of a key. */
   async use<T>(
     call: KeyCall,
-    { bytes, id, operation, version: asked }: AskedUse,
+    { bytes, id, isConfirmed = false, operation, version: asked }: AskedUse,
     work: (entry: KeyEntry, version: KeyVersion) => Result<T, NamedKeyRefusal> | Answer<T>,
   ): Answer<T> {
     return await this.audited(call, { key: id, action: operation }, async () => {
@@ -55,7 +59,7 @@ export class UseGuard {
       const entry = this.#records.find(id)
       if (!entry.ok) return entry
       const { rules } = entry.value
-      const allowed = mayUse(id, rules, { caller: call.caller, operation })
+      const allowed = mayUse(id, rules, { caller: call.caller, operation, isConfirmed })
       if (!allowed.ok) return allowed
       const version = versionFor(entry.value, operation, asked)
       if (!version.ok) return version
@@ -75,10 +79,9 @@ export class UseGuard {
     if (!this.#open) return locked()
     if (!this.#audit.hasRoom) return refuse("KEYSTORE_BUSY", "too many uses wait to be recorded; try again in a moment")
     const result = await work().catch((error: unknown) => diskFull(error))
-    const isChange = action === "register" || action === "rotate" || action === "destroy" || action === "export"
     // A lock in between has flushed the trail and wiped what the work needs.
     if (!this.#open) return locked()
-    await this.#audit.record({ at: this.#now(), caller, key, action, outcome: result.ok ? "ok" : result.code }, isChange)
+    await this.#audit.record({ at: this.#now(), caller, key, action, outcome: result.ok ? "ok" : result.code }, DURABLE_ACTIONS.has(action))
     return result
   }
 }

@@ -20,6 +20,15 @@ const keyType: OptionSpec = {
   required: true,
   values: KEY_TYPES,
 }
+const rules: readonly OptionSpec[] = [
+  {
+    flags: "--allow <CALLER:OPERATIONS>",
+    description: "let only callers so named use it, e.g. uid:1000:sign,verify or ssh-agent:sign; may be given several times",
+    repeatable: true,
+  },
+  { flags: "--per-minute <N>", description: "uses a minute, of all callers together" },
+  { flags: "--confirm", description: "ask on the agent's terminal before each use through ssh" },
+]
 const context: OptionSpec = {
   flags: "--context <TEXT>",
   description: "bound to the ciphertext, at most 4 KiB: the same is needed to decrypt",
@@ -42,18 +51,18 @@ export const keyCommands: readonly CommandSpec[] = [
         description: "generate (default), derive (from the node's words, by the id), env:NAME or file:PATH",
         values: ["generate", "derive"],
       },
-      { flags: "--exportable", description: "let `key export` hand the secret out one day; cannot be changed later" },
       {
-        flags: "--allow <CALLER:OPERATIONS>",
-        description: "let only callers so named use it, e.g. uid:1000:sign,verify or ssh-agent:sign; may be given several times",
-        repeatable: true,
+        flags: "--backend <NAME>",
+        description: "what holds it: sealed, the keystore (default), or pkcs11, the token that config.json describes",
+        values: ["sealed", "pkcs11"],
       },
-      { flags: "--per-minute <N>", description: "uses a minute, of all callers together" },
-      { flags: "--confirm", description: "ask on the agent's terminal before each use through ssh" },
+      { flags: "--exportable", description: "let `key export` hand the secret out one day; cannot be changed later" },
+      ...rules,
     ],
     examples: [
       "keygrove key add web/tls --type p256",
       "keygrove key add deploy --type ed25519 --from file:id_ed25519 --allow ssh-agent:sign --confirm",
+      "keygrove key add release --type p256 --backend pkcs11",
       "keygrove key add backup --type aes256 --from env:BACKUP_KEY",
     ],
     load: () => import("./commands/key-add.ts"),
@@ -160,6 +169,15 @@ export const keyCommands: readonly CommandSpec[] = [
     operands: [id],
     examples: ["keygrove key rotate web/tls"],
     load: () => import("./commands/key-rotate.ts"),
+  },
+  {
+    name: "key rules",
+    summary: "show who may use a key for what, or put other rules in their place",
+    details: "Given any rule, those given take the place of all that the key had. They hold for the next use, also through ssh.",
+    operands: [id],
+    options: [...rules, { flags: "--none", description: "take all rules away: every caller may do everything" }],
+    examples: ["keygrove key rules deploy", "keygrove key rules deploy --allow ssh-agent:sign --confirm --per-minute 10"],
+    load: () => import("./commands/key-rules.ts"),
   },
   {
     name: "key enable",

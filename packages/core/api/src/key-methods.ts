@@ -4,6 +4,9 @@ import type { Json, ParamSpec } from "./params.ts"
 /** Where the secret of a new key comes from: made, derived from the node's secret, sent sealed, or read by the keystore from a file. */
 export type KeyOrigin = "generate" | "derive" | "import" | "file"
 
+/** What is to hold a new key. Keys of the third backend, `preload`, are named in the node's settings. */
+type AddedKeyBackend = "sealed" | "pkcs11"
+
 type Id = Readonly<Record<"id", string>>
 type MaybeVersion = { readonly version?: number }
 type Changed = Id & MaybeVersion
@@ -15,10 +18,12 @@ export interface KeyApiParams {
     readonly from?: KeyOrigin
     readonly sealed?: Uint8Array
     readonly path?: string
+    readonly backend?: AddedKeyBackend
     readonly exportable?: boolean
     readonly rules?: Readonly<Record<string, unknown>>
   }
   readonly "key.list": { readonly after?: string; readonly limit?: number }
+  readonly "key.show": Id
   readonly "key.public": Changed
   readonly "key.sign": Id & { readonly message: Uint8Array; readonly algorithm?: string }
   readonly "key.verify": Id & { readonly message: Uint8Array; readonly signature: Uint8Array; readonly algorithm?: string }
@@ -28,6 +33,7 @@ export interface KeyApiParams {
   readonly "key.mac": Changed & { readonly message: Uint8Array }
   readonly "key.derive": Id & { readonly child: string; readonly type: string }
   readonly "key.rotate": Id
+  readonly "key.setRules": Id & { readonly rules: Readonly<Record<string, unknown>> }
   readonly "key.enable": Changed
   readonly "key.disable": Changed
   readonly "key.destroy": Changed
@@ -103,6 +109,12 @@ export const keyMethods: { readonly [M in keyof KeyApiParams]: MethodSpec } = {
         description: "for file: absolute path of a file that only its owner may read",
         optional: true,
       },
+      backend: {
+        type: "choice",
+        values: ["sealed", "pkcs11"],
+        description: "what holds it: the keystore, which is the default, or the token of the settings, where it is generated",
+        optional: true,
+      },
       exportable: { type: "boolean", description: "whether the secret may ever leave; false by default", optional: true },
       rules: { type: "object", schema: rulesSchema, description: "who may do what, how often; everything by default", optional: true },
     },
@@ -114,6 +126,7 @@ export const keyMethods: { readonly [M in keyof KeyApiParams]: MethodSpec } = {
       limit: { type: "integer", min: 1, max: 500, description: "keys at most, 500 by default; an answer may have fewer", optional: true },
     },
   },
+  "key.show": { summary: "One named key, without its secret.", params: { id } },
   "key.public": { summary: "The public part of one version of a key.", params: { id, version } },
   "key.sign": { summary: "Signs with the newest version.", params: { id, message, algorithm } },
   "key.verify": {
@@ -155,6 +168,13 @@ export const keyMethods: { readonly [M in keyof KeyApiParams]: MethodSpec } = {
     params: { id, child: { ...id, description: "id of the child" }, type },
   },
   "key.rotate": { summary: "Adds a version with a fresh secret; it is the newest from then on.", params: { id } },
+  "key.setRules": {
+    summary: "Puts other rules in the place of all that a key has.",
+    params: {
+      id,
+      rules: { type: "object", schema: rulesSchema, description: "who may do what, how often; an empty object allows everything" },
+    },
+  },
   "key.enable": { summary: "Lets disabled versions work again.", params: { id, version: oneOrAll } },
   "key.disable": { summary: "Lets versions do nothing until they are enabled.", params: { id, version: oneOrAll } },
   "key.destroy": { summary: "Wipes the secrets of versions for ever.", params: { id, version: oneOrAll } },

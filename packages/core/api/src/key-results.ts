@@ -10,12 +10,17 @@ export interface KeyVersionFacts {
   readonly fingerprint: string | null
 }
 
-/** A named key, as `key.add`, `key.list`, `key.derive`, `key.rotate`, `key.enable`, `key.disable` and `key.destroy` answer. */
+/**
+ * A named key, as `key.add`, `key.list`, `key.show`, `key.derive`, `key.rotate`, `key.setRules`, `key.enable`, `key.disable` and
+ * `key.destroy` answer.
+ */
 export interface KeyFacts {
   readonly id: string
   readonly type: string
   /** That of the newest version. */
   readonly state: "enabled" | "disabled" | "destroyed"
+  /** What holds it: the keystore, its memory until the next start, or a token. */
+  readonly backend: "sealed" | "preload" | "pkcs11"
   readonly source: "generated" | "imported" | "derived"
   readonly exportable: boolean
   readonly rules: KeyRuleFacts

@@ -9,6 +9,7 @@ const AUDITED_ACTIONS = [
   "enable",
   "disable",
   "destroy",
+  "rules",
   "export",
   "operator",
   "sign",

@@ -7,6 +7,7 @@ export type KeyErrorCode =
   | "KEY_TYPE_UNKNOWN"
   | "KEY_BACKEND_UNKNOWN"
   | "KEY_NOT_ALLOWED"
+  | "KEY_NOT_CONFIRMED"
   | "AUDIT_CORRUPT"
   | "KEY_RECORD_INVALID"
 
@@ -41,6 +42,11 @@ export const keyErrors: ErrorTable<KeyErrorCode> = {
     class: "refused",
     meaning: "The rules of the key do not allow it to this caller.",
     remedy: "Ask the keystore's owner.",
+  },
+  KEY_NOT_CONFIRMED: {
+    class: "refused",
+    meaning: "The rules of the key want a person to confirm each use through ssh, and nobody did.",
+    remedy: "Confirm it on the terminal of keygrove ssh-agent.",
   },
   KEY_RECORD_INVALID: {
     class: "failed",

@@ -18,6 +18,7 @@ export {
   stateOf,
   verifyingVersions,
   versionFor,
+  withRules,
   withState,
   type KeyEntry,
   type KeyEntryRefusal,
@@ -28,7 +29,7 @@ export {
 } from "./key-entry.ts"
 export { decodeKeyId, MAX_KEY_ID_LENGTH, type KeyId } from "./key-id.ts"
 export { decodeKeyEntry, keyEntryValue } from "./key-record.ts"
-export { keyRulesShape, keyRulesValue, mayUse, OPEN_RULES, type Caller, type KeyRule, type KeyRules } from "./key-rules.ts"
+export { keyRulesShape, keyRulesValue, mayUse, OPEN_RULES, type Caller, type KeyRule, type KeyRules, type RuledUse } from "./key-rules.ts"
 export {
   chooseSignature,
   decodeKeyType,

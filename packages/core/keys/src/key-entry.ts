@@ -95,6 +95,11 @@ export function withState(entry: KeyEntry, state: KeyState, version?: number): R
   })
 }
 
+/** Puts other rules in the place of those that the key has. */
+export function withRules(entry: KeyEntry, rules: KeyRules): Result<KeyEntry, KeyEntryRefusal> {
+  return stateOf(entry) === "destroyed" ? destroyed(entry.id) : ok({ ...entry, rules })
+}
+
 /**
  * The version that an operation uses. The newest signs, encrypts, agrees and derives; older ones go on verifying, decrypting and checking, by
  * their number.

@@ -54,16 +54,24 @@ export function keyRulesValue({ allow, confirm, perMinute }: KeyRules): CborValu
   }
 }
 
+/** Whoever asks persons before it uses a key that wants that. */
+const CONFIRMING_CALLER: Caller = "ssh-agent"
+
+/** What somebody wants to do, and whether a person has agreed to it. */
+export interface RuledUse {
+  readonly caller: Caller
+  readonly operation: KeyOperation
+  readonly isConfirmed?: boolean
+}
+
 /** Whether a caller may do something with a key; its rate is counted elsewhere. */
-export function mayUse(
-  id: KeyId,
-  rules: KeyRules,
-  use: { readonly caller: Caller; readonly operation: KeyOperation },
-): Result<true, "KEY_NOT_ALLOWED"> {
+export function mayUse(id: KeyId, rules: KeyRules, use: RuledUse): Result<true, "KEY_NOT_ALLOWED" | "KEY_NOT_CONFIRMED"> {
   const isAllowed = (rules.allow ?? [{ caller: "*", operations: KEY_OPERATIONS }]).some(
     (rule) => (rule.caller === "*" || rule.caller === use.caller) && rule.operations.includes(use.operation),
   )
-  return isAllowed
-    ? ok(true)
-    : refuse("KEY_NOT_ALLOWED", `the rules of ${id} do not let ${use.caller} ${use.operation}; see \`keygrove key list\``)
+  if (!isAllowed)
+    return refuse("KEY_NOT_ALLOWED", `the rules of ${id} do not let ${use.caller} ${use.operation}; see \`keygrove key rules\``)
+  if (rules.confirm === true && use.caller === CONFIRMING_CALLER && use.isConfirmed !== true)
+    return refuse("KEY_NOT_CONFIRMED", `the rules of ${id} want a person to confirm each use through ${use.caller}`)
+  return ok(true)
 }

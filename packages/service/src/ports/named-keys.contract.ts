@@ -211,6 +211,33 @@ export function namedKeysContract(name: string, { open, primitives, sealing }: N
       ])
     })
 
+    test("puts rules in the place of those there were, for the next use, and tells of it", async () => {
+      const key = await add("ruled", "ed25519", { rules: { allow: [{ caller: "uid:7", operations: ["sign"] }] } })
+      const codeOf = async (caller: string, isConfirmed?: boolean): Promise<string> => {
+        const order = { id: key, message, ...(isConfirmed === undefined ? {} : { isConfirmed }) }
+        const signed = await keys.sign(order, { ...call, caller })
+        return signed.ok ? "done" : signed.code
+      }
+      expect(await codeOf("uid:1000")).toBe("KEY_NOT_ALLOWED")
+      const open = unwrap(await keys.setRules(key, {}, call))
+      expect(open.rules).toEqual({})
+      expect(await codeOf("uid:1000")).toBe("done")
+      const rules = { allow: [{ caller: "ssh-agent", operations: ["sign"] }], perMinute: 9, confirm: true } as const
+      expect(unwrap(await keys.setRules(key, rules, call)).rules).toEqual(rules)
+      expect(unwrap(await keys.find(key, call)).rules).toEqual(rules)
+      expect([await codeOf("uid:7"), await codeOf("ssh-agent"), await codeOf("ssh-agent", true)]).toEqual([
+        "KEY_NOT_ALLOWED",
+        "KEY_NOT_CONFIRMED",
+        "done",
+      ])
+      expect(unwrap(await keys.rotate(key, call)).rules).toEqual(rules)
+      expect(await keys.setRules(id("nothing"), {}, call)).toMatchObject({ code: "KEY_UNKNOWN" })
+      unwrap(await keys.setState(key, { state: "destroyed" }, call))
+      expect(await keys.setRules(key, {}, call)).toMatchObject({ code: "KEY_DESTROYED" })
+      const events = unwrap(await keys.audit({ from: 0, limit: 100 }, call)).filter(({ action }) => action === "rules")
+      expect(events.map(({ outcome }) => outcome)).toEqual(["ok", "ok", "KEY_UNKNOWN", "KEY_DESTROYED"])
+    })
+
     test("records every use and no content", async () => {
       const key = await add("seen", "ed25519")
       unwrap(await keys.sign({ id: key, message }, call))

@@ -59,6 +59,8 @@ export interface SignOrder {
   /** At most 256 KiB; hashed by the algorithm itself. */
   readonly message: Uint8Array
   readonly algorithm?: SignatureAlgorithm
+  /** Whether a person has agreed to this signature, for rules that want it of the agent for ssh. False unless said. */
+  readonly isConfirmed?: boolean
 }
 
 export interface KeySignature {
@@ -68,7 +70,7 @@ export interface KeySignature {
   readonly version: number
 }
 
-export interface VerifyOrder extends SignOrder {
+export interface VerifyOrder extends Omit<SignOrder, "isConfirmed"> {
   readonly signature: Uint8Array
 }
 
@@ -78,6 +80,7 @@ export type NamedKeyRefusal =
   | "KEY_BACKEND_UNAVAILABLE"
   | "KEY_UNKNOWN"
   | "KEY_NOT_ALLOWED"
+  | "KEY_NOT_CONFIRMED"
   | "KEY_RATE_EXCEEDED"
   | "KEY_NOT_EXPORTABLE"
   | "KEY_MATERIAL_INVALID"
@@ -107,6 +110,8 @@ export interface NamedKeys {
   rotate(id: KeyId, call: KeyCall): Answer<KeyEntry>
   /** Enables, disables or destroys one version, or all. Destroying wipes the secret from the store. */
   setState(id: KeyId, change: { readonly state: KeyState; readonly version?: number }, call: KeyCall): Answer<KeyEntry>
+  /** Puts other rules in the place of all that the key has; they hold for the next use. */
+  setRules(id: KeyId, rules: KeyRules, call: KeyCall): Answer<KeyEntry>
   sign(order: SignOrder, call: KeyCall): Answer<KeySignature>
   /** Whether any enabled version made the signature, and which. */
   verify(order: VerifyOrder, call: KeyCall): Answer<{ readonly version: number | undefined }>

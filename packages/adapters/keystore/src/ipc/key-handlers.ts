@@ -20,6 +20,7 @@ export const keyHandlers: KeyHandlers = {
   "keys.find": async ({ keys }, { caller, id }, signal) => entryOf(await keys.find(id, { caller, signal })),
   "keys.rotate": async ({ keys }, { caller, id }, signal) => entryOf(await keys.rotate(id, { caller, signal })),
   "keys.setState": async ({ keys }, { caller, id, ...change }, signal) => entryOf(await keys.setState(id, change, { caller, signal })),
+  "keys.setRules": async ({ keys }, { caller, id, rules }, signal) => entryOf(await keys.setRules(id, rules, { caller, signal })),
   "keys.sign": async ({ keys }, { caller, ...order }, signal) =>
     mapped(await keys.sign(order, { caller, signal }), ({ algorithm, signature, version }) => ({ algorithm, signature, version })),
   "keys.verify": async ({ keys }, { caller, ...order }, signal) =>

@@ -11,6 +11,7 @@ import {
   type Caller,
   type KeyEntry,
   type KeyId,
+  type KeyRules,
   type KeyState,
   type KeyType,
 } from "@keygrove/keys"
@@ -38,6 +39,7 @@ export interface KeyRequests {
   readonly "keys.find": Asked & { readonly id: KeyId }
   readonly "keys.rotate": Asked & { readonly id: KeyId }
   readonly "keys.setState": Asked & { readonly id: KeyId; readonly state: KeyState; readonly version?: number }
+  readonly "keys.setRules": Asked & { readonly id: KeyId; readonly rules: KeyRules }
   readonly "keys.sign": Asked & SignOrder
   readonly "keys.verify": Asked & VerifyOrder
   readonly "keys.agree": Asked & { readonly id: KeyId; readonly peer: Uint8Array }
@@ -57,6 +59,7 @@ export interface KeyAnswers {
   readonly "keys.find": KeyEntry
   readonly "keys.rotate": KeyEntry
   readonly "keys.setState": KeyEntry
+  readonly "keys.setRules": KeyEntry
   readonly "keys.sign": KeySignature
   readonly "keys.verify": { readonly version: number }
   readonly "keys.agree": Uint8Array
@@ -111,7 +114,8 @@ export const keyRequestShapes: { readonly [M in keyof KeyRequests]: Shape<KeyReq
     state: v.picklist(["enabled", "disabled", "destroyed"]),
     version: v.exactOptional(version),
   }),
-  "keys.sign": v.strictObject(signOrder),
+  "keys.setRules": v.strictObject({ caller, id, rules: keyRulesShape }),
+  "keys.sign": v.strictObject({ ...signOrder, isConfirmed: v.exactOptional(v.boolean()) }),
   "keys.verify": v.strictObject({ ...signOrder, signature: bytesWithinShape(0, 1_024) }),
   "keys.agree": v.strictObject({ caller, id, peer: bytesWithinShape(0, 133) }),
   "keys.encrypt": v.strictObject({ caller, id, plaintext: message, context }),
@@ -130,6 +134,7 @@ export const keyAnswerShapes: { readonly [M in keyof KeyAnswers]: Shape<KeyAnswe
   "keys.find": entry,
   "keys.rotate": entry,
   "keys.setState": entry,
+  "keys.setRules": entry,
   "keys.sign": v.strictObject({ signature: bytesWithinShape(64, 96), algorithm, version }),
   // 0: no version made it.
   "keys.verify": v.strictObject({ version: integerShape(0, 0xffff_ffff) }),

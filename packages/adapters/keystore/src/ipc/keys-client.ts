@@ -1,4 +1,5 @@
 import { ok, type CborValue, type Result } from "@keygrove/base"
+import { keyRulesValue } from "@keygrove/keys"
 import type { CallOptions, KeyCall, NamedKeyRefusal, NamedKeys } from "@keygrove/service"
 import { registrationValue } from "./key-values.ts"
 import type { KeyAnswers } from "./key-messages.ts"
@@ -22,8 +23,12 @@ export function namedKeysOver(exchange: KeyExchange): NamedKeys {
     rotate: async (id, call) => await exchange("keys.rotate", { caller: call.caller, id }, options(call)),
     setState: async (id, { state, version }, call) =>
       await exchange("keys.setState", { caller: call.caller, id, state, ...(version === undefined ? {} : { version }) }, options(call)),
-    sign: async ({ algorithm, id, message }, call) =>
-      await exchange("keys.sign", { caller: call.caller, id, message, ...(algorithm === undefined ? {} : { algorithm }) }, options(call)),
+    setRules: async (id, rules, call) =>
+      await exchange("keys.setRules", { caller: call.caller, id, rules: keyRulesValue(rules) }, options(call)),
+    sign: async ({ algorithm, id, isConfirmed, message }, call) => {
+      const how = { ...(algorithm === undefined ? {} : { algorithm }), ...(isConfirmed === undefined ? {} : { isConfirmed }) }
+      return await exchange("keys.sign", { caller: call.caller, id, message, ...how }, options(call))
+    },
     verify: async ({ algorithm, id, message, signature }, call) => {
       const order = { id, message, signature, ...(algorithm === undefined ? {} : { algorithm }) }
       const answer = await exchange("keys.verify", { caller: call.caller, ...order }, options(call))

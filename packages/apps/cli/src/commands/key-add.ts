@@ -1,11 +1,12 @@
-import type { KeyOrder, NamedKeyRules } from "keygrove/rpc"
+import type { KeyOrder } from "keygrove/rpc"
 import type { CommandContext, CommandInput, CommandOutcome } from "../command.ts"
-import { parseAllow } from "../keys/allow.ts"
+import { commandError } from "../errors.ts"
 import { keyJson, keyLine } from "../keys/key-facts.ts"
 import { openKeySource } from "../keys/key-source.ts"
 import { keyTypeOption } from "../keys/key-type-option.ts"
 import { nodeKeys } from "../keys/node-keys.ts"
-import { optional, repeated, required, wholeNumber } from "../options.ts"
+import { ruleOptions } from "../keys/rule-options.ts"
+import { optional, required } from "../options.ts"
 
 /** `key add ID --type T [--from SOURCE]`: makes sure that a key exists. */
 export async function run(input: CommandInput, context: CommandContext): Promise<CommandOutcome> {
@@ -16,19 +17,22 @@ export async function run(input: CommandInput, context: CommandContext): Promise
     type: keyTypeOption(input),
     from: source.from,
     exportable: input.options["exportable"] === true,
-    rules: rulesOf(input),
+    rules: ruleOptions(input),
+    ...backendOption(input),
   }
   const { created, key } = await nodeKeys(context).add(order, { signal: context.signal })
   const text = created ? `${key.id}: ${keyLine(key)}` : `${key.id} was there already and stays as it is: ${keyLine(key)}`
   return { json: { created, ...keyJson(key) }, text }
 }
 
-function rulesOf(input: CommandInput): NamedKeyRules {
-  const allow = repeated(input, "allow").map(parseAllow)
-  const perMinute = optional(input, "perMinute")
-  return {
-    ...(allow.length === 0 ? {} : { allow }),
-    ...(perMinute === undefined ? {} : { perMinute: wholeNumber(perMinute, "--per-minute", { least: 1, most: 1_000_000 }) }),
-    ...(input.options["confirm"] === true ? { confirm: true } : {}),
-  }
+function backendOption(input: CommandInput): Pick<KeyOrder, "backend"> {
+  const asked = optional(input, "backend")
+  if (asked === undefined) return {}
+  if (asked === "sealed" || asked === "pkcs11") return { backend: asked }
+  throw commandError(
+    "USAGE_INVALID",
+    asked === "preload"
+      ? `a preloaded key is one that config.json names with "backend": "preload"; name it there and restart the node`
+      : `--backend must be sealed or pkcs11, got "${asked}"`,
+  )
 }

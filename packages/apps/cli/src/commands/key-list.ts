@@ -4,8 +4,8 @@ import { keyJson } from "../keys/key-facts.ts"
 import { nodeKeys } from "../keys/node-keys.ts"
 import { table } from "../text.ts"
 
-/** Longest id that shares its row with the rest: 80 columns, less the other four and their gaps. */
-const MAX_ID_IN_ROW = 27
+/** Longest id that shares its row with the rest: 80 columns, less the other four and their gaps, or five when some key is not in the keystore itself. */
+const MAX_ID_IN_ROW = { four: 27, five: 18 } as const
 
 /** `key list`. */
 export async function run(_input: CommandInput, context: CommandContext): Promise<CommandOutcome> {
@@ -15,18 +15,24 @@ export async function run(_input: CommandInput, context: CommandContext): Promis
 }
 
 function keyTable(keys: readonly NamedKey[]): string {
-  const rows = keys.map(({ id, state, type, versions }) => [
-    id.length > MAX_ID_IN_ROW ? "" : id,
+  const isOneBackend = keys.every(({ backend }) => backend === "sealed")
+  const maxId = isOneBackend ? MAX_ID_IN_ROW.four : MAX_ID_IN_ROW.five
+  const rows = keys.map(({ backend, id, state, type, versions }) => [
+    id.length > maxId ? "" : id,
     type,
+    ...(isOneBackend ? [] : [backend]),
     String(versions.length),
     state,
     versions.at(-1)?.fingerprint ?? "-",
   ])
-  const [header = "", ...lines] = table(["id", "type", "versions", "state", "fingerprint"], rows).split("\n")
+  const [header = "", ...lines] = table(
+    ["id", "type", ...(isOneBackend ? [] : ["backend"]), "versions", "state", "fingerprint"],
+    rows,
+  ).split("\n")
   // A long id has a line of its own, so that it is whole and the columns stay.
   const withIds = lines.flatMap((line, index) => {
     const id = keys[index]?.id ?? ""
-    return id.length > MAX_ID_IN_ROW ? [id, line] : [line]
+    return id.length > maxId ? [id, line] : [line]
   })
   return [header, ...withIds].join("\n")
 }

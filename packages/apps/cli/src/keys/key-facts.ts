@@ -19,10 +19,15 @@ export function versionJson({ createdAt, fingerprint, publicKey, state, version 
   }
 }
 
-/** `ed25519, version 2, 0123456789abcdef`. */
-export function keyLine({ type, versions }: NamedKey): string {
+/** `ed25519, version 2, 0123456789abcdef`, and what holds it when that is not the keystore itself. */
+export function keyLine({ backend, type, versions }: NamedKey): string {
   const newest = versions.at(-1)
-  return [type, `version ${newest?.version ?? 0}`, ...(newest?.fingerprint === undefined ? [] : [newest.fingerprint])].join(", ")
+  return [
+    type,
+    `version ${newest?.version ?? 0}`,
+    ...(newest?.fingerprint === undefined ? [] : [newest.fingerprint]),
+    ...(backend === "sealed" ? [] : [backend]),
+  ].join(", ")
 }
 
 /** What a command says that changed a key. */

@@ -45,6 +45,7 @@ describe("named keys over JSON-RPC", () => {
       id: "web/tls",
       type: "ed25519",
       state: "enabled",
+      backend: "sealed",
       source: "generated",
       exportable: false,
       rules,
@@ -64,6 +65,17 @@ describe("named keys over JSON-RPC", () => {
     const [version] = added["versions"] as readonly Answer[]
     expect(await answer("key.public", { id: "web/tls" })).toEqual({ id: "web/tls", type: "ed25519", ...version })
     expect(await call("key.public", { id: "web/tls", version: 2 })).toMatchObject({ code: "KEY_VERSION_UNKNOWN" })
+  })
+
+  test("have rules that can be seen and changed", async () => {
+    await answer("key.add", { id: "k", type: "ed25519", rules: { allow: [] } })
+    expect(await call("key.sign", { id: "k", message })).toMatchObject({ code: "KEY_NOT_ALLOWED" })
+    const rules = { allow: [{ caller: "*", operations: ["sign"] }], perMinute: 3 }
+    expect(await answer("key.setRules", { id: "k", rules })).toMatchObject({ id: "k", rules })
+    expect(await answer("key.sign", { id: "k", message })).toMatchObject({ version: 1 })
+    expect(await answer("key.show", { id: "k" })).toMatchObject({ rules })
+    expect(await call("key.setRules", { id: "k", rules: { allow: "all" } })).toMatchObject({ code: "RPC_PARAMS_INVALID" })
+    expect(await answer("key.setRules", { id: "k", rules: {} })).toMatchObject({ rules: {} })
   })
 
   test("are listed page by page", async () => {

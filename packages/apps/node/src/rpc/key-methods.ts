@@ -44,6 +44,7 @@ const FINGERPRINT_DIGITS = 16
 export const keyHandlers: { readonly [M in KeyMethod]: Handler<M> } = {
   "key.add": add,
   "key.list": list,
+  "key.show": async ({ runtime }, { id }, call) => await withKey(id, async (key) => factsOf(await runtime.keystore.keys.find(key, call))),
   "key.public": publicKey,
   "key.sign": async ({ runtime }, { id, algorithm, message }, call) => {
     const key = decodeKeyId(id)
@@ -80,6 +81,11 @@ export const keyHandlers: { readonly [M in KeyMethod]: Handler<M> } = {
   },
   "key.rotate": async ({ runtime }, { id }, call) =>
     await withKey(id, async (key) => factsOf(await runtime.keystore.keys.rotate(key, call))),
+  "key.setRules": async ({ runtime }, { id, rules }, call) =>
+    await withKey(id, async (key) => {
+      const decoded = rulesOf(rules)
+      return decoded.ok ? factsOf(await runtime.keystore.keys.setRules(key, decoded.value, call)) : decoded
+    }),
   "key.enable": async (context, params, call) => await setState(context, { ...params, state: "enabled" }, call),
   "key.disable": async (context, params, call) => await setState(context, { ...params, state: "disabled" }, call),
   "key.destroy": async (context, params, call) => await setState(context, { ...params, state: "destroyed" }, call),
@@ -113,6 +119,7 @@ async function add({ runtime }: KeyMethodContext, params: ApiParams["key.add"], 
       id: id.value,
       type: type.value,
       source: source.value,
+      ...(params.backend === undefined ? {} : { backend: params.backend }),
       ...(params.exportable === undefined ? {} : { exportable: params.exportable }),
       rules: rules.value,
     },
@@ -193,8 +200,8 @@ function factsOf(entry: Result<KeyEntry>): Result<KeyFacts> {
 }
 
 function keyFacts(entry: KeyEntry): KeyFacts {
-  const { exportable, id, rules, source, type, versions } = entry
-  return { id, type, state: stateOf(entry), source, exportable, rules, versions: versions.map(versionFacts) }
+  const { backend, exportable, id, rules, source, type, versions } = entry
+  return { id, type, state: stateOf(entry), backend, source, exportable, rules, versions: versions.map(versionFacts) }
 }
 
 function versionFacts({ createdAt, publicKey: bytes, state, version }: KeyVersion): KeyVersionFacts {

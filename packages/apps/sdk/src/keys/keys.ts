@@ -45,6 +45,8 @@ export interface KeyOrder {
    * sealed before it leaves this process.
    */
   readonly from?: "generate" | "derive" | { readonly file: string } | { readonly secret: Secret }
+  /** What holds it: the keystore (`sealed`), or the token of the node's settings (`pkcs11`), where it is generated. */
+  readonly backend?: "sealed" | "pkcs11"
   /** Whether the secret may ever leave. False unless said, and fixed for the key's life. */
   readonly exportable?: boolean
   readonly rules?: NamedKeyRules
@@ -74,10 +76,10 @@ export class Keys {
 
   /** Makes sure that a key exists. One that does, with the same type, is left as it is; `created` says which it was. */
   async add(order: KeyOrder, options: KeyOptions = {}): Promise<{ readonly key: NamedKey; readonly created: boolean }> {
-    const { exportable, from = "generate", id, rules, type } = order
+    const { backend, exportable, from = "generate", id, rules, type } = order
     const source =
       typeof from === "string" ? { from } : "file" in from ? { from: "file", path: from.file } : await this.#sealed(from, options)
-    const answer = await this.#ask("key.add", { id, type, ...source, ...defined({ exportable, rules }) }, options)
+    const answer = await this.#ask("key.add", { id, type, ...source, ...defined({ backend, exportable, rules }) }, options)
     return { key: decodeNamedKey(answer), created: answer.boolean("created") }
   }
 
@@ -89,6 +91,11 @@ export class Keys {
       yield* page.objects("keys").map(decodeNamedKey)
       after = page.optionalText("next")
     } while (after !== undefined)
+  }
+
+  /** One key, without its secret. */
+  async show(id: string, options: KeyOptions = {}): Promise<NamedKey> {
+    return decodeNamedKey(await this.#ask("key.show", { id }, options))
   }
 
   /** The public part of the newest version, or of the one that is named. Symmetric keys have none. */
@@ -145,6 +152,11 @@ export class Keys {
   /** Adds a version that signs and encrypts from now on; older ones go on verifying and decrypting. */
   async rotate(id: string, options: KeyOptions = {}): Promise<NamedKey> {
     return decodeNamedKey(await this.#ask("key.rotate", { id }, options))
+  }
+
+  /** Puts other rules in the place of all that the key has; `{}` lets every caller do everything. */
+  async setRules(id: string, rules: NamedKeyRules, options: KeyOptions = {}): Promise<NamedKey> {
+    return decodeNamedKey(await this.#ask("key.setRules", { id, rules }, options))
   }
 
   /** Lets a disabled version, or all, work again. */

@@ -36,6 +36,8 @@ export interface NamedKey {
   readonly type: string
   /** That of the newest version: `enabled`, `disabled` or `destroyed`. */
   readonly state: string
+  /** What holds it: `sealed`, `preload` or `pkcs11`. */
+  readonly backend: string
   /** `generated`, `imported` or `derived`. */
   readonly source: string
   readonly exportable: boolean
@@ -62,6 +64,7 @@ export function decodeNamedKey(fields: AnswerFields): NamedKey {
     id: fields.text("id"),
     type: fields.text("type"),
     state: fields.text("state"),
+    backend: fields.text("backend"),
     source: fields.text("source"),
     exportable: fields.boolean("exportable"),
     rules: decodeRules(fields.object("rules")),
