@@ -2,7 +2,8 @@ import { resolve } from "node:path"
 import { encodeCanonical, equalBytes, ok, refuse, type Result } from "@keygrove/base"
 import { keyRulesValue, satisfiesOrder, type KeyEntry } from "@keygrove/keys"
 import type { CallOptions, KeyCall, KeyMaterialSource, NamedKeyRefusal, NamedKeys } from "@keygrove/service"
-import { variableOf, type ConfiguredKey, type NodeConfig } from "./home/config.ts"
+import type { NodeConfig } from "./home/config.ts"
+import { variableOf, type ConfiguredKey } from "./home/configured-key.ts"
 
 /** Makes sure that every key of the configuration is there. The first one that is not refuses all, with its id, its reason and its own code. */
 export async function registerConfiguredKeys(
@@ -23,7 +24,8 @@ async function ensure(
   key: ConfiguredKey,
   { call, directory }: { readonly directory: string; readonly call: KeyCall },
 ): Promise<Result<KeyEntry, NamedKeyRefusal>> {
-  const { id, rules, type } = key
+  const { backend, id, rules, type } = key
+  const asked = { id, type, ...(backend === undefined ? {} : { backend }) }
   const source = sourceOf(key, directory)
   if (source === undefined) {
     const found = await keys.find(id, call)
@@ -31,10 +33,10 @@ async function ensure(
     if (!found.ok && found.code === "KEY_UNKNOWN")
       return refuse("KEY_UNKNOWN", 'the keystore does not have it; say with "from" where it comes from, or take it out')
     if (!found.ok) return found
-    const satisfied = satisfiesOrder(found.value, { id, type, exportable: false })
+    const satisfied = satisfiesOrder(found.value, { ...asked, exportable: false })
     return satisfied.ok ? found : satisfied
   }
-  const registered = await keys.register({ id, type, source, ...(rules === undefined ? {} : { rules }) }, call)
+  const registered = await keys.register({ ...asked, source, ...(rules === undefined ? {} : { rules }) }, call)
   return registered.ok ? ok(registered.value.entry) : registered
 }
 

@@ -29,6 +29,7 @@ describe("the keys of config.json", () => {
       { id: "c", type: "aes256", from: "env:BACKUP_KEY", rules: { allow: [{ caller: "uid:0", operations: ["encrypt"] }], confirm: true } },
       { id: "d", type: "x25519", from: "file:/etc/keys/d" },
       { id: "e", type: "bls12-381", from: "derive", rules: { perMinute: 5 } },
+      { id: "f", type: "ed25519", from: "file:f.pem", backend: "preload" },
     ]
     const config = unwrap(read(keys))
     expect(config.keys).toEqual(keys)
@@ -49,6 +50,11 @@ describe("the keys of config.json", () => {
     ],
     ["a field that is none", [{ id: "a", type: "ed25519", secret: "00" }], '"keys.0.secret"'],
     ["too many", Array.from({ length: 1_001 }, (_, index) => ({ id: `k${index}`, type: "ed25519" })), '"keys"'],
+    ["a backend that is none", [{ id: "a", type: "ed25519", backend: "paper" }], '"keys.0.backend"'],
+    ["a preloaded one of nothing", [{ id: "a", type: "ed25519", backend: "preload" }], "the key a is preloaded"],
+    ["a preloaded one made anew", [{ id: "a", type: "ed25519", backend: "preload", from: "generate" }], "the key a is preloaded"],
+    ["one for a token from a file", [{ id: "a", type: "ed25519", backend: "pkcs11", from: "file:a" }], "the key a is made in the token"],
+    ["one for no token", [{ id: "a", type: "ed25519", backend: "pkcs11" }], 'the key a needs "pkcs11"'],
     ["one twice", ["ed25519", "p256"].map((type) => ({ id: "a", type })), "names a twice"],
     ["a variable twice", ["a", "b"].map((id) => ({ id, type: "ed25519", from: "env:KEY" })), "names KEY twice"],
   ])("are refused when there is %s", (_what, keys, says) => {
@@ -81,5 +87,26 @@ describe("who may call, and when the keystore is locked", () => {
     ["more than a week", { idleLockMinutes: 10_081 }, '"idleLockMinutes"'],
   ])("are refused when there is %s", (_what, settings, says) => {
     expect(readWith(settings)).toMatchObject({ code: "CONFIG_INVALID", message: expect.stringContaining(says) })
+  })
+})
+
+describe("the token of config.json", () => {
+  const token = { module: "/usr/lib/softhsm/libsofthsm2.so", token: "grove", pinFile: "pin" }
+  const readToken = (pkcs11: unknown): ReturnType<typeof readConfig> => {
+    const path = join(state.directory, "config.json")
+    writeFileSync(path, JSON.stringify({ ...sound, keys: [{ id: "a", type: "p256", backend: "pkcs11" }], pkcs11 }))
+    return readConfig(path)
+  }
+
+  test("is read", () => {
+    expect(unwrap(readToken(token)).pkcs11).toEqual(token)
+  })
+
+  test.each<[string, unknown, string]>([
+    ["no module", { ...token, module: "" }, '"pkcs11.module"'],
+    ["a label longer than a token has", { ...token, token: "é".repeat(17) }, '"pkcs11.token"'],
+    ["the PIN itself", { ...token, pin: "1234" }, '"pkcs11.pin"'],
+  ])("is refused when there is %s", (_what, pkcs11, says) => {
+    expect(readToken(pkcs11)).toMatchObject({ code: "CONFIG_INVALID", message: expect.stringContaining(says) })
   })
 })

@@ -1,22 +1,16 @@
-import { readFileSync } from "node:fs"
-import { brandShape, ok, refuse, type Result, type Shape } from "@keygrove/base"
-import { decodeKeyId, decodeKeyType, keyRulesShape, type KeyId, type KeyRules, type KeyType } from "@keygrove/keys"
+import { closeSync, openSync, readSync } from "node:fs"
+import { ok, refuse, type Result, type Shape } from "@keygrove/base"
 import * as v from "valibot"
 import { rpcUserShape, type RpcUser } from "../rpc/rpc-user.ts"
+import {
+  configuredKeyShape,
+  configuredTokenShape,
+  misfitOf,
+  variableOf,
+  type ConfiguredKey,
+  type ConfiguredToken,
+} from "./configured-key.ts"
 import { forgetVariable } from "./environment.ts"
-
-/** A named key that must be there before the node serves. */
-export interface ConfiguredKey {
-  readonly id: KeyId
-  readonly type: KeyType
-  /**
-   * `generate`, `derive`, `env:NAME` or `file:PATH` (relative to the home directory): where the secret comes from when the keystore does not have
-   * the key yet. Without it the key must exist.
-   */
-  readonly from?: string
-  /** For when it is registered; a key that exists keeps its own. */
-  readonly rules?: KeyRules
-}
 
 /** Public settings of a node, `config.json`. */
 export interface NodeConfig {
@@ -30,6 +24,8 @@ export interface NodeConfig {
   /** Path of the key file that unlocks the keystore instead of a passphrase. */
   readonly keyFile?: string
   readonly keys?: readonly ConfiguredKey[]
+  /** What holds keys of the backend `pkcs11`. */
+  readonly pkcs11?: ConfiguredToken
   /** Programs that may call JSON-RPC without the cookie. */
   readonly rpcUsers?: readonly RpcUser[]
   /** Minutes without use after which the keystore is locked; never when missing. */
@@ -42,14 +38,6 @@ const MAX_KEYS = 1_000
 const MAX_RPC_USERS = 64
 /** A week. */
 const MAX_IDLE_MINUTES = 10_080
-const VARIABLE = /^env:([A-Za-z_][A-Za-z0-9_]{0,254})$/
-
-const keyShape: Shape<ConfiguredKey> = v.strictObject({
-  id: brandShape(decodeKeyId),
-  type: brandShape(decodeKeyType),
-  from: v.exactOptional(v.pipe(v.string(), v.maxLength(4_096), v.regex(/^(?:generate|derive|env:[A-Za-z_][A-Za-z0-9_]{0,254}|file:.+)$/s))),
-  rules: v.exactOptional(keyRulesShape),
-})
 
 const shape: Shape<NodeConfig> = v.strictObject({
   version: v.literal(VERSION),
@@ -57,14 +45,20 @@ const shape: Shape<NodeConfig> = v.strictObject({
   listen: v.pipe(v.string(), v.maxLength(256), v.regex(/^\/\S+$/)),
   rpcPort: v.pipe(v.number(), v.safeInteger(), v.minValue(0), v.maxValue(65_535)),
   keyFile: v.exactOptional(v.pipe(v.string(), v.minLength(1), v.maxLength(4_096))),
-  keys: v.exactOptional(v.pipe(v.array(keyShape), v.maxLength(MAX_KEYS))),
+  keys: v.exactOptional(v.pipe(v.array(configuredKeyShape), v.maxLength(MAX_KEYS))),
+  pkcs11: v.exactOptional(configuredTokenShape),
   rpcUsers: v.exactOptional(v.pipe(v.array(rpcUserShape), v.maxLength(MAX_RPC_USERS))),
   idleLockMinutes: v.exactOptional(v.pipe(v.number(), v.safeInteger(), v.minValue(1), v.maxValue(MAX_IDLE_MINUTES))),
 })
 
 /** Reads and checks `config.json`. */
 export function readConfig(path: string): Result<NodeConfig, "CONFIG_INVALID" | "HOME_VERSION"> {
-  const value = parse(path)
+  return decodeConfig(path, readText(path) ?? "")
+}
+
+/** Checks the text of a `config.json`; `path` is for the messages. */
+export function decodeConfig(path: string, text: string): Result<NodeConfig, "CONFIG_INVALID" | "HOME_VERSION"> {
+  const value = parse(text)
   if (value === undefined)
     return refuse("CONFIG_INVALID", `${path} is not JSON of at most ${MAX_CONFIG_BYTES} bytes; restore it from a backup`)
   const version = versionOf(value)
@@ -74,11 +68,6 @@ export function readConfig(path: string): Result<NodeConfig, "CONFIG_INVALID" | 
   if (parsed.success) return checkNames(path, parsed.output)
   const [issue] = parsed.issues
   return refuse("CONFIG_INVALID", `${path}: "${v.getDotPath(issue) ?? "value"}" is missing, unknown or out of range; correct it`)
-}
-
-/** The variable that a key of the configuration comes from. */
-export function variableOf({ from }: ConfiguredKey): string | undefined {
-  return VARIABLE.exec(from ?? "")?.[1]
 }
 
 /** Takes the variables with keys out of the environment of this process, which has handed them on to the one that reads them. */
@@ -94,7 +83,7 @@ export function encodeConfig(config: NodeConfig): string {
   return `${JSON.stringify(config, undefined, 2)}\n`
 }
 
-/** Each key and each RPC user once, and each variable for one key: it is gone when it was read. */
+/** Each key and each RPC user once, and each variable for one key: it is gone when it was read. Each key from where its backend takes it. */
 function checkNames(path: string, config: NodeConfig): Result<NodeConfig, "CONFIG_INVALID"> {
   const { keys = [], rpcUsers = [] } = config
   const lists: readonly (readonly [string, readonly string[]])[] = [
@@ -106,15 +95,31 @@ function checkNames(path: string, config: NodeConfig): Result<NodeConfig, "CONFI
     const twice = names.find((name, index) => names.indexOf(name) !== index)
     if (twice !== undefined) return refuse("CONFIG_INVALID", `${path}: "${field}" names ${twice} twice; once is enough`)
   }
-  return ok(config)
+  const misfit = keys.map((key) => misfitOf(key, config.pkcs11)).find((each) => each !== undefined)
+  return misfit === undefined ? ok(config) : refuse(misfit.code, `${path}: ${misfit.message}`)
 }
 
-function parse(path: string): unknown {
+/** The text of a file that is not too long; `undefined` when it cannot be read, which to the person is the same as malformed: it has to be restored. */
+function readText(path: string): string | undefined {
+  const bytes = Buffer.alloc(MAX_CONFIG_BYTES + 1)
   try {
-    const text = readFileSync(path, "utf8")
+    const descriptor = openSync(path, "r")
+    try {
+      let length = 0
+      for (let count = -1; count !== 0 && length < bytes.length; length += count) count = readSync(descriptor, bytes, { offset: length })
+      return length > MAX_CONFIG_BYTES ? undefined : bytes.toString("utf8", 0, length)
+    } finally {
+      closeSync(descriptor)
+    }
+  } catch {
+    return undefined
+  }
+}
+
+function parse(text: string): unknown {
+  try {
     return text.length > MAX_CONFIG_BYTES ? undefined : JSON.parse(text)
   } catch {
-    // Unreadable and malformed are the same to the person: the file has to be restored.
     return undefined
   }
 }
