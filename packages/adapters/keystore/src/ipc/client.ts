@@ -28,7 +28,9 @@ export class KeystoreClient implements Keystore {
   /** Waits for the greeting of a keystore process: its identity once it is unlocked, or why it cannot be. */
   static async greet(socket: Duplex): Promise<Result<KeystoreClient>> {
     const frames = framesOf(socket)
-    const first = await frames.next()
+    // A length that no frame has, or a socket that breaks, is no greeting.
+    const first = await frames.next().catch(() => undefined)
+    if (first === undefined) return refuse("KEYSTORE_START_FAILED", "what was started does not speak as a keystore; see the node's log")
     if (first.done === true) return refuse("KEYSTORE_START_FAILED", "the keystore process ended before it was unlocked; see the node's log")
     const greeting = decodeAnswer(first.value)
     if (!greeting.ok) return refuse("KEYSTORE_START_FAILED", greeting.message)

@@ -7,29 +7,45 @@ export class FrameTooLarge extends Error {
   override readonly name = "FrameTooLarge"
 }
 
-/** Cuts a byte stream into frames: u32be length, then the bytes. Holds at most one unfinished frame. */
+/** Cuts a byte stream into frames: u32be length, then the bytes. Holds at most one unfinished frame, and copies each byte once. */
 export class FrameDecoder {
-  #buffered: Uint8Array = new Uint8Array(0)
+  readonly #prefix: Uint8Array = new Uint8Array(PREFIX_BYTES)
+  #prefixFilled = 0
+  #body: Uint8Array | undefined
+  #bodyFilled = 0
 
   /**
-   * The frames that `chunk` completes, in order.
+   * The frames that `chunk` completes, in order. They share nothing with it.
    * @throws FrameTooLarge as soon as a length says so, before anything of that frame is kept.
    */
   push(chunk: Uint8Array): readonly Uint8Array[] {
     const frames: Uint8Array[] = []
-    this.#buffered = this.#buffered.length === 0 ? chunk : Buffer.concat([this.#buffered, chunk])
-    while (this.#buffered.length >= PREFIX_BYTES) {
-      const view = new DataView(this.#buffered.buffer, this.#buffered.byteOffset, PREFIX_BYTES)
-      const length = view.getUint32(0)
-      if (length > MAX_FRAME_BYTES) throw new FrameTooLarge(`frame of ${length} bytes; at most ${MAX_FRAME_BYTES} are accepted`)
-      if (this.#buffered.length < PREFIX_BYTES + length) break
-      const frame = this.#buffered.slice(PREFIX_BYTES, PREFIX_BYTES + length)
-      this.#buffered = this.#buffered.subarray(PREFIX_BYTES + length)
-      frames.push(frame)
+    for (let rest = chunk; ;) {
+      rest = rest.subarray(this.#fillPrefix(rest))
+      if (this.#body === undefined) return frames
+      const part = rest.subarray(0, this.#body.length - this.#bodyFilled)
+      this.#body.set(part, this.#bodyFilled)
+      this.#bodyFilled += part.length
+      if (this.#bodyFilled < this.#body.length) return frames
+      frames.push(this.#body)
+      this.#body = undefined
+      this.#prefixFilled = 0
+      rest = rest.subarray(part.length)
     }
-    // A view would keep the whole chunk alive.
-    this.#buffered = this.#buffered.slice()
-    return frames
+  }
+
+  /** Takes what is missing of a length and makes room for its frame. How many bytes it used. */
+  #fillPrefix(bytes: Uint8Array): number {
+    if (this.#body !== undefined) return 0
+    const part = bytes.subarray(0, PREFIX_BYTES - this.#prefixFilled)
+    this.#prefix.set(part, this.#prefixFilled)
+    this.#prefixFilled += part.length
+    if (this.#prefixFilled < PREFIX_BYTES) return part.length
+    const length = new DataView(this.#prefix.buffer).getUint32(0)
+    if (length > MAX_FRAME_BYTES) throw new FrameTooLarge(`frame of ${length} bytes; at most ${MAX_FRAME_BYTES} are accepted`)
+    this.#body = new Uint8Array(length)
+    this.#bodyFilled = 0
+    return part.length
   }
 }
 

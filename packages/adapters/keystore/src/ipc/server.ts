@@ -52,6 +52,8 @@ export async function serveKeystore(socket: Duplex, served: ServedKeystore, sign
           return
         }
       }
+      // A daemon that asks and does not read: what it did not read yet must not pile up here.
+      if (socket.writableNeedDrain) await drained(socket)
     }
   } catch (error) {
     if (!(error instanceof FrameTooLarge) && !isAbruptEnd(error)) throw error
@@ -99,6 +101,14 @@ async function call<M extends KeystoreMethod>(
 ): Promise<Result<CborValue>> {
   const params = decodeParams(request.method, request.params)
   return params.ok ? await handlers[request.method](served, params.value, signal) : params
+}
+
+/** Resolves when a socket can be written to again, or is closed. */
+async function drained(socket: Duplex): Promise<void> {
+  const { promise, resolve } = Promise.withResolvers<void>()
+  socket.on("drain", resolve).on("close", resolve)
+  await promise
+  socket.off("drain", resolve).off("close", resolve)
 }
 
 /** The daemon was killed in the middle of a frame. */
