@@ -31,7 +31,9 @@ const config: ViteUserConfig = defineConfig({
           ...bundled,
         },
       },
-      // 200 kills of running processes: minutes, so a step of its own.
+      // A million inputs, most of a minute; KEYGROVE_FUZZ_INPUTS asks for more.
+      { test: { name: "fuzz", include: ["tests/fuzz/**/*.test.ts"], globalSetup: ["tests/e2e/build-bundle.ts"] } },
+      // 700 kills of running processes: minutes, so a step of its own.
       { test: { name: "crash", include: ["tests/e2e/crash/**/*.test.ts"], testTimeout: 900_000, ...bundled } },
     ],
   },

@@ -23,4 +23,4 @@ export const staticSteps: readonly Step[] = [
 export const coreTests: Step = tests("unit", ["packages/core", "--no-isolate"])
 
 /** Every test, one kind after the other, because the last ones start processes and measure time. */
-export const allTests: readonly Step[] = ["unit", "repository", "interop", "simulation", "e2e", "crash"].map((name) => tests(name))
+export const allTests: readonly Step[] = ["unit", "repository", "interop", "simulation", "fuzz", "e2e", "crash"].map((name) => tests(name))

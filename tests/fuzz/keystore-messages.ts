@@ -1,0 +1,104 @@
+import type { CborValue } from "@keygrove/base"
+
+/** Parameters and a value that each method of the keystore takes and gives: what is changed a little to try the decoders. */
+export interface MethodSample {
+  readonly params: Readonly<Record<string, CborValue>>
+  readonly value: CborValue
+}
+
+const bytes = (length: number): Uint8Array => new Uint8Array(length).fill(7)
+const id = "web/tls"
+const caller = "uid:1000"
+const entry = {
+  id,
+  type: "ed25519",
+  source: "generated",
+  exportable: false,
+  rules: { allow: [{ caller: "*", operations: ["sign", "verify"] }], perMinute: 60, confirm: true },
+  versions: [
+    { version: 1, state: "disabled", createdAt: 1_800_000_000_000, publicKey: bytes(32) },
+    { version: 2, state: "enabled", createdAt: 1_800_000_000_001, publicKey: bytes(32) },
+  ],
+}
+const event = { at: 1_800_000_000_000, caller, key: id, action: "sign", outcome: "KEY_DISABLED" }
+/** A point of secp256k1: the generator. */
+const point = Uint8Array.from(Buffer.from("0279be667ef9dcbbac55a06295ce870b07029bfcdb2dce28d959f2815b16f81798", "hex"))
+
+export const entrySample: CborValue = entry
+export const eventSample: Readonly<Record<string, CborValue>> = event
+/** What an unlocked keystore greets with. */
+export const identitySample: CborValue = {
+  cluster: bytes(32),
+  path: "/laptop/phone",
+  generation: 1,
+  anchorKey: bytes(32),
+  keys: { epoch: 1, signingKey: bytes(32), encryptionKey: bytes(33), sealingKey: bytes(32), delegationKey: bytes(33) },
+}
+
+const register = { caller, id, type: "ed25519", exportable: false, rules: entry.rules }
+
+export const methodSamples: Readonly<Record<string, MethodSample>> = {
+  sign: { params: { purpose: "statement", message: bytes(80) }, value: bytes(64) },
+  labelPublicKey: { params: { label: "photos/2026", epoch: 1 }, value: point },
+  openOriginal: {
+    params: { label: "photos", epoch: 1, capsule: bytes(105), headerDigest: bytes(32), recipientKey: bytes(32) },
+    value: bytes(80),
+  },
+  generateFragments: {
+    params: {
+      label: "photos",
+      epoch: 1,
+      policyId: bytes(32),
+      readerKey: bytes(33),
+      threshold: 1,
+      recipients: [
+        { signingKey: bytes(32), sealingKey: bytes(32) },
+        { signingKey: bytes(32), sealingKey: bytes(32) },
+      ],
+    },
+    value: [{ sealed: bytes(400), digest: bytes(32) }],
+  },
+  acceptFragment: {
+    params: {
+      policyId: bytes(32),
+      sealed: bytes(400),
+      ownerSigningKey: bytes(32),
+      delegationKey: bytes(33),
+      labelKey: bytes(33),
+      readerKey: bytes(33),
+    },
+    value: { stored: bytes(350), digest: bytes(32) },
+  },
+  reencrypt: { params: { policyId: bytes(32), stored: bytes(350), capsule: bytes(105) }, value: bytes(381) },
+  openReencrypted: {
+    params: {
+      capsule: bytes(105),
+      capsuleFragments: [bytes(381), bytes(381)],
+      labelKey: bytes(33),
+      delegationKey: bytes(33),
+      headerDigest: bytes(32),
+      recipientKey: bytes(32),
+    },
+    value: bytes(80),
+  },
+  lock: { params: {}, value: true },
+  "keys.register": { params: { ...register, source: { kind: "import", sealed: bytes(80) } }, value: { entry, created: true } },
+  "keys.list": { params: { caller, after: id, limit: 500 }, value: [entry, { ...entry, id: "a" }] },
+  "keys.find": { params: { caller, id }, value: entry },
+  "keys.rotate": { params: { caller, id }, value: entry },
+  "keys.setRules": { params: { caller, id, rules: entry.rules }, value: entry },
+  "keys.setState": { params: { caller, id, state: "disabled", version: 2 }, value: entry },
+  "keys.sign": {
+    params: { caller, id, message: bytes(40), algorithm: "ed25519" },
+    value: { signature: bytes(64), algorithm: "ed25519", version: 2 },
+  },
+  "keys.verify": { params: { caller, id, message: bytes(40), signature: bytes(64) }, value: { version: 0 } },
+  "keys.agree": { params: { caller, id, peer: bytes(33) }, value: bytes(32) },
+  "keys.encrypt": { params: { caller, id, plaintext: bytes(40), context: bytes(8) }, value: bytes(93) },
+  "keys.decrypt": { params: { caller, id, ciphertext: bytes(93), context: bytes(8) }, value: bytes(40) },
+  "keys.mac": { params: { caller, id, message: bytes(40), version: 1 }, value: bytes(32) },
+  "keys.derive": { params: { caller, id, child: "web/tls/a", type: "aes256" }, value: entry },
+  "keys.export": { params: { caller, id, recipientKey: bytes(32) }, value: bytes(80) },
+  "keys.audit": { params: { caller, from: 0, limit: 1_000 }, value: [event, event] },
+  "keys.verifyAudit": { params: { caller }, value: { length: 9, hash: bytes(32) } },
+}
