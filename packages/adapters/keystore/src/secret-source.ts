@@ -1,7 +1,7 @@
 import { closeSync, fstatSync, openSync, readSync } from "node:fs"
-import { setTimeout as delay } from "node:timers/promises"
 import { isatty } from "node:tty"
 import { ok, refuse, Secret, type Refusal, type Result } from "@keygrove/base"
+import { untilNextLook, untilReadable, type SourceOptions } from "./inherited-source.ts"
 import { KEY_FILE_BYTES, type UnlockSecret } from "./key-encryption.ts"
 import { Terminal, type PromptOptions, type PromptRefusal } from "./terminal/terminal.ts"
 
@@ -12,8 +12,6 @@ export const MIN_NEW_PASSPHRASE_BYTES = 8
 
 /** How often a new passphrase is asked for on a terminal before it is given up. */
 const MAX_TRIES = 3
-/** How soon a pipe that has nothing yet is looked at again. */
-const LOOK_MS = 20
 const LINE_FEED = 0x0a
 
 export type SourceRefusal = PromptRefusal | "PASSPHRASE_TOO_SHORT" | "PASSPHRASES_DIFFER" | "KEYSTORE_KEY_FILE_INVALID"
@@ -24,14 +22,14 @@ export type SecretSource =
   | { readonly kind: "key-file"; readonly path: string }
 
 /** Reads the secret that unlocks an existing keystore. Belongs to the caller. */
-export async function readUnlockSecret(source: SecretSource, options: PromptOptions): Promise<Result<UnlockSecret, SourceRefusal>> {
+export async function readUnlockSecret(source: SecretSource, options: SourceOptions): Promise<Result<UnlockSecret, SourceRefusal>> {
   if (source.kind === "key-file") return readKeyFile(source.path)
   const passphrase = isatty(source.descriptor) ? await prompt(source.descriptor, options) : await readLine(source.descriptor, options)
   return passphrase.ok ? ok({ method: "argon2id", secret: passphrase.value }) : passphrase
 }
 
 /** Reads the secret for a new keystore; on a terminal the passphrase is asked twice. */
-export async function readNewSecret(source: SecretSource, options: PromptOptions): Promise<Result<UnlockSecret, SourceRefusal>> {
+export async function readNewSecret(source: SecretSource, options: SourceOptions): Promise<Result<UnlockSecret, SourceRefusal>> {
   if (source.kind === "key-file") return readKeyFile(source.path)
   const passphrase = isatty(source.descriptor) ? await promptTwice(source.descriptor, options) : await readLine(source.descriptor, options)
   if (!passphrase.ok) return passphrase
@@ -73,9 +71,9 @@ function tooShort(length: number): Refusal<"PASSPHRASE_TOO_SHORT"> {
 }
 
 /** The first line of a file or pipe, without its line break, straight into locked memory. */
-async function readLine(descriptor: number, { signal }: PromptOptions): Promise<Result<Secret, SourceRefusal>> {
+async function readLine(descriptor: number, options: SourceOptions): Promise<Result<Secret, SourceRefusal>> {
   using buffer = Secret.fill(MAX_PASSPHRASE_BYTES + 2, () => undefined)
-  const filled = await readFully(descriptor, buffer, signal).finally(() => closeIfOpen(descriptor))
+  const filled = await readFully(descriptor, buffer, options).finally(() => closeIfOpen(descriptor))
   if (filled === undefined)
     return refuse("PASSPHRASE_MISSING", "the passphrase cannot be read; give --passphrase-file FILE, or run it on a terminal")
   return buffer.expose((bytes): Result<Secret, SourceRefusal> => {
@@ -88,13 +86,14 @@ async function readLine(descriptor: number, { signal }: PromptOptions): Promise<
 }
 
 /** Bytes read until the buffer is full, the input ends or has a whole line; `undefined` when there is nothing to read from. */
-async function readFully(descriptor: number, buffer: Secret, signal: AbortSignal): Promise<number | undefined> {
+async function readFully(descriptor: number, buffer: Secret, options: SourceOptions): Promise<number | undefined> {
   let filled = 0
   while (filled < buffer.length) {
+    if (!(await untilReadable(descriptor, options))) return undefined
     const count = buffer.expose((bytes) => readSome(descriptor, bytes.subarray(filled)))
-    if (count === "failed" || signal.aborted) return undefined
+    if (count === "failed") return undefined
     // Whoever started us may have made its standard input non-blocking, which holds for all who inherit it.
-    if (count === "nothing yet") await delay(LOOK_MS)
+    if (count === "nothing yet") await untilNextLook()
     else if (count === 0) return filled
     else if (buffer.expose((bytes) => bytes.subarray(0, (filled += count)).includes(LINE_FEED))) return filled
   }

@@ -5,6 +5,7 @@ import type { NodeIdentity } from "@keygrove/service"
 import type { KeystoreTools } from "../engine.ts"
 import { KEY_FILE_BYTES, type UnlockSecret } from "../key-encryption.ts"
 import { SealedRecords } from "../sealed-records.ts"
+import type { SourceOptions } from "../inherited-source.ts"
 import { readNewSecret, type SecretSource } from "../secret-source.ts"
 import { Terminal, type PromptOptions } from "../terminal/terminal.ts"
 import { encodeGenesis, foundNode, placeValue } from "./found-node.ts"
@@ -38,7 +39,7 @@ export async function holdCeremony(
   database: DatabaseSync,
   tools: KeystoreTools,
   order: CeremonyOrder,
-  options: PromptOptions,
+  options: SourceOptions,
 ): Promise<Result<CeremonyOutcome>> {
   const made = makeKeyFile(order.unlock, tools)
   if (!made.ok) return made
@@ -105,9 +106,9 @@ async function createWords(
   return shown.ok ? ok(words) : shown
 }
 
-async function existingWords(recover: NonNullable<CeremonyOrder["recover"]>, options: PromptOptions): Promise<Result<readonly string[]>> {
+async function existingWords(recover: NonNullable<CeremonyOrder["recover"]>, options: SourceOptions): Promise<Result<readonly string[]>> {
   if (recover.descriptor !== undefined) {
-    const text = readWords(recover.descriptor)
+    const text = await readWords(recover.descriptor, options)
     return text.ok ? decodeWords(text.value) : text
   }
   using terminal = Terminal.openControlling()

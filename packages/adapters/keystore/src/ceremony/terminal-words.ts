@@ -1,5 +1,6 @@
 import { closeSync, fsyncSync, openSync, readSync, rmSync, writeSync } from "node:fs"
 import { ok, refuse, type RandomBytes, type Result } from "@keygrove/base"
+import { untilReadable, type SourceOptions } from "../inherited-source.ts"
 import type { PromptOptions, PromptRefusal, Terminal } from "../terminal/terminal.ts"
 import { decodeWords, WORD_COUNT, type WordsRefusal } from "./words.ts"
 
@@ -83,12 +84,14 @@ async function typedPhrase(terminal: Terminal, options: PromptOptions): Promise<
 }
 
 /** The words in an inherited file or pipe. */
-export function readWords(descriptor: number): Result<string, "WORDS_UNREADABLE"> {
+export async function readWords(descriptor: number, options: SourceOptions): Promise<Result<string, "WORDS_UNREADABLE">> {
   const bytes = Buffer.alloc(MAX_WORDS_BYTES)
   try {
     let filled = 0
-    for (let count = -1; count !== 0 && filled < bytes.length; filled += count)
+    for (let count = -1; count !== 0 && filled < bytes.length; filled += count) {
+      if (!(await untilReadable(descriptor, options))) return refuse("WORDS_UNREADABLE", "the words never came; run it again")
       count = readSync(descriptor, bytes, filled, bytes.length - filled, null)
+    }
     return ok(bytes.toString("utf8", 0, filled))
   } catch (error) {
     return refuse(

@@ -17,10 +17,11 @@ import {
   unlockKeystore,
   type KeystoreTools,
   type SecretSource,
+  type SourceOptions,
   type UnlockedKeystore,
 } from "@keygrove/keystore"
 import type { CeremonyOrder } from "@keygrove/keystore/ceremony"
-import { makeUndumpable } from "@keygrove/posix"
+import { makeUndumpable, openReadable } from "@keygrove/posix"
 import { openDatabase } from "@keygrove/sqlite"
 import { systemRandom } from "@keygrove/system"
 import { AUDIT_APPLICATION_ID, AUDIT_MIGRATIONS, KeyVault, VAULT_MIGRATIONS, type KeyVariables } from "@keygrove/vault"
@@ -125,7 +126,7 @@ async function unlock(
   { database, options, tools }: { readonly database: DatabaseSync; readonly tools: KeystoreTools; readonly options: ProgramOptions },
   signal: AbortSignal,
 ): Promise<Result<UnlockedKeystore>> {
-  using asking = untilOrphaned(socket, signal)
+  using asking = await askUntilOrphaned(socket, signal)
   const secret = await readUnlockSecret(sourceOf(options), asking)
   if (!secret.ok) return secret
   using unlockSecret = secret.value.secret
@@ -150,7 +151,7 @@ async function ceremony(socket: Socket, tools: KeystoreTools, options: ProgramOp
     ...(options.cluster === undefined ? {} : { cluster: options.cluster }),
     ...recoverOf(options.recover),
   }
-  using asking = untilOrphaned(socket, signal)
+  using asking = await askUntilOrphaned(socket, signal)
   const outcome = await holdCeremony(database.value, tools, order, asking)
   if (!outcome.ok) return await greetWithFailure(socket, outcome)
   const { genesis, identity } = outcome.value
@@ -158,15 +159,17 @@ async function ceremony(socket: Socket, tools: KeystoreTools, options: ProgramOp
 }
 
 /**
- * A signal that also fires when whoever started this process has gone, so that no question stays on a terminal that somebody else uses by then.
- * Before the greeting nothing comes over the socket but its end.
+ * How to ask, with a signal that also fires when whoever started this process has gone, so that no question stays on a terminal that somebody else
+ * uses by then. Before the greeting nothing comes over the socket but its end.
  */
-function untilOrphaned(socket: Socket, signal: AbortSignal): Disposable & { readonly signal: AbortSignal } {
+async function askUntilOrphaned(socket: Socket, signal: AbortSignal): Promise<Disposable & SourceOptions> {
+  const isReadable = await openReadable()
   const orphaned = new AbortController()
   const discard = (): void => void socket.read()
   const end = (): void => orphaned.abort()
   socket.on("readable", discard).once("end", end)
   return {
+    ...(isReadable === undefined ? {} : { isReadable }),
     signal: AbortSignal.any([signal, orphaned.signal]),
     [Symbol.dispose]: () => void socket.off("readable", discard).off("end", end),
   }
