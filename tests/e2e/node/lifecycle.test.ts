@@ -45,7 +45,7 @@ describe("a node's life", () => {
       expect([name, existsSync(home.file(name))]).toEqual([name, false])
   })
 
-  test.each(["SIGTERM", "SIGINT"] as const)("%s ends it in order, with its keystore", async (signal) => {
+  test.each(["SIGTERM", "SIGINT", "SIGHUP"] as const)("%s ends it in order, with its keystore", async (signal) => {
     const home = await makeHome(stage.directory, `ends-${signal.toLowerCase()}`)
     const node = await startNodeProcess(home)
     const keystores = onLinux ? childrenOf(node.pid) : []

@@ -71,9 +71,13 @@ export interface NodeProcess extends AsyncDisposable {
   said(pattern: RegExp): Promise<void>
 }
 
-/** Starts the node program without waiting until it serves; `environment` is added to that of the tests. */
-export function launchNode(home: TestHome, environment: NodeJS.ProcessEnv = {}): NodeProcess {
-  const child = spawn(process.execPath, [join(bundle, "node.mjs"), "--home", home.directory], {
+/**
+ * Starts the node program without waiting until it serves; `environment` is added to that of the tests. `runner` is a command that runs another one,
+ * e.g. `setpriv`.
+ */
+export function launchNode(home: TestHome, environment: NodeJS.ProcessEnv = {}, runner: readonly string[] = []): NodeProcess {
+  const [program, ...args] = [...runner, process.execPath, join(bundle, "node.mjs"), "--home", home.directory]
+  const child = spawn(program, args, {
     stdio: ["ignore", "ignore", "pipe"],
     env: { ...process.env, ...environment, NODE_COMPILE_CACHE: compileCache },
   })
@@ -111,8 +115,12 @@ export function launchNode(home: TestHome, environment: NodeJS.ProcessEnv = {}):
 }
 
 /** Starts the node program and waits until it serves. */
-export async function startNodeProcess(home: TestHome, environment: NodeJS.ProcessEnv = {}): Promise<NodeProcess> {
-  const node = launchNode(home, environment)
+export async function startNodeProcess(
+  home: TestHome,
+  environment: NodeJS.ProcessEnv = {},
+  runner: readonly string[] = [],
+): Promise<NodeProcess> {
+  const node = launchNode(home, environment, runner)
   await node.said(/^serving /m)
   return node
 }

@@ -56,9 +56,10 @@ async function main(): Promise<number> {
   // Written at the end otherwise, which is too late for the nodes that start meanwhile, and never comes when this one is killed.
   flushCompileCache()
   log(serving)
-  void keystore.ended.then(() => {
-    if (!ending.signal.aborted && keystore.state() === "gone")
-      log("KEYSTORE_GONE: the keystore process has ended; `keygrove down` and `keygrove up` start it again")
+  void keystore.ended.then(async () => {
+    if (ending.signal.aborted) return
+    if (keystore.state() === "gone") log("KEYSTORE_GONE: the keystore process has ended; `keygrove down` and `keygrove up` start it again")
+    await notify({ STATUS: "locked; `keygrove down` and `keygrove up` unlock it" })
   })
   await ended
   await notify({ STOPPING: "1", STATUS: "stopping" })
