@@ -45,6 +45,11 @@ function sha256(...parts: readonly Uint8Array[]): Uint8Array {
 
 function shortHash(parts: readonly Uint8Array[]): Uint8Array {
   const digest = new Uint8Array(sodium.crypto_hash_sha256_BYTES)
+  const [first] = parts
+  if (parts.length === 1 && first !== undefined) {
+    sodium.crypto_hash_sha256(view(digest), view(first))
+    return digest
+  }
   sodium.crypto_hash_sha256_init(hashState)
   for (const part of parts) sodium.crypto_hash_sha256_update(hashState, view(part))
   sodium.crypto_hash_sha256_final(hashState, view(digest))

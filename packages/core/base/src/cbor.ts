@@ -1,5 +1,6 @@
 import { decode, encode, rfc8949EncodeOptions } from "cborg"
 import { equalBytes } from "./bytes.ts"
+import { cborForm, MAX_CBOR_DEPTH } from "./cbor-form.ts"
 import { ok, refuse, type Result } from "./result.ts"
 
 /** What canonical CBOR carries: integers in the safe range, booleans, null, text, bytes, arrays, maps with text keys. No floats, tags or undefined. */
@@ -14,9 +15,6 @@ export function encodeCanonical(value: CborValue): Uint8Array {
   return encode(value, rfc8949EncodeOptions)
 }
 
-/** Nesting that the decoder accepts; the deepest structure of ours has 6 levels. */
-const MAX_DEPTH = 16
-
 /**
  * Decodes one canonical CBOR item that fills `bytes` exactly; anything else (trailing bytes, other key order, indefinite
  * lengths, floats, tags, depth over 16) is refused, because `encode(decode(b))` must equal `b`.
@@ -24,6 +22,9 @@ const MAX_DEPTH = 16
  */
 export function decodeCanonical(bytes: Uint8Array, maxBytes: number): Result<CborValue, "CBOR_TOO_LARGE" | "CBOR_INVALID"> {
   if (bytes.length > maxBytes) return refuse("CBOR_TOO_LARGE", `message has ${bytes.length} bytes; at most ${maxBytes} are accepted`)
+  // cborg accepts unsorted map keys and floats even in strict mode.
+  const form = cborForm(bytes)
+  if (form === "other") return refuse("CBOR_INVALID", "message is not well-formed canonical CBOR")
   try {
     const value: CborValue = decode(bytes, {
       strict: true,
@@ -34,8 +35,8 @@ export function decodeCanonical(bytes: Uint8Array, maxBytes: number): Result<Cbo
       allowBigInt: false,
       rejectDuplicateMapKeys: true,
     })
-    // cborg accepts unsorted map keys and non-minimal floats even in strict mode: encode again and compare.
-    if (!equalBytes(encodeCanonical(value), bytes)) return refuse("CBOR_INVALID", "message is not in canonical form")
+    // Text has a canonical form of its own, shortest UTF-8 without surrogates: encode it again and compare.
+    if (form === "text" && !equalBytes(encodeCanonical(value), bytes)) return refuse("CBOR_INVALID", "message is not in canonical form")
     return ok(value)
   } catch {
     // cborg throws plain Errors for every malformed input; what it says may quote the input, so it is not passed on.
@@ -44,7 +45,7 @@ export function decodeCanonical(bytes: Uint8Array, maxBytes: number): Result<Cbo
 }
 
 function assertEncodable(value: CborValue, depth: number): void {
-  if (depth > MAX_DEPTH) throw new TypeError(`CBOR nesting over ${MAX_DEPTH} levels`)
+  if (depth > MAX_CBOR_DEPTH) throw new TypeError(`CBOR nesting over ${MAX_CBOR_DEPTH} levels`)
   if (value === null || typeof value === "boolean" || typeof value === "string" || value instanceof Uint8Array) return
   if (typeof value === "number") {
     if (!Number.isSafeInteger(value) || Object.is(value, -0)) throw new TypeError("CBOR numbers must be safe integers")

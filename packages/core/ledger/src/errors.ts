@@ -1,4 +1,5 @@
 import type { ErrorTable } from "@keygrove/base"
+import type { KeyChainRefusal } from "./key-chain.ts"
 import type { VoidReason } from "./verdict.ts"
 
 /** Codes that a ledger's readers and engines answer with. */
@@ -16,7 +17,7 @@ export type LedgerCode =
   | "LEDGER_ANSWER_INVALID"
 
 /** Codes of core/ledger: of logs, and of entries that are void. */
-export const ledgerErrors: ErrorTable<LedgerCode | VoidReason> = {
+export const ledgerErrors: ErrorTable<LedgerCode | VoidReason | KeyChainRefusal> = {
   ENTRY_INVALID: {
     class: "failed",
     meaning: "A ledger entry is malformed or its signature does not hold.",
@@ -63,6 +64,56 @@ export const ledgerErrors: ErrorTable<LedgerCode | VoidReason> = {
     class: "failed",
     meaning: "The ledger's host gave an answer that cannot be read.",
     remedy: "Update the host or this node.",
+  },
+  KEY_CHAIN_ENTRY_INVALID: {
+    class: "refused",
+    meaning: "A key chain has a malformed or badly signed entry.",
+    remedy: "Get the chain again; if it stays so, do not trust who sent it.",
+  },
+  KEY_CHAIN_ENTRY_FOREIGN: {
+    class: "refused",
+    meaning: "A key chain has an entry of another cluster, or one that says nothing about nodes.",
+    remedy: "Get the chain again; if it stays so, do not trust who sent it.",
+  },
+  KEY_CHAIN_ENTRY_VOID: {
+    class: "refused",
+    meaning: "A key chain has an entry without effect: repeated, moved, or by somebody who may not write it.",
+    remedy: "Get the chain again; if it stays so, do not trust who sent it.",
+  },
+  KEY_CHAIN_ROOT_WRONG: {
+    class: "refused",
+    meaning: "A key chain belongs to another root than the one expected.",
+    remedy: "Compare the cluster's id with its owner; meet again when the root was replaced.",
+  },
+  KEY_CHAIN_TOO_LONG: {
+    class: "refused",
+    meaning: "A key chain has more entries than any cluster needs.",
+    remedy: "Do not trust who sent it.",
+  },
+  KEY_CHAIN_HEAD_INVALID: {
+    class: "refused",
+    meaning: "The head of a key chain is malformed or badly signed.",
+    remedy: "Get the chain again; if it stays so, do not trust who sent it.",
+  },
+  KEY_CHAIN_HEAD_WRONG: {
+    class: "refused",
+    meaning: "The head of a key chain is of other entries: some were left out, moved or cut off.",
+    remedy: "Get the whole chain with its head again.",
+  },
+  KEY_CHAIN_SIGNER_UNKNOWN: {
+    class: "refused",
+    meaning: "The head of a key chain is signed by nobody who is a node at its end.",
+    remedy: "Get the chain from a node of the cluster that is not revoked.",
+  },
+  KEY_CHAIN_TRUNCATED: {
+    class: "refused",
+    meaning: "A key chain is shorter than it was before.",
+    remedy: "Get it from another node of the cluster; the sender hides something or restored an old backup.",
+  },
+  KEY_CHAIN_FORKED: {
+    class: "refused",
+    meaning: "A key chain tells another history than it did before.",
+    remedy: "Do not trust it; ask the cluster's owner in person.",
   },
   KIND_UNKNOWN: { class: "refused", meaning: "The entry is of a kind that this version does not know.", remedy: "Update this node." },
   AUTHOR_UNKNOWN: { class: "refused", meaning: "The entry's author is not on the ledger.", remedy: "Have its parent certify it first." },

@@ -5,11 +5,32 @@ export { ledgerErrors, type LedgerCode } from "./errors.ts"
 export { advanceIndex, decodeLedgerIndex, emptyHead, isSameHead, nextHead, type LedgerHead, type LedgerIndex } from "./head.ts"
 export { HexMap } from "./hex-map.ts"
 export {
+  decodeKeyChainHead,
+  encodeKeyChainHead,
+  keyChainHeadSignBytes,
+  MAX_KEY_CHAIN_HEAD_BYTES,
+  verifyKeyChainHead,
+  type KeyChainHead,
+  type KeyChainHeadRefusal,
+} from "./key-chain-head.ts"
+export {
+  emptyKeyChain,
+  extendKeyChain,
+  finishKeyChain,
+  isOfKeyChain,
+  verifyKeyChain,
+  type KeyChain,
+  type KeyChainRefusal,
+  type PresentedKeyChain,
+  type VerifiedKeyChain,
+} from "./key-chain.ts"
+export {
   MAX_BATCH_BYTES,
   MAX_BATCH_ENTRIES,
   MAX_CLUSTER_NODES,
   MAX_CLUSTERS,
   MAX_ENTRY_BYTES,
+  MAX_KEY_CHAIN_ENTRIES,
   MAX_LEDGER_ENTRIES,
   MAX_LIVE_POLICIES,
   MAX_SLICE_BYTES,

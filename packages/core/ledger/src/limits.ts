@@ -18,3 +18,5 @@ export const MAX_CLUSTER_NODES = 16_384
 export const MAX_LIVE_POLICIES = 65_536
 /** Most other clusters that one trusts at a time. */
 export const MAX_TRUSTED_CLUSTERS = 4096
+/** Most entries of one key chain. */
+export const MAX_KEY_CHAIN_ENTRIES = 1_048_576

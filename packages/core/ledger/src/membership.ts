@@ -7,7 +7,6 @@ import {
   isBelow,
   noPreviousRekey,
   parentPath,
-  rekeyDigest,
   ROOT_PATH,
   type ClusterStatement,
   type NodeCertificate,
@@ -99,14 +98,21 @@ export function applyRekeyOrdered(state: LedgerState, { author, body }: Placed<R
 }
 
 /** A node names the keys of its next epoch. */
-export function applyRekey(primitives: Pick<Primitives, "sha256" | "ed25519">, state: LedgerState, entry: Placed<RekeyStatement>): Applied {
-  const { author, body, index } = entry
+export function applyRekey(
+  primitives: Pick<Primitives, "ed25519">,
+  state: LedgerState,
+  entry: Placed<RekeyStatement> & {
+    /** {@link rekeyDigest} of the statement, from the bytes that came. */
+    readonly digest: Uint8Array
+  },
+): Applied {
+  const { author, body, digest, index } = entry
   const node = anchorAuthor(state, author)
   if (!node.ok) return rejected(state, node.code)
   const reason = rekeyObjection(primitives, state, node.value, body)
   if (reason !== undefined) return rejected(state, reason)
   const { cluster, path } = node.value
-  const changed = withNode(state, { ...node.value, keys: body.keys, lastRekey: rekeyDigest(primitives, body) })
+  const changed = withNode(state, { ...node.value, keys: body.keys, lastRekey: digest })
   const holder = { cluster, path, epoch: body.keys.epoch, since: index }
   return applied({ ...changed, signingKeys: changed.signingKeys.set(toHex(body.keys.signingKey), holder) })
 }

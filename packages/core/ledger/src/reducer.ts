@@ -12,7 +12,7 @@ import { applyTrust, applyTrustRemoved } from "./trust.ts"
 import type { Application } from "./verdict.ts"
 
 /** An entry whose signature may still be missing: a draft is judged as the entry it would become. */
-export type Judgeable = Pick<Entry, "author" | "statement">
+export type Judgeable = Pick<Entry, "author" | "body" | "statement">
 
 /**
  * Folds one entry into the state. Total and deterministic: the same entries give the same state everywhere. The entry's form and signature have been
@@ -33,7 +33,7 @@ export function applyEntry(
     case "node":
       return applyNode(state, { index, author, body: statement.body })
     case "rekey":
-      return applyRekey(primitives, state, { index, author, body: statement.body })
+      return applyRekey(primitives, state, { index, author, body: statement.body, digest: primitives.sha256(entry.body) })
     case "rekey-ordered":
       return applyRekeyOrdered(state, { index, author, body: statement.body })
     case "node-revoked":
