@@ -22,6 +22,7 @@ const chapters = [
   "key-life",
   "audit",
   "ssh-agent",
+  "rpc-user",
   "completion",
   "lock",
 ] as const

@@ -117,6 +117,7 @@ describe("who calls", () => {
   test("an RPC user may use keys and nothing else, unless it is said", async () => {
     for (const [method, params] of [
       ["key.list", {}],
+      ["key.show", { id: "open" }],
       ["key.public", { id: "open" }],
       ["key.verify", { id: "open", message, signature: message }],
       ["rpc.discover", {}],

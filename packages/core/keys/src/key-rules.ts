@@ -4,8 +4,8 @@ import type { KeyId } from "./key-id.ts"
 import { KEY_OPERATIONS, type KeyOperation } from "./key-type.ts"
 
 /**
- * Who asks: the node itself (`node`), a process of a user of this machine (`uid:1000`), a named user of the RPC interface (`rpc:backup`), or
- * the agent for ssh (`ssh-agent`).
+ * Who asks: a process of a user of this machine, as the kernel tells it on the Unix socket (`uid:1000`); a named user of the RPC interface
+ * (`rpc:backup`); the agent for ssh (`ssh-agent`); or the node itself (`node`), which is also whoever shows its cookie over TCP.
  */
 export type Caller = string
 

@@ -18,6 +18,7 @@ export interface RpcUser {
 /** What an RPC user may call unless it is said: uses of named keys, within their rules, and what tells of them. */
 export const KEY_USES: readonly MethodName[] = [
   "key.list",
+  "key.show",
   "key.public",
   "key.sign",
   "key.verify",
