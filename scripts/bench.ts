@@ -12,7 +12,8 @@ const names = files.map((file) => basename(file, ".ts"))
 const unknown = [...asked].filter((name) => !names.includes(name))
 if (unknown.length > 0) console.error(`unknown: ${unknown.join(", ")}; the benchmarks are ${names.join(", ")}`)
 
-const ready = unknown.length === 0 && names.length > 0 && installPrograms(["age", "gpg", "gpg-agent", "openssl", "ssh-agent"])
+const ready =
+  unknown.length === 0 && names.length > 0 && installPrograms(["age", "gpg", "gpg-agent", "openssl", "softhsm2-util", "ssh-agent"])
 const chosen = ready ? names.filter((name) => asked.size === 0 || asked.has(name)) : []
 const verdicts = chosen.map((name) => {
   console.log(`\n== ${name}`)

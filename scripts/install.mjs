@@ -20,6 +20,11 @@ const PROGRAMS = {
     of: "openssl",
     why: "npm run bench takes the speed limit of AES-256-GCM from it, and npm run verify the key files that other programs write",
   },
+  "pkcs11-tool": { of: "opensc", why: "npm run verify looks at keys in a token with it, as others see them" },
+  "softhsm2-util": {
+    of: "softhsm2",
+    why: "npm run verify keeps keys in a token of SoftHSM, and npm run bench compares signatures with it",
+  },
   "ssh-agent": { of: "openssh-client", why: "npm run bench compares signatures with it" },
   "ssh-keygen": { of: "openssh-client", why: "npm run verify holds the agent and the reader of key files to what OpenSSH does" },
   sshd: { of: "openssh-server", why: "npm run verify logs in to one of its own through the agent" },

@@ -4,7 +4,8 @@ import { spawnSync } from "node:child_process"
 import { join } from "node:path"
 import { installPackages, installPrograms, node24, root } from "./install.mjs"
 
-const ready = installPackages() && installPrograms(["bash", "fish", "git", "openssl", "ssh-keygen", "sshd", "zsh"])
+const ready =
+  installPackages() && installPrograms(["bash", "fish", "git", "openssl", "pkcs11-tool", "softhsm2-util", "ssh-keygen", "sshd", "zsh"])
 process.exitCode = ready
   ? (spawnSync(node24, [join(root, "scripts", "gate", "verify.ts")], { cwd: root, stdio: "inherit" }).status ?? 1)
   : 1
