@@ -11,7 +11,7 @@ const programs = {
 }
 
 /** Add-ons stay outside: they load their prebuilt binaries from beside their own code. */
-const external = [/^node:/, "sodium-native", "secp256k1/bindings.js", "@chainsafe/blst", "koffi"]
+const external = [/^node:/, "sodium-native", "secp256k1/bindings.js", "@chainsafe/blst", "pkcs11js", "koffi"]
 
 const root = fileURLToPath(new URL("..", import.meta.url))
 /** Where to; tests build one of their own. */
