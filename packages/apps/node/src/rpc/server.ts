@@ -119,7 +119,8 @@ class RequestDesk implements AsyncDisposable {
     const parsed = parseJson(body.value)
     if (!parsed.ok) return answer(response, 400, failure(null, parsed))
     const gone = new AbortController()
-    response.once("close", () => gone.abort())
+    // Not after an answer: making the reason of an abort would take a tenth of the time of the call.
+    response.once("close", () => void (response.writableFinished || gone.abort()))
     const signal = AbortSignal.any([AbortSignal.timeout(CALL_TIMEOUT_MS), gone.signal, this.#stop.signal])
     const onFault = (method: string, error: unknown): void =>
       this.#options.log(`RPC_INTERNAL: ${method}: ${error instanceof Error ? (error.stack ?? error.message) : "unknown"}`)

@@ -1,5 +1,5 @@
 import { readFileSync } from "node:fs"
-import type { IncomingMessage } from "node:http"
+import type { Agent, IncomingMessage } from "node:http"
 import { ok, refuse, type Refusal, type RefusalData, type Result } from "@keygrove/base/result"
 
 /** Largest answer accepted, in bytes. */
@@ -53,6 +53,17 @@ function readCookie(path: string): Result<string, RpcFailureCode> {
   }
 }
 
+/** Connections that wait for a next call; a busy program has that many calls under way at once. */
+const MAX_IDLE_CONNECTIONS = 8
+const state: { agent?: Agent } = {}
+
+/** Keeps connections for the next call, as opening one takes longer than most calls. One that is idle keeps no program from its end. */
+function keepingAgent(): Agent {
+  // By name instead of by import: an ES import of node:http reads every export, also those that load Undici, which costs 40 ms. And only
+  // where there is a node to ask.
+  return (state.agent ??= new (process.getBuiltinModule("node:http").Agent)({ keepAlive: true, maxFreeSockets: MAX_IDLE_CONNECTIONS }))
+}
+
 async function post(
   endpoint: RpcEndpoint,
   cookie: string,
@@ -60,13 +71,12 @@ async function post(
   signal: AbortSignal | undefined,
 ): Promise<Result<string, RpcFailureCode>> {
   const timeout = AbortSignal.timeout(DEFAULT_TIMEOUT_MS)
-  // By name instead of by import: an ES import of node:http reads every export, also those that load Undici, which costs 40 ms. And only
-  // where there is a node to ask.
+  const agent = keepingAgent()
   const request = process.getBuiltinModule("node:http").request({
     socketPath: endpoint.socketPath,
     method: "POST",
     path: "/",
-    agent: false,
+    agent,
     headers: {
       host: "localhost",
       authorization: `Basic ${Buffer.from(cookie).toString("base64")}`,
@@ -76,7 +86,11 @@ async function post(
     signal: signal === undefined ? timeout : AbortSignal.any([signal, timeout]),
   })
   return await new Promise((resolve) => {
-    request.on("error", (error) => resolve(connectionFailure(error, endpoint, timeout)))
+    request.on("error", (error) => {
+      // The node closed a connection that waited too long, just when it was used again. Were it another node by now, it would refuse the cookie.
+      const isStale = request.reusedSocket && isErrno(error) && (error.code === "ECONNRESET" || error.code === "EPIPE")
+      resolve(isStale ? post(endpoint, cookie, body, signal) : connectionFailure(error, endpoint, timeout))
+    })
     request.on("response", (response) => {
       readAnswer(response).then(resolve, (error: unknown) => resolve(connectionFailure(error, endpoint, timeout)))
     })
