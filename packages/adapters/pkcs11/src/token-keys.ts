@@ -36,7 +36,7 @@ export class TokenKeys {
 
   /** The object that does the key's work; it has the public part that its record tells. */
   find(session: TokenSession, key: HeldKey, kind: KeyKind): Result<Handle, "PKCS11_KEY_MISSING"> {
-    const name = `${key.id}:${key.version}`
+    const name = this.#nameOf(key)
     const known = session.objects.get(name)
     if (known !== undefined) return ok(known)
     const [handle] = this.#objects(session, key, kind.kind === "pair" ? CKO.PRIVATE_KEY : CKO.SECRET_KEY)
@@ -99,7 +99,7 @@ export class TokenKeys {
 
   /** Removes every object of a version. */
   remove(session: TokenSession, key: KeyName): void {
-    session.objects.delete(`${key.id}:${key.version}`)
+    session.objects.delete(this.#nameOf(key))
     for (const objects of [CKO.PRIVATE_KEY, CKO.SECRET_KEY, CKO.PUBLIC_KEY])
       for (const handle of this.#objects(session, key, objects)) session.cryptoki.C_DestroyObject(session.handle, handle)
   }
@@ -148,6 +148,11 @@ export class TokenKeys {
     } finally {
       cryptoki.C_FindObjectsFinal(handle)
     }
+  }
+
+  /** No other vault's, nor another key's. */
+  #nameOf({ id, version }: KeyName): string {
+    return `${Buffer.from(this.#namespace).toString("hex")}:${id}:${version}`
   }
 
   #idOf({ id, version }: KeyName): Buffer {

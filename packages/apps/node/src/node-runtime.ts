@@ -1,4 +1,5 @@
 import { closeSync, renameSync, writeFileSync } from "node:fs"
+import { resolve } from "node:path"
 import { KeygroveError, ok, refuse, type Refusal, type Result } from "@keygrove/base"
 import { nativePrimitives } from "@keygrove/curves-native"
 import { spawnKeystore, type KeystoreClient } from "@keygrove/keystore"
@@ -133,6 +134,7 @@ async function openKeystore(
     home.audit,
     ...(keyFile === undefined ? [] : ["--key-file", keyFile]),
     ...(config.keys ?? []).flatMap((key) => variableOf(key) ?? []).flatMap((name) => ["--variable", name]),
+    ...tokenArguments(home, config),
   ]
   const opening = spawnKeystore(
     { command: process.execPath, args, ...(options.passphraseSource === undefined ? {} : { passphraseSource: options.passphraseSource }) },
@@ -146,6 +148,13 @@ async function openKeystore(
   })
   if (opened.ok || opened.code !== "DATABASE_CORRUPT") return opened
   return refuse(opened.code, `${opened.message}, or recover the node with \`keygrove init --recover\``)
+}
+
+/** Where the keystore finds the token; none of it is secret. */
+function tokenArguments(home: Home, { pkcs11 }: NodeConfig): readonly string[] {
+  if (pkcs11 === undefined) return []
+  const inHome = (path: string): string => resolve(home.directory, path)
+  return ["--token-module", inHome(pkcs11.module), "--token-label", pkcs11.token, "--token-pin-file", inHome(pkcs11.pinFile)]
 }
 
 async function openTransport(keystore: KeystoreClient, config: NodeConfig, call: CallOptions): Promise<Result<Transport>> {

@@ -26,6 +26,7 @@ import { openDatabase } from "@keygrove/sqlite"
 import { systemRandom } from "@keygrove/system"
 import { AUDIT_APPLICATION_ID, AUDIT_MIGRATIONS, KeyVault, VAULT_MIGRATIONS, type KeyVariables } from "@keygrove/vault"
 import { takeKeyVariables } from "./key-variables.ts"
+import { openTokenKeys, tokenOptions, type TokenOptions } from "./token-keys.ts"
 
 const hpkeSealing = createSealing({ x25519: nativePrimitives.x25519, random: systemRandom })
 
@@ -49,6 +50,7 @@ interface ProgramOptions {
   readonly cluster: string | undefined
   /** Variables that hold keys of the configuration. */
   readonly variables: readonly string[]
+  readonly token: TokenOptions | undefined
 }
 
 async function main(): Promise<void> {
@@ -99,9 +101,13 @@ async function serve(
   const { importKey, keystore, vaultSecrets } = unlocked.value
   stack.use(vaultSecrets)
   stack.use(keystore)
-  const vault = KeyVault.open({ ...tools, now }, { ...databases.value, secrets: vaultSecrets, importKey, variables: options.taken })
+  const { backends } = stack.use(await openTokenKeys(options.token, vaultSecrets))
+  const parts = { ...databases.value, secrets: vaultSecrets, importKey, variables: options.taken, backends }
+  const vault = KeyVault.open({ ...tools, now }, parts)
   if (!vault.ok) return await greetWithFailure(socket, vault)
   stack.use(vault.value)
+  const settled = await vault.value.settle({ signal })
+  if (!settled.ok) process.stderr.write(`${settled.code}: ${settled.message}\n`)
   flushCompileCache()
   await serveKeystore(socket, { keystore, keys: vault.value }, signal)
 }
@@ -200,6 +206,9 @@ function readOptions(): ProgramOptions {
       recover: { type: "string" },
       cluster: { type: "string" },
       variable: { type: "string", multiple: true },
+      "token-module": { type: "string" },
+      "token-label": { type: "string" },
+      "token-pin-file": { type: "string" },
     },
   })
   const [mode = "serve"] = positionals
@@ -213,6 +222,7 @@ function readOptions(): ProgramOptions {
     recover: values.recover,
     cluster: values.cluster,
     variables: values.variable ?? [],
+    token: tokenOptions(values),
   }
 }
 

@@ -1,0 +1,41 @@
+import { utf8 } from "@keygrove/base"
+import { nativePrimitives } from "@keygrove/curves-native"
+import type { VaultSecrets } from "@keygrove/hierarchy"
+import type { KeyBackend } from "@keygrove/service"
+import { systemRandom } from "@keygrove/system"
+import { readKeyFile } from "@keygrove/vault"
+
+/** The token of the configuration; paths are absolute. */
+export interface TokenOptions {
+  readonly module: string
+  readonly label: string
+  readonly pinFile: string
+}
+
+/** Backends of a vault besides its own; disposal logs out of the token. */
+export interface TokenKeys extends Disposable {
+  readonly backends: readonly KeyBackend[]
+}
+
+const NAMESPACE_BYTES = 8
+
+/** The keys in the configured token, of which there are none without one. It is opened at its first use: a node serves what else it has without it. */
+export async function openTokenKeys(options: TokenOptions | undefined, secrets: VaultSecrets): Promise<TokenKeys> {
+  if (options === undefined) return { backends: [], [Symbol.dispose]: () => undefined }
+  const { Pkcs11Backend, Token } = await import("@keygrove/pkcs11")
+  const { label, module, pinFile } = options
+  const token = new Token({ module, label, readPin: () => readKeyFile(pinFile) })
+  // The same for this node as long as its words are: a keystore that was recovered finds its keys in the token again.
+  const namespace = nativePrimitives.hmacSha256(secrets.authentication, utf8("keygrove/v1/token-namespace")).slice(0, NAMESPACE_BYTES)
+  return { backends: [new Pkcs11Backend({ token, namespace, random: systemRandom })], [Symbol.dispose]: () => token[Symbol.dispose]() }
+}
+
+/** A token from the arguments of the program, which come together or not at all. */
+export function tokenOptions(values: {
+  readonly "token-module"?: string | undefined
+  readonly "token-label"?: string | undefined
+  readonly "token-pin-file"?: string | undefined
+}): TokenOptions | undefined {
+  const { "token-label": label, "token-module": module, "token-pin-file": pinFile } = values
+  return module === undefined || label === undefined || pinFile === undefined ? undefined : { module, label, pinFile }
+}
