@@ -36,7 +36,7 @@ async function openWorld(): Promise<World> {
     passwords.set(options[0] ?? "", String(made["password"]))
   }
   const config: object = JSON.parse(readFileSync(home.file("config.json"), "utf8"))
-  writeFileSync(home.file("config.json"), JSON.stringify({ ...config, rpcUsers: users }))
+  writeFileSync(home.file("config.json"), JSON.stringify({ ...config, rpcUsers: users, idleLockMinutes: 60 }))
   const node = stack.use(await startNodeProcess(home))
   const owned = stack.move()
   const places = { local: { socketPath: home.file("rpc.sock") }, loopback: { host: "127.0.0.1", port } }
@@ -160,6 +160,30 @@ describe("who calls", () => {
     expect(await outcome("key.sign", { id: "open", message }, { name: "signer", place: world.local })).toBe("done")
     expect(await outcome("key.sign", { id: "open", message }, { name: "backup" })).toBe("done")
     expect(await outcome("key.sign", { id: "open", message }, cookie())).toBe("done")
+  })
+})
+
+describe("a keystore that is locked when nobody uses it", () => {
+  const HOUR_MS = 3_600_000
+
+  async function locksAt(): Promise<number> {
+    const status = new AnswerFields("node.status", unwrap(await world.node.call("node.status")))
+    expect(status.object("idleLock").number("minutes")).toBe(60)
+    return status.object("idleLock").number("locksAt")
+  }
+
+  test("tells when that would be, which only a use puts off", async () => {
+    const first = await locksAt()
+    expect(await locksAt()).toBe(first)
+    expect(await outcome("key.list", {}, { name: "nobody-has-this", password: "guess" })).toMatch(/^RPC_/)
+    expect(await outcome("node.status", {}, { name: "backup" })).toBe("RPC_NOT_ALLOWED")
+    expect(await locksAt()).toBe(first)
+    const before = Date.now()
+    expect(await outcome("key.list", {}, { name: "backup" })).toBe("done")
+    expect(await locksAt()).toBeGreaterThanOrEqual(before + HOUR_MS)
+    expect((await expectDone(["status", "--home", world.home.directory]))["idleLock"]).toMatchObject({ minutes: 60 })
+    const { stdout } = await runCommand(["status", "--home", world.home.directory])
+    expect(stdout).toMatch(/^locks +after 60 min without use; next in 60 minutes$/m)
   })
 })
 

@@ -24,7 +24,10 @@ interface IdleLockOptions {
 export class IdleLock implements AsyncDisposable {
   readonly minutes: number
   readonly #options: IdleLockOptions
-  readonly #stop = new AbortController()
+  /** Fires when there is nothing to watch any more. */
+  readonly #over = new AbortController()
+  /** Fires on disposal: the end of the keystore must not abort the lock that ends it. */
+  readonly #disposed = new AbortController()
   readonly #watching: Promise<void>
   #lastUse: number
   #underWay = 0
@@ -33,13 +36,13 @@ export class IdleLock implements AsyncDisposable {
     this.#options = options
     this.minutes = options.minutes
     this.#lastUse = options.clock.now()
-    this.#watching = this.#watch(this.#stop.signal)
-    void options.keystore.ended.then(() => this.#stop.abort())
+    this.#watching = this.#watch(this.#over.signal)
+    void options.keystore.ended.then(() => this.#over.abort())
   }
 
   /** When it locks unless somebody uses the keystore before, in milliseconds since 1970; `undefined` while somebody does, and when it is locked. */
   get locksAt(): number | undefined {
-    return this.#underWay > 0 || this.#stop.signal.aborted ? undefined : this.#lastUse + this.minutes * MINUTE_MS
+    return this.#underWay > 0 || this.#over.signal.aborted ? undefined : this.#lastUse + this.minutes * MINUTE_MS
   }
 
   /** Says that somebody calls a method from now until disposal; it counts when the method is a use of the keystore. */
@@ -58,7 +61,8 @@ export class IdleLock implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    this.#stop.abort()
+    this.#over.abort()
+    this.#disposed.abort()
     await this.#watching
   }
 
@@ -66,10 +70,10 @@ export class IdleLock implements AsyncDisposable {
     const { clock, keystore, log } = this.#options
     try {
       for (let left = this.#left(); left > 0; left = this.#left()) await clock.sleep(Math.min(left, LOOK_MS), { signal })
-      const locked = await keystore.lock({ signal })
+      const locked = await keystore.lock({ signal: this.#disposed.signal })
       log(
         locked.ok
-          ? `IDLE_LOCKED: nobody used the keystore for ${this.minutes} minutes, so it is locked and its secrets are wiped; \`keygrove down\` and \`keygrove up\` unlock it`
+          ? `IDLE_LOCKED: nobody used the keystore for ${this.minutes} min, so it is locked and its secrets are wiped; \`keygrove down\` and \`keygrove up\` unlock it`
           : `${locked.code}: the idle keystore could not be locked: ${locked.message}`,
       )
     } catch (error) {

@@ -78,5 +78,5 @@ function idleRows(status: AnswerFields): readonly (readonly [string, string])[] 
   if (status.get("idleLock") === null || status.get("idleLock") === undefined) return []
   const idle = status.object("idleLock")
   const at = idle.get("locksAt") === null ? "" : `; next ${relativeTime(idle.number("locksAt"), Date.now())}`
-  return [["locks", `after ${idle.number("minutes")} minutes without use${at}`]]
+  return [["locks", `after ${idle.number("minutes")} min without use${at}`]]
 }

@@ -46,6 +46,7 @@ export class Callers {
   readonly #options: CallersOptions
   readonly #expected: Buffer
   readonly #users: ReadonlyMap<string, RpcUser>
+  readonly #callers: ReadonlyMap<string, RpcCaller>
   /** By place and name: at most two for each user, and two more. */
   readonly #failures: Map<string, TokenBucket> = new Map()
   #warnedAt: number | undefined
@@ -55,6 +56,7 @@ export class Callers {
     this.#options = options
     this.#expected = Buffer.from(`Basic ${Buffer.from(this.cookie).toString("base64")}`)
     this.#users = new Map(options.users.map((user) => [user.name, user]))
+    this.#callers = new Map(options.users.map((user) => [user.name, callerOf(user)]))
   }
 
   /** Who sent a request with this `Authorization`. */
@@ -77,10 +79,8 @@ export class Callers {
     const { bucket, taken } = takeToken(this.#failures.get(key), FAILURE_RATE, this.#options.clock.now())
     if (!taken) return tooManyFailures()
     const isRight = timingSafeEqual(Buffer.from(verifierOf(password, user.salt)), Buffer.from(user.verifier))
-    if (isRight && user !== this.#decoy) {
-      const methods: ReadonlySet<MethodName> = new Set(user.methods ?? KEY_USES)
-      return ok({ caller: `rpc:${user.name}`, mayCall: (method) => methods.has(method) })
-    }
+    const caller = this.#callers.get(user.name)
+    if (isRight && caller !== undefined) return ok(caller)
     this.#failures.set(key, bucket)
     if (!takeToken(bucket, FAILURE_RATE, bucket.at).taken) this.#warn(user, place)
     return refuse("RPC_UNAUTHORISED", 'the name or the password is wrong; `keygrove rpc-user` makes them for "rpcUsers" of config.json')
@@ -99,6 +99,11 @@ export class Callers {
 /** Whoever holds the cookie acts for the node's owner: as the user that the system names, as the node where it names none. */
 function ownerOf(origin: CallOrigin): Caller {
   return origin.place === "loopback" ? "node" : `uid:${origin.uid ?? process.getuid?.() ?? 0}`
+}
+
+function callerOf({ methods = KEY_USES, name }: RpcUser): RpcCaller {
+  const allowed: ReadonlySet<MethodName> = new Set(methods)
+  return { caller: `rpc:${name}`, mayCall: (method) => allowed.has(method) }
 }
 
 function tooManyFailures(): Refusal<"RPC_FAILURES_LIMITED"> {
