@@ -34,8 +34,11 @@ const OID = {
   p256: Buffer.from("06082a8648ce3d030107", "hex"),
   secp256k1: Buffer.from("06052b8104000a", "hex"),
 }
-const SIGNS: Attribute = { type: CKA.SIGN, value: true }
-const DERIVES: Attribute = { type: CKA.DERIVE, value: true }
+/** Both are always said: a token has defaults of its own. */
+const uses = (signs: boolean, derives: boolean): readonly Attribute[] => [
+  { type: CKA.SIGN, value: signs },
+  { type: CKA.DERIVE, value: derives },
+]
 
 const kinds: Readonly<Partial<Record<KeyType, KeyKind>>> = {
   ed25519: {
@@ -43,7 +46,7 @@ const kinds: Readonly<Partial<Record<KeyType, KeyKind>>> = {
     generators: [CKM.EC_EDWARDS_KEY_PAIR_GEN],
     operations: [CKM.EDDSA],
     curves: [OID.ed25519, printable("edwards25519")],
-    uses: [SIGNS],
+    uses: uses(true, false),
     curve: undefined,
     publicKey: (point) => unwrapPoint(point, [32]),
   },
@@ -53,7 +56,7 @@ const kinds: Readonly<Partial<Record<KeyType, KeyKind>>> = {
     generators: [CKM.EC_MONTGOMERY_KEY_PAIR_GEN, CKM.EC_EDWARDS_KEY_PAIR_GEN],
     operations: [CKM.ECDH1_DERIVE],
     curves: [OID.x25519, printable("curve25519")],
-    uses: [DERIVES],
+    uses: uses(false, true),
     curve: undefined,
     publicKey: (point) => unwrapPoint(point, [32]),
   },
@@ -80,7 +83,7 @@ function weierstrass(curve: PointCurve, params: Buffer): PairKind {
     generators: [CKM.EC_KEY_PAIR_GEN],
     operations: [CKM.ECDSA, CKM.ECDH1_DERIVE],
     curves: [params],
-    uses: [SIGNS, DERIVES],
+    uses: uses(true, true),
     curve,
     publicKey: (point) => {
       const bytes = unwrapPoint(point, [33, 65])

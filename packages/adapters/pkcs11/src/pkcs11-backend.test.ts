@@ -11,6 +11,13 @@ import { Token, type TokenSession } from "./token.ts"
 const call = { signal: new AbortController().signal }
 const message = utf8("message")
 const namespace = new Uint8Array(8).fill(9)
+const USAGES = {
+  ed25519: /Usage: +sign$/m,
+  x25519: /Usage: +derive$/m,
+  secp256k1: /Usage: +sign, derive$/m,
+  p256: /Usage: +sign, derive$/m,
+  aes256: /Usage: +encrypt, decrypt/,
+}
 const random = (length: number): Uint8Array => Uint8Array.from(randomBytes(length))
 
 describe.runIf(hasToken)("keys in SoftHSM", () => {
@@ -46,6 +53,8 @@ describe.runIf(hasToken)("keys in SoftHSM", () => {
       const secret = objects.filter((each) => !each.startsWith("Public"))
       expect(secret).toHaveLength(1)
       expect(secret[0]).toMatch(/Access:.*sensitive.*never extractable/)
+      // For what its type does, and nothing that SoftHSM would add.
+      expect(secret[0]).toMatch(USAGES[type])
       const id = Buffer.concat([namespace, createHash("sha256").update(`seen/${type}:1`).digest().subarray(0, 24)])
       for (const each of objects) expect(each).toContain(id.toString("hex"))
       const read = async ({ cryptoki, handle }: TokenSession): Promise<{ readonly ok: true; readonly value: unknown }> => {

@@ -68,6 +68,11 @@ export class Pkcs11Backend implements KeyBackend {
     return made.ok ? ok({ publicKey: made.value, handle: new Uint8Array(0) }) : made
   }
 
+  check: KeyBackend["check"] = async (key, call) => {
+    call.signal.throwIfAborted()
+    return await this.#use("find a key", key, call, async () => ok(true))
+  }
+
   sign: KeyBackend["sign"] = async (key, { algorithm, message }, call) => {
     call.signal.throwIfAborted()
     if (algorithm === "bip340" || algorithm === "bls-g2") return this.#unsupported(`no token signs with ${algorithm}`)

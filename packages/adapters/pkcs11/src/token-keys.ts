@@ -67,7 +67,7 @@ export class TokenKeys {
     )
   }
 
-  /** Has a key made in the token: sensitive, never extractable. */
+  /** Has a key made in the token: sensitive, never extractable, and for what its type does only, which SoftHSM would not see to by itself. */
   async make(session: TokenSession, key: NewKey, kind: KeyKind): Promise<Result<Uint8Array, KeyBackendRefusal>> {
     const mechanism = kind.generators.find((each) => session.mechanisms.has(each)) ?? 0
     const common: Attribute[] = [
@@ -80,6 +80,7 @@ export class TokenKeys {
       { type: CKA.PRIVATE, value: true },
       { type: CKA.SENSITIVE, value: true },
       { type: CKA.EXTRACTABLE, value: false },
+      { type: CKA.UNWRAP, value: false },
     ]
     if (kind.kind === "pair") await this.#makePair(session, { kind, mechanism, common, closed })
     else
@@ -90,6 +91,7 @@ export class TokenKeys {
         { type: CKA.VALUE_LEN, value: 32 },
         { type: CKA.ENCRYPT, value: true },
         { type: CKA.DECRYPT, value: true },
+        { type: CKA.WRAP, value: false },
       ])
     const made = this.known(session, key, kind)
     if (made.ok && made.value !== undefined) return ok(made.value)
@@ -115,13 +117,15 @@ export class TokenKeys {
   ): Promise<void> {
     const { closed, common, kind, mechanism } = made
     for (const [index, curve] of kind.curves.entries()) {
-      const open = [
+      const open: Attribute[] = [
         ...common,
         { type: CKA.EC_PARAMS, value: curve },
-        { type: CKA.VERIFY, value: kind.uses.some(({ type }) => type === CKA.SIGN) },
+        { type: CKA.VERIFY, value: kind.uses.some(({ type, value }) => type === CKA.SIGN && value === true) },
+        { type: CKA.ENCRYPT, value: false },
+        { type: CKA.WRAP, value: false },
       ]
       try {
-        await cryptoki.C_GenerateKeyPairAsync(handle, { mechanism }, open, [...closed, ...kind.uses])
+        await cryptoki.C_GenerateKeyPairAsync(handle, { mechanism }, open, [...closed, { type: CKA.DECRYPT, value: false }, ...kind.uses])
         return
       } catch (error) {
         if (index === kind.curves.length - 1 || !CURVE_REFUSALS.includes(returnValueOf(error))) throw error

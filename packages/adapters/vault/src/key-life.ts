@@ -122,6 +122,7 @@ export class KeyLife {
     call: CallOptions,
   ): Answer<{ readonly entry: KeyEntry; readonly created: boolean }> {
     const known = this.#satisfying(registration)
+    if (known?.ok === true) return await this.#checked(known.value, call)
     if (known !== undefined) return known
     const found = this.#parts.backends.find(registration.backend ?? DEFAULT_KEY_BACKEND)
     if (!found.ok) return found
@@ -133,6 +134,16 @@ export class KeyLife {
     if (!made.ok) return made
     using secret = made.value
     return added(await this.#create(registration, { backend, secret }, call))
+  }
+
+  /** What registering comes to for a key that exists: its newest version has to be there for use, not in the records only. */
+  async #checked<T extends { readonly entry: KeyEntry }>(known: T, call: CallOptions): Answer<T> {
+    const newest = known.entry.versions.at(-1)
+    if (newest?.state !== "enabled") return ok(known)
+    const backed = this.#parts.backends.of(known.entry, newest)
+    if (!backed.ok) return backed
+    const checked = await backed.value.backend.check(backed.value.key, call)
+    return checked.ok ? ok(known) : checked
   }
 
   /** Whether a backend can hold what is ordered. */

@@ -26,16 +26,18 @@ async function ensure(
 ): Promise<Result<KeyEntry, NamedKeyRefusal>> {
   const { backend, id, rules, type } = key
   const asked = { id, type, ...(backend === undefined ? {} : { backend }) }
-  const source = sourceOf(key, directory)
-  if (source === undefined) {
+  const from = sourceOf(key, directory)
+  if (from === undefined) {
     const found = await keys.find(id, call)
     // The usual advice needs a node that runs.
     if (!found.ok && found.code === "KEY_UNKNOWN")
       return refuse("KEY_UNKNOWN", 'the keystore does not have it; say with "from" where it comes from, or take it out')
     if (!found.ok) return found
     const satisfied = satisfiesOrder(found.value, { ...asked, exportable: false })
-    return satisfied.ok ? found : satisfied
+    if (!satisfied.ok) return satisfied
   }
+  // Registering one that exists says whether it can be used: its token may be away.
+  const source = from ?? { kind: "generate" }
   const registered = await keys.register({ ...asked, source, ...(rules === undefined ? {} : { rules }) }, call)
   return registered.ok ? ok(registered.value.entry) : registered
 }

@@ -143,9 +143,11 @@ export function keyBackendContract(
 
     test("destroys what it has, and what it has not", async () => {
       const key = await create(typesWith("sign")[0] ?? "ed25519")
+      expect(await backend.check(key, call)).toEqual({ ok: true, value: true })
       expect(await backend.destroy(key, call)).toMatchObject({ ok: true })
       expect(await backend.destroy(key, call)).toMatchObject({ ok: true })
       const { isOutside, isTransient } = backend.traits
+      if (isOutside || isTransient) expect((await backend.check(key, call)).ok).toBe(false)
       if (isOutside || isTransient)
         expect((await backend.sign(key, { message, algorithm: keyTypeTraits(key.type).signatures[0] ?? "ed25519" }, call)).ok).toBe(false)
     })
@@ -165,6 +167,7 @@ export function keyBackendContract(
       const aborted = { signal: AbortSignal.abort(reason) }
       const calls: (() => Promise<Result<unknown>>)[] = [
         async () => await backend.create({ ...key, version: 2 }, aborted),
+        async () => await backend.check(key, aborted),
         async () => await backend.sign(key, { message, algorithm: "ed25519" }, aborted),
         async () => await backend.agree(key, new Uint8Array(32), aborted),
         async () => await backend.encrypt(key, { bytes: message, associatedData: bound }, aborted),

@@ -72,6 +72,8 @@ export interface KeyBackend {
    * one: a secret that somebody may have used is never replaced.
    */
   create(key: NewKey, call: CallOptions): Answer<MadeKey>
+  /** Whether a version could be used now, without using it: its secret is there and its own. */
+  check(key: HeldKey, call: CallOptions): Answer<true>
   /** Signs with one of the type's algorithms. */
   sign(key: HeldKey, order: { readonly message: Uint8Array; readonly algorithm: SignatureAlgorithm }, call: CallOptions): Answer<Uint8Array>
   /** Diffie-Hellman with the peer's public key: 32 bytes, the caller's. */

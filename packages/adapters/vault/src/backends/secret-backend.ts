@@ -36,6 +36,11 @@ export class SecretBackend implements KeyBackend {
     return ok({ publicKey, handle: this.#shelf.put({ ...key, publicKey }, secret) })
   }
 
+  check: KeyBackend["check"] = async (key, { signal }) => {
+    signal.throwIfAborted()
+    return this.withSecret(key, () => true as const)
+  }
+
   sign: KeyBackend["sign"] = async (key, { algorithm, message }, { signal }) => {
     signal.throwIfAborted()
     const { sign } = this.#tools.algorithms[key.type]

@@ -104,6 +104,17 @@ describe.runIf(hasToken)("named keys in a token", () => {
     expect(pending()).toEqual([])
   })
 
+  test("that the token lost are not said to exist, unless nobody may use them", async () => {
+    const { id } = unwrap(await world.vault.register(inToken("missing"), call)).entry
+    unwrap(await backend.destroy({ id, version: 1 }, call))
+    expect(await world.vault.register(inToken("missing"), call)).toMatchObject({ code: "PKCS11_KEY_MISSING" })
+    expect(await world.vault.sign({ id, message }, call)).toMatchObject({ code: "PKCS11_KEY_MISSING" })
+    unwrap(await world.vault.setState(id, { state: "disabled" }, call))
+    expect(unwrap(await world.vault.register(inToken("missing"), call)).created).toBe(false)
+    unwrap(await world.vault.setState(id, { state: "destroyed" }, call))
+    expect(pending()).toEqual([])
+  })
+
   test("are gone from the token when they are destroyed", async () => {
     const { id } = unwrap(await world.vault.register(inToken("gone"), call)).entry
     unwrap(await world.vault.rotate(id, call))
