@@ -8,6 +8,7 @@ import { createInterface } from "node:readline"
 import { startGrove, type Grove } from "../packages/apps/cli/src/grove/grove.ts"
 import { expectKeygrove } from "../packages/apps/cli/src/grove/keygrove-process.ts"
 import { buildPrograms, median } from "./programs.ts"
+import { startSoftHsm } from "./contenders/soft-hsm.ts"
 
 /** Samples of each side; they take turns, so that a slow moment of the machine slows all of them. */
 const ROUNDS = 11
@@ -26,20 +27,26 @@ const MESSAGE = { requestIdentities: 11, identitiesAnswer: 12, signRequest: 13, 
 
 interface Contender {
   readonly name: string
-  readonly socket: string
+  /** Signatures a second when so many ask at once. */
+  sample(connections: number): Promise<number>
 }
 
 /**
  * Ed25519 signatures a second by the protocol of ssh-agent, the same client for all. Ours is the real node with its keystore process, vault and audit
  * trail on the disk; OpenSSH's ssh-agent has the key in its own memory, GnuPG's gpg-agent reads it from a file, and neither keeps an account of its
- * use. Beside them node:crypto in one process, which is the limit. SoftHSM is not here: it is a library that a program loads, without the ways
- * between processes that are measured here. Exit status 1 below the bar.
+ * use. SoftHSM is a library that a program loads: it signs in this process, through its module, without the ways between processes that the others have,
+ * and keeps no account either; so does our backend over it. Beside them node:crypto in one process, which is the limit. Exit status 1 below the bar.
  */
 async function main(): Promise<number> {
   const entry = buildPrograms()
   await using grove = await startGrove({ nodes: ["laptop"], readers: [], proxies: [], entry }, new AbortController().signal)
   await using stack = new AsyncDisposableStack()
-  const contenders = [await startOurs(grove, entry, stack), await startOpenSsh(grove, stack), startGnuPg(grove, stack)]
+  const contenders = [
+    await startOurs(grove, entry, stack),
+    await startOpenSsh(grove, stack),
+    startGnuPg(grove, stack),
+    ...(await startSoftHsm(grove.directory, stack)),
+  ]
   const met: boolean[] = []
   for (const connections of CONNECTIONS) {
     const rates = await measure(contenders, connections)
@@ -60,7 +67,7 @@ async function startOurs(grove: Grove, entry: string, stack: AsyncDisposableStac
   await expectKeygrove(["key", "add", "bench", "--type", "ed25519"], { home, entry, signal: new AbortController().signal })
   const socket = join(grove.directory, "keygrove.sock")
   await serve(process.execPath, [entry, "ssh-agent", "--socket", socket, "--home", home], stack)
-  return { name: "keygrove ssh-agent", socket }
+  return agent("keygrove ssh-agent", socket)
 }
 
 /** Debian's own, in the foreground, with a key from ssh-keygen. */
@@ -71,7 +78,7 @@ async function startOpenSsh(grove: Grove, stack: AsyncDisposableStack): Promise<
   await serve("ssh-agent", ["-D", "-a", socket], stack)
   expectDone("ssh-keygen", ["-q", "-t", "ed25519", "-N", "", "-f", key])
   expectDone("ssh-add", ["-q", key], { SSH_AUTH_SOCK: socket })
-  return { name: "ssh-agent", socket }
+  return agent("ssh-agent", socket)
 }
 
 /** Debian's own, with a key without a passphrase, and its cache of keys as it comes. */
@@ -86,7 +93,11 @@ function startGnuPg(grove: Grove, stack: AsyncDisposableStack): Contender {
   const grip = /^grp:+([0-9A-F]{40}):/m.exec(expectDone("gpg", ["--with-keygrip", "--with-colons", "-K"], home))?.[1]
   writeFileSync(join(folder, "sshcontrol"), `${grip ?? ""} 0\n`)
   const socket = expectDone("gpgconf", ["--list-dirs", "agent-ssh-socket"], home).trim()
-  return { name: "gpg-agent", socket }
+  return agent("gpg-agent", socket)
+}
+
+function agent(name: string, socket: string): Contender {
+  return { name, sample: async (connections) => await sample(socket, connections) }
 }
 
 /** Starts an agent and waits for the line that tells its socket. */
@@ -111,8 +122,8 @@ function expectDone(command: string, args: readonly string[], environment: NodeJ
 async function measure(contenders: readonly Contender[], connections: number): Promise<readonly number[]> {
   const samples = contenders.map((): number[] => [])
   for (let round = 0; round <= ROUNDS; round++) {
-    for (const [index, { socket }] of contenders.entries()) {
-      const rate = await sample(socket, connections)
+    for (const [index, contender] of contenders.entries()) {
+      const rate = await contender.sample(connections)
       if (round > 0) samples[index]?.push(rate)
     }
   }
