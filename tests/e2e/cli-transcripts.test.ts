@@ -3,6 +3,7 @@ import { mkdir, writeFile } from "node:fs/promises"
 import { join } from "node:path"
 import { afterAll, beforeAll, describe, expect, test } from "vitest"
 import { startGrove, type Grove } from "../../packages/apps/cli/src/grove/grove.ts"
+import { SOFT_HSM } from "../../packages/adapters/pkcs11/src/soft-hsm.fixture.ts"
 import { entry } from "./bundle.ts"
 import { firstDifference, type Stage } from "./transcript.ts"
 
@@ -20,6 +21,7 @@ const chapters = [
   "key-encrypt",
   "key-agree",
   "key-life",
+  "key-backends",
   "audit",
   "ssh-agent",
   "rpc-user",
@@ -40,8 +42,20 @@ beforeAll(async () => {
   await writeFile(join(directory, "key"), randomBytes(32), { mode: 0o600 })
   await writeFile(join(directory, "passphrase"), "correct horse battery staple\n", { mode: 0o600 })
   await writeFile(join(directory, "notes.txt"), "two lines\nof notes\n")
+  await mkdir(join(directory, "tokens"), { mode: 0o700 })
+  const softHsm = join(directory, "softhsm2.conf")
+  await writeFile(softHsm, `directories.tokendir = ${join(directory, "tokens")}\nobjectstore.backend = file\n`)
   const homes = Object.fromEntries(grove.members.map((member) => [member.name.toUpperCase().replace("-", "_"), member.home]))
-  state.stage = { directory, variables: { ...homes, NEW: join(directory, "new"), KEYGROVE_HOME: join(directory, "nowhere") } }
+  state.stage = {
+    directory,
+    variables: {
+      ...homes,
+      NEW: join(directory, "new"),
+      KEYGROVE_HOME: join(directory, "nowhere"),
+      SOFTHSM2_CONF: softHsm,
+      SOFTHSM_MODULE: SOFT_HSM ?? "",
+    },
+  }
 }, 60_000)
 
 afterAll(async () => {
