@@ -7,6 +7,7 @@ const programs = {
   keygrove: "packages/apps/cli/src/entry.js",
   node: "packages/apps/node/src/main.ts",
   keystore: "packages/apps/node/src/keystore/main.ts",
+  "operator-worker": "packages/adapters/operators/src/worker/operator-worker.ts",
   quickstart: "scripts/quickstart/main.ts",
 }
 

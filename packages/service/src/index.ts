@@ -33,9 +33,11 @@ export {
   type KeySignature,
   type NamedKeyRefusal,
   type NamedKeys,
+  type OperatorOrder,
   type SignOrder,
   type VerifyOrder,
 } from "./ports/named-keys.ts"
+export type { OperatorModuleRefusal, OperatorReturn, OperatorRun, OperatorRunner, OperatorRunRefusal } from "./ports/operator-runner.ts"
 export type { Placement, ProxyCandidate } from "./ports/placement.ts"
 export type { Sealing, SealingContext, SealingKey } from "./ports/sealing.ts"
 export { assertStorageKey, assertStorageLimit, encodeStorageChanges, MAX_STORAGE_RECORD_BYTES } from "./ports/storage-limits.ts"

@@ -12,6 +12,11 @@ export interface KeystoreProgram {
   readonly args: readonly string[]
   /** Descriptor of this process that the child inherits as 3: a file or terminal with the passphrase. Never read here. */
   readonly passphraseSource?: number
+  /**
+   * Whether the C library overwrites what is freed, for keystores with operators: what a function copied is the engine's, which wipes nothing. Only glibc
+   * knows how.
+   */
+  readonly wipesFreed?: boolean
   /** Descriptor for the child's own messages; this process's standard error by default. */
   readonly log?: number
 }
@@ -25,12 +30,18 @@ export interface KeystoreProcess extends AsyncDisposable {
 /** How long a keystore may take to end by itself before it is killed. */
 const END_TIMEOUT_MS = 3_000
 
+/** mallopt(3), M_PERTURB: freed memory is set to this byte. */
+const WIPING_BYTE = "90"
+
 /** Starts the keystore process and waits until it is unlocked, or says why it cannot be. May take long when a person types the passphrase. */
 export async function spawnKeystore(program: KeystoreProgram, { signal }: CallOptions): Promise<Result<KeystoreProcess>> {
   signal.throwIfAborted()
-  const { log = 2, passphraseSource } = program
+  const { log = 2, passphraseSource, wipesFreed = false } = program
   const { command, args } = withoutCoreDumps(program)
-  const child = spawn(command, args, { stdio: ["ignore", "ignore", log, passphraseSource ?? "ignore", "pipe"] })
+  const child = spawn(command, args, {
+    stdio: ["ignore", "ignore", log, passphraseSource ?? "ignore", "pipe"],
+    ...(wipesFreed ? { env: { ...process.env, MALLOC_PERTURB_: WIPING_BYTE } } : {}),
+  })
   const ended = endOf(child)
   const socket = child.stdio[4]
   if (!(socket instanceof Socket) || child.pid === undefined) {

@@ -1,6 +1,14 @@
 import { ok, type Result, type Secret } from "@keygrove/base"
 import type { Timestamp, VaultSecrets } from "@keygrove/hierarchy"
-import { MAX_AUDIT_SLICE, MAX_KEY_SLICE, type CallOptions, type KeyBackend, type NamedKeyRefusal, type NamedKeys } from "@keygrove/service"
+import {
+  MAX_AUDIT_SLICE,
+  MAX_KEY_SLICE,
+  type CallOptions,
+  type KeyBackend,
+  type NamedKeyRefusal,
+  type NamedKeys,
+  type OperatorRunner,
+} from "@keygrove/service"
 import type { DatabaseSync } from "node:sqlite"
 import { createAlgorithms } from "./algorithms/algorithms.ts"
 import { Sweeper } from "./algorithms/sweeper.ts"
@@ -9,6 +17,7 @@ import { MemoryShelf } from "./backends/memory-shelf.ts"
 import { SealedShelf } from "./backends/sealed-shelf.ts"
 import { SecretBackend } from "./backends/secret-backend.ts"
 import { KeyBackends } from "./key-backends.ts"
+import { KeyOperators } from "./key-operators.ts"
 import { KeyLife } from "./key-life.ts"
 import { AllKeyRecords, type KeyRecords } from "./key-records.ts"
 import type { CipherTools, KeyVariables } from "./key-source.ts"
@@ -35,6 +44,8 @@ export interface VaultStore {
   readonly variables?: KeyVariables
   /** Backends besides the vault's own two, such as a token; borrowed. */
   readonly backends?: readonly KeyBackend[]
+  /** Runs operators on keys; borrowed. None unless given. */
+  readonly operators?: OperatorRunner
 }
 
 /**
@@ -54,6 +65,8 @@ export class KeyVault implements NamedKeys, Disposable {
   readonly decrypt: NamedKeys["decrypt"]
   readonly mac: NamedKeys["mac"]
   readonly exportKey: NamedKeys["exportKey"]
+  readonly operate: NamedKeys["operate"]
+  readonly operators: NamedKeys["operators"]
   readonly #audit: AuditLog
   readonly #records: KeyRecords
   readonly #guard: UseGuard
@@ -75,6 +88,15 @@ export class KeyVault implements NamedKeys, Disposable {
     const { importKey, secrets, variables } = store
     const life = new KeyLife({ ...tools, algorithms, guard, records, stored, preloaded, backends, importKey, secrets, variables })
     const uses = new KeyUses({ guard, records, backends, algorithms, sealing: tools.sealing })
+    const { derivation } = secrets
+    const operators = new KeyOperators({
+      guard,
+      backends,
+      primitives: tools.primitives,
+      now: tools.now,
+      derivation,
+      runner: store.operators,
+    })
     this.#audit = audit
     this.#records = records
     this.#guard = guard
@@ -91,6 +113,8 @@ export class KeyVault implements NamedKeys, Disposable {
     this.decrypt = uses.decrypt
     this.mac = uses.mac
     this.exportKey = uses.exportKey
+    this.operate = operators.operate
+    this.operators = operators.operators
   }
 
   /** Opens the vault of an unlocked node. */

@@ -1,6 +1,15 @@
 import { refuse, type Refusal, type Result } from "@keygrove/base"
 import type { Timestamp } from "@keygrove/hierarchy"
-import { mayUse, versionFor, type AuditedAction, type KeyEntry, type KeyId, type KeyOperation, type KeyVersion } from "@keygrove/keys"
+import {
+  mayUse,
+  versionFor,
+  type AuditedAction,
+  type KeyEntry,
+  type KeyId,
+  type KeyOperation,
+  type KeyVersion,
+  type OperatorName,
+} from "@keygrove/keys"
 import { MAX_KEY_MESSAGE_BYTES, type KeyCall, type NamedKeyRefusal } from "@keygrove/service"
 import type { AuditLog } from "./audit-log.ts"
 import type { KeyRecords } from "./key-records.ts"
@@ -12,6 +21,8 @@ export interface AskedUse {
   readonly operation: KeyOperation
   /** What it is done to, for its length. */
   readonly bytes: Uint8Array
+  /** Which operator is to run. */
+  readonly operator?: OperatorName
   /** Whether a person has agreed to it. */
   readonly isConfirmed?: boolean
   /** The newest unless said. */
@@ -50,10 +61,10 @@ export class UseGuard {
   /** One use of a key. */
   async use<T>(
     call: KeyCall,
-    { bytes, id, isConfirmed = false, operation, version: asked }: AskedUse,
+    { bytes, id, isConfirmed = false, operation, operator, version: asked }: AskedUse,
     work: (entry: KeyEntry, version: KeyVersion) => Result<T, NamedKeyRefusal> | Answer<T>,
   ): Answer<T> {
-    return await this.audited(call, { key: id, action: operation }, async () => {
+    return await this.audited(call, { key: id, action: operation, ...(operator === undefined ? {} : { operator }) }, async () => {
       if (bytes.length > MAX_KEY_MESSAGE_BYTES)
         return refuse("KEYSTORE_REQUEST_INVALID", `${bytes.length} bytes are too many; at most ${MAX_KEY_MESSAGE_BYTES} at once`)
       const entry = this.#records.find(id)
@@ -72,7 +83,7 @@ export class UseGuard {
   /** Work on a key of which the trail tells who had it done and what came of it. */
   async audited<T>(
     { caller, signal }: KeyCall,
-    { action, key }: { readonly key: KeyId; readonly action: AuditedAction },
+    { action, key, ...how }: { readonly key: KeyId; readonly action: AuditedAction; readonly operator?: OperatorName },
     work: () => Answer<T>,
   ): Answer<T> {
     signal.throwIfAborted()
@@ -81,7 +92,10 @@ export class UseGuard {
     const result = await work().catch((error: unknown) => diskFull(error))
     // A lock in between has flushed the trail and wiped what the work needs.
     if (!this.#open) return locked()
-    await this.#audit.record({ at: this.#now(), caller, key, action, outcome: result.ok ? "ok" : result.code }, DURABLE_ACTIONS.has(action))
+    await this.#audit.record(
+      { at: this.#now(), caller, key, action, ...how, outcome: result.ok ? "ok" : result.code },
+      DURABLE_ACTIONS.has(action),
+    )
     return result
   }
 }

@@ -5,6 +5,7 @@ import { decodeTimestamp, deriveVault, type Timestamp } from "@keygrove/hierarch
 import { createSealing } from "@keygrove/hpke"
 import type { KeyBackend } from "@keygrove/service"
 import { systemRandom } from "@keygrove/system"
+import { InlineOperators } from "./inline-operators.contract.ts"
 import type { KeyVariables } from "./key-source.ts"
 import { KeyVault } from "./key-vault.ts"
 import { AUDIT_MIGRATIONS, VAULT_MIGRATIONS } from "./schema.ts"
@@ -44,6 +45,7 @@ export function openTestVault(variables?: KeyVariables, backends: readonly KeyBa
         audit,
         secrets,
         backends,
+        operators: new InlineOperators(),
         importKey: importSecret,
         ...(variables === undefined ? {} : { variables }),
       }),

@@ -164,6 +164,17 @@ export const keyCommands: readonly CommandSpec[] = [
     load: () => import("./commands/key-derive.ts"),
   },
   {
+    name: "key operate",
+    summary: "run an operator of the node's configuration on a key",
+    operands: [
+      id,
+      { name: "<OPERATOR>", description: "its name, from `keygrove operator list`" },
+      { name: "[FILE]", description: "what it is given beside the key, up to 64 KiB (`-`: standard input; default: nothing)" },
+    ],
+    examples: ["echo $(($(date +%s) / 30)) | keygrove key operate totp/mail totp -"],
+    load: () => import("./commands/key-operate.ts"),
+  },
+  {
     name: "key rotate",
     summary: "add a version that is used from now on; older ones verify and decrypt",
     operands: [id],
@@ -210,6 +221,19 @@ export const keyCommands: readonly CommandSpec[] = [
     options: [{ flags: "-o, --out <FILE>", description: "a new file, mode 0600, for the raw secret", required: true }],
     examples: ["keygrove key export old/deploy -o deploy.key"],
     load: () => import("./commands/key-export.ts"),
+  },
+  {
+    name: "operator list",
+    summary: "operators of the node's configuration",
+    examples: ["keygrove operator list"],
+    load: () => import("./commands/operator-list.ts"),
+  },
+  {
+    name: "operator check",
+    summary: "check a module of an operator and print what config.json says of it; needs no node",
+    operands: [{ name: "<FILE>", description: "a JavaScript module without imports that exports a function called operate" }],
+    examples: ["keygrove operator check totp.mjs"],
+    load: () => import("./commands/operator-check.ts"),
   },
   {
     name: "audit list",

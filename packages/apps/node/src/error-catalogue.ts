@@ -9,6 +9,7 @@ import { keyErrors } from "@keygrove/keys/errors"
 import { keystoreErrors } from "@keygrove/keystore/errors"
 import { ledgerErrors } from "@keygrove/ledger/errors"
 import { libp2pErrors } from "@keygrove/libp2p/errors"
+import { operatorErrors } from "@keygrove/operators/errors"
 import { peeringErrors } from "@keygrove/peering/errors"
 import { pkcs11Errors } from "@keygrove/pkcs11/errors"
 import { fileErrors, umbralErrors } from "@keygrove/reencryption/errors"
@@ -30,6 +31,7 @@ export const allErrors: ErrorTable = {
   ...keystoreErrors,
   ...ledgerErrors,
   ...libp2pErrors,
+  ...operatorErrors,
   ...peeringErrors,
   ...pkcs11Errors,
   ...fileErrors,

@@ -135,9 +135,15 @@ async function openKeystore(
     ...(keyFile === undefined ? [] : ["--key-file", keyFile]),
     ...(config.keys ?? []).flatMap((key) => variableOf(key) ?? []).flatMap((name) => ["--variable", name]),
     ...tokenArguments(home, config),
+    ...(config.operators === undefined ? [] : ["--operators", JSON.stringify(config.operators), "--directory", home.directory]),
   ]
   const opening = spawnKeystore(
-    { command: process.execPath, args, ...(options.passphraseSource === undefined ? {} : { passphraseSource: options.passphraseSource }) },
+    {
+      command: process.execPath,
+      args,
+      wipesFreed: config.operators !== undefined,
+      ...(options.passphraseSource === undefined ? {} : { passphraseSource: options.passphraseSource }),
+    },
     call,
   )
   // The keystore has inherited them.

@@ -17,5 +17,6 @@ export {
   type SignatureOptions,
   type VersionOptions,
 } from "./keys/keys.ts"
+export type { OperatorDescription, OperatorResult } from "./keys/operators.ts"
 export type { AuditedUse, NamedKey, NamedKeyRules, NamedKeyType, NamedKeyVersion } from "./keys/named-key.ts"
 export type { Policy } from "./policy.ts"

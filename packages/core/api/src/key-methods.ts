@@ -32,6 +32,8 @@ export interface KeyApiParams {
   readonly "key.agree": Id & { readonly peer: Uint8Array }
   readonly "key.mac": Changed & { readonly message: Uint8Array }
   readonly "key.derive": Id & { readonly child: string; readonly type: string }
+  readonly "key.operate": Id & { readonly operator: string; readonly input?: Uint8Array }
+  readonly "key.operators": Readonly<Record<never, never>>
   readonly "key.rotate": Id
   readonly "key.setRules": Id & { readonly rules: Readonly<Record<string, unknown>> }
   readonly "key.enable": Changed
@@ -79,7 +81,7 @@ const rulesSchema: Json = {
         required: ["caller", "operations"],
         properties: {
           caller: { type: "string", description: "*, node, ssh-agent, uid:N or rpc:NAME" },
-          operations: { type: "array", items: { enum: ["sign", "verify", "agree", "encrypt", "decrypt", "mac", "derive"] } },
+          operations: { type: "array", items: { enum: ["sign", "verify", "agree", "encrypt", "decrypt", "mac", "derive", "operate"] } },
         },
       },
     },
@@ -167,6 +169,21 @@ export const keyMethods: { readonly [M in keyof KeyApiParams]: MethodSpec } = {
     summary: "Makes sure that a child key exists whose secret comes from the newest version of another.",
     params: { id, child: { ...id, description: "id of the child" }, type },
   },
+  "key.operate": {
+    summary: "Runs an operator of the node's configuration on the newest version of a key.",
+    params: {
+      id,
+      operator: { type: "text", maxLength: 32, description: "the operator, as key.operators names it" },
+      input: {
+        type: "base64",
+        minBytes: 0,
+        maxBytes: 65_536,
+        description: "what the function is given; nothing by default",
+        optional: true,
+      },
+    },
+  },
+  "key.operators": { summary: "The operators of the node's configuration, and what each may be used on.", params: {} },
   "key.rotate": { summary: "Adds a version with a fresh secret; it is the newest from then on.", params: { id } },
   "key.setRules": {
     summary: "Puts other rules in the place of all that a key has.",

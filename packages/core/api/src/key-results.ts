@@ -69,6 +69,32 @@ export interface VerificationFacts {
   readonly version: number | null
 }
 
+/** Answer of `key.operate`. */
+export type OperatorResultFacts =
+  | { readonly value: boolean | number | string }
+  /** Base64, 32 bytes. */
+  | { readonly digest: string }
+
+/** Answer of `key.operators`. */
+export interface OperatorList {
+  readonly operators: readonly OperatorFacts[]
+}
+
+/** An operator: what it is used on and what it gives. */
+export interface OperatorFacts {
+  readonly name: string
+  readonly types: readonly string[]
+  /** Ids, `totp/*` for all below `totp/`, or `*`. */
+  readonly keys: readonly string[]
+  readonly output: {
+    readonly kind: "boolean" | "integer" | "choice" | "digest"
+    readonly max?: number
+    readonly names?: readonly string[]
+  }
+  /** Uses a minute of one key. */
+  readonly perMinute: number
+}
+
 /** Answer of `audit.list`. */
 export interface AuditPage {
   readonly events: readonly AuditEventFacts[]
@@ -82,6 +108,8 @@ export interface AuditEventFacts {
   readonly caller: string
   readonly key: string
   readonly action: string
+  /** Which operator was to run; only for `operate`. */
+  readonly operator?: string
   /** `ok`, or the code of the refusal. */
   readonly outcome: string
 }

@@ -2,6 +2,7 @@ import { decodeShape, encodeCanonical, equalBytes, ok, refuse, brandShape, bytes
 import type { Primitives } from "@keygrove/crypto"
 import { decodeTimestamp, type Timestamp } from "@keygrove/hierarchy"
 import * as v from "valibot"
+import { decodeOperatorName, type OperatorName } from "./operator.ts"
 
 const AUDITED_ACTIONS = [
   "register",
@@ -11,7 +12,6 @@ const AUDITED_ACTIONS = [
   "destroy",
   "rules",
   "export",
-  "operator",
   "sign",
   "verify",
   "agree",
@@ -19,6 +19,7 @@ const AUDITED_ACTIONS = [
   "decrypt",
   "mac",
   "derive",
+  "operate",
 ] as const
 
 /** What happened to a key, in the audit trail. */
@@ -30,6 +31,8 @@ export interface AuditEvent {
   readonly caller: string
   readonly key: string
   readonly action: AuditedAction
+  /** Which operator was to run; only for `operate`. */
+  readonly operator?: OperatorName
   /** `ok`, or the code of the refusal. */
   readonly outcome: string
 }
@@ -56,6 +59,7 @@ const eventShape = v.strictObject({
   caller: text,
   key: text,
   action: auditedActionShape,
+  operator: v.exactOptional(brandShape(decodeOperatorName)),
   outcome: v.pipe(v.string(), v.regex(/^(?:ok|[A-Z][A-Z0-9_]{1,63})$/, "must be ok or a code")),
 })
 
@@ -69,8 +73,9 @@ export function emptyAudit(): AuditHead {
  * moved or left out without the hashes after it being wrong.
  */
 export function encodeAuditEvent(head: AuditHead, event: AuditEvent): Uint8Array {
-  const { action, at, caller, key, outcome } = event
-  return encodeCanonical({ version: 1, index: head.length, previous: head.hash, at, caller, key, action, outcome })
+  const { action, at, caller, key, operator, outcome } = event
+  const ran = operator === undefined ? {} : { operator }
+  return encodeCanonical({ version: 1, index: head.length, previous: head.hash, at, caller, key, action, ...ran, outcome })
 }
 
 /** Checks that stored bytes are the event after `head`; gives the event and the head after it. */
@@ -86,12 +91,12 @@ export function foldAuditEvent(
     noun: `audit event ${head.length}`,
   })
   if (!decoded.ok) return decoded
-  const { action, at, caller, index, key, outcome, previous } = decoded.value
+  const { index, previous, version: _, ...event } = decoded.value
   if (index !== head.length || !equalBytes(previous, head.hash))
     return refuse("AUDIT_CORRUPT", `audit event ${head.length} does not follow the one before it; the trail was changed`, {
       index: head.length,
     })
-  return ok({ event: { at, caller, key, action, outcome }, head: nextAuditHead({ sha256 }, head, bytes) })
+  return ok({ event, head: nextAuditHead({ sha256 }, head, bytes) })
 }
 
 /** The head after an event. */

@@ -8,6 +8,9 @@ export type KeyErrorCode =
   | "KEY_BACKEND_UNKNOWN"
   | "KEY_NOT_ALLOWED"
   | "KEY_NOT_CONFIRMED"
+  | "OPERATOR_UNKNOWN"
+  | "OPERATOR_NOT_FOR_KEY"
+  | "OPERATOR_RESULT_INVALID"
   | "AUDIT_CORRUPT"
   | "KEY_RECORD_INVALID"
 
@@ -47,6 +50,21 @@ export const keyErrors: ErrorTable<KeyErrorCode> = {
     class: "refused",
     meaning: "The rules of the key want a person to confirm each use through ssh, and nobody did.",
     remedy: "Confirm it on the terminal of keygrove ssh-agent.",
+  },
+  OPERATOR_UNKNOWN: {
+    class: "usage",
+    meaning: "The node has no operator of that name.",
+    remedy: "See keygrove operator list; operators are registered in config.json.",
+  },
+  OPERATOR_NOT_FOR_KEY: {
+    class: "refused",
+    meaning: "The operator is not registered for that key, or for keys of its type.",
+    remedy: "Name the key among the operator's in config.json, and restart the node.",
+  },
+  OPERATOR_RESULT_INVALID: {
+    class: "failed",
+    meaning: "An operator returned something else than its registration says.",
+    remedy: "Correct the operator's module; what it returned is not told.",
   },
   KEY_RECORD_INVALID: {
     class: "failed",

@@ -31,6 +31,24 @@ export { decodeKeyId, MAX_KEY_ID_LENGTH, type KeyId } from "./key-id.ts"
 export { decodeKeyEntry, keyEntryValue } from "./key-record.ts"
 export { keyRulesShape, keyRulesValue, mayUse, OPEN_RULES, type Caller, type KeyRule, type KeyRules, type RuledUse } from "./key-rules.ts"
 export {
+  checkOperatorValue,
+  decodeOperatorName,
+  DEFAULT_OPERATOR_RATE,
+  DEFAULT_OPERATOR_TIMEOUT_MS,
+  MAX_OPERATOR_INPUT_BYTES,
+  MAX_OPERATOR_INTEGER,
+  MAX_OPERATORS,
+  operatorOutputShape,
+  operatorSettingShape,
+  operatorSpecShape,
+  suitsOperator,
+  type OperatorName,
+  type OperatorOutput,
+  type OperatorSetting,
+  type OperatorSpec,
+  type OperatorValue,
+} from "./operator.ts"
+export {
   chooseSignature,
   decodeKeyType,
   KEY_OPERATIONS,

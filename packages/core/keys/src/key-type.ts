@@ -3,8 +3,8 @@ import { ok, refuse, type Result } from "@keygrove/base"
 /** What a key is; fixed for its whole life. */
 export type KeyType = "ed25519" | "x25519" | "secp256k1" | "p256" | "bls12-381" | "aes256"
 
-/** What a key can be asked to do with its secret part. `verify` needs the public part only, but follows the key's versions. */
-export type KeyOperation = "sign" | "verify" | "agree" | "encrypt" | "decrypt" | "mac" | "derive"
+/** What a key can be asked to do with its secret part; `operate` is to run a registered operator on it. `verify` needs the public part only, but follows the key's versions. */
+export type KeyOperation = "sign" | "verify" | "agree" | "encrypt" | "decrypt" | "mac" | "derive" | "operate"
 
 /** Ways to sign. A key that has two keeps them apart by the algorithm's own domain separation. */
 export type SignatureAlgorithm = "ed25519" | "ecdsa-sha256" | "bip340" | "bls-g2"
@@ -21,24 +21,24 @@ export interface KeyTypeTraits {
 }
 
 const traits: Readonly<Record<KeyType, KeyTypeTraits>> = {
-  ed25519: { operations: ["sign", "verify", "derive"], signatures: ["ed25519"], secretBytes: 32, publicBytes: 32 },
-  x25519: { operations: ["agree", "encrypt", "decrypt", "derive"], signatures: [], secretBytes: 32, publicBytes: 32 },
+  ed25519: { operations: ["sign", "verify", "derive", "operate"], signatures: ["ed25519"], secretBytes: 32, publicBytes: 32 },
+  x25519: { operations: ["agree", "encrypt", "decrypt", "derive", "operate"], signatures: [], secretBytes: 32, publicBytes: 32 },
   secp256k1: {
-    operations: ["sign", "verify", "agree", "derive"],
+    operations: ["sign", "verify", "agree", "derive", "operate"],
     signatures: ["ecdsa-sha256", "bip340"],
     secretBytes: 32,
     publicBytes: 33,
   },
-  p256: { operations: ["sign", "verify", "agree", "derive"], signatures: ["ecdsa-sha256"], secretBytes: 32, publicBytes: 33 },
-  "bls12-381": { operations: ["sign", "verify", "derive"], signatures: ["bls-g2"], secretBytes: 32, publicBytes: 48 },
-  aes256: { operations: ["encrypt", "decrypt", "mac", "derive"], signatures: [], secretBytes: 32, publicBytes: 0 },
+  p256: { operations: ["sign", "verify", "agree", "derive", "operate"], signatures: ["ecdsa-sha256"], secretBytes: 32, publicBytes: 33 },
+  "bls12-381": { operations: ["sign", "verify", "derive", "operate"], signatures: ["bls-g2"], secretBytes: 32, publicBytes: 48 },
+  aes256: { operations: ["encrypt", "decrypt", "mac", "derive", "operate"], signatures: [], secretBytes: 32, publicBytes: 0 },
 }
 
 /** Every type, in the order in which help lists them. */
 export const KEY_TYPES: readonly KeyType[] = ["ed25519", "x25519", "secp256k1", "p256", "bls12-381", "aes256"]
 
 /** Every operation. */
-export const KEY_OPERATIONS: readonly KeyOperation[] = ["sign", "verify", "agree", "encrypt", "decrypt", "mac", "derive"]
+export const KEY_OPERATIONS: readonly KeyOperation[] = ["sign", "verify", "agree", "encrypt", "decrypt", "mac", "derive", "operate"]
 
 /** What a type can do. */
 export function keyTypeTraits(type: KeyType): KeyTypeTraits {

@@ -1,11 +1,11 @@
 import { Secret, unwrap, utf8, type Result } from "@keygrove/base"
 import type { Primitives } from "@keygrove/crypto"
-import { decodeKeyId, keyTypeTraits, KEY_TYPES, type KeyId, type KeyType } from "@keygrove/keys"
+import { decodeKeyId, decodeOperatorName, keyTypeTraits, KEY_TYPES, type KeyId, type KeyType, type OperatorValue } from "@keygrove/keys"
 import { beforeEach, describe, expect, test } from "vitest"
 import { MAX_KEY_MESSAGE_BYTES, type KeyCall, type KeyMaterialSource, type NamedKeys } from "./named-keys.ts"
 import type { Sealing } from "./sealing.ts"
 
-/** An implementation of {@link NamedKeys} under test, fresh for each case. */
+/** An implementation of {@link NamedKeys} under test, fresh for each case, with the operators of the contract of operator runners. */
 export interface NamedKeysSubject {
   readonly keys: NamedKeys
   /** X25519 key to which imported secrets are encrypted. */
@@ -236,6 +236,57 @@ export function namedKeysContract(name: string, { open, primitives, sealing }: N
       expect(await keys.setRules(key, {}, call)).toMatchObject({ code: "KEY_DESTROYED" })
       const events = unwrap(await keys.audit({ from: 0, limit: 100 }, call)).filter(({ action }) => action === "rules")
       expect(events.map(({ outcome }) => outcome)).toEqual(["ok", "ok", "KEY_UNKNOWN", "KEY_DESTROYED"])
+    })
+
+    test("runs operators, and lets nothing out but what they are registered to give", async () => {
+      const key = await add("ops/one", "ed25519")
+      const operate = async (operator: string, input = message, on = key): Promise<OperatorValue | string> => {
+        const given = await keys.operate({ id: on, operator: unwrap(decodeOperatorName(operator)), input }, call)
+        return given.ok ? given.value : given.code
+      }
+      expect(unwrap(await keys.operators(call)).map(({ name: each }) => each)).toContain("sum")
+      expect(await operate("sum")).toBeTypeOf("number")
+      expect(["even", "odd"]).toContain(await operate("side"))
+      for (const [operator, code] of [
+        ["liar", "OPERATOR_RESULT_INVALID"],
+        ["thief", "OPERATOR_RESULT_INVALID"],
+        ["thrower", "OPERATOR_FAILED"],
+        ["nobody", "OPERATOR_UNKNOWN"],
+      ] as const)
+        expect(await operate(operator)).toBe(code)
+      expect([await operate("seldom"), await operate("seldom")]).toEqual([true, "KEY_RATE_EXCEEDED"])
+      expect(await operate("sum", message, await add("elsewhere", "ed25519"))).toBe("OPERATOR_NOT_FOR_KEY")
+      expect(await operate("sum", message, await add("ops/two", "p256"))).toBe("OPERATOR_NOT_FOR_KEY")
+      expect(await operate("sum", new Uint8Array(65_537))).toBe("KEYSTORE_REQUEST_INVALID")
+      const ruled = await add("ops/ruled", "aes256", { rules: { allow: [{ caller: "*", operations: ["mac"] }] } })
+      expect(await operate("sum", message, ruled)).toBe("KEY_NOT_ALLOWED")
+      const events = unwrap(await keys.audit({ from: 0, limit: 100 }, call)).filter(({ action }) => action === "operate")
+      expect(events.slice(0, 3).map(({ operator, outcome }) => [operator, outcome])).toEqual([
+        ["sum", "ok"],
+        ["side", "ok"],
+        ["liar", "OPERATOR_RESULT_INVALID"],
+      ])
+      unwrap(await keys.verifyAudit(call))
+    })
+
+    test("gives of bytes that an operator returns a digest of its own, which tells the input's, the version's and the key's apart", async () => {
+      const [one, two] = [await add("ops/one", "aes256", { exportable: true }), await add("ops/two", "aes256")]
+      const digest = async (id: KeyId, operator: string, input: Uint8Array): Promise<string> => {
+        const given = unwrap(await keys.operate({ id, operator: unwrap(decodeOperatorName(operator)), input }, call))
+        expect(given).toHaveLength(32)
+        return Buffer.from(given instanceof Uint8Array ? given : []).toString("hex")
+      }
+      const first = await digest(one, "secret", message)
+      expect(await digest(one, "secret", message)).toBe(first)
+      const others = [
+        await digest(one, "secret", utf8("another")),
+        await digest(one, "nothing", message),
+        await digest(two, "secret", message),
+        await digest(two, "nothing", message),
+      ]
+      unwrap(await keys.rotate(one, call))
+      others.push(await digest(one, "nothing", message))
+      expect(new Set([first, ...others]).size).toBe(6)
     })
 
     test("records every use and no content", async () => {

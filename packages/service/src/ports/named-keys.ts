@@ -10,10 +10,14 @@ import type {
   KeyRules,
   KeyState,
   KeyType,
+  OperatorName,
+  OperatorSpec,
+  OperatorValue,
   SignatureAlgorithm,
 } from "@keygrove/keys"
 import type { CallOptions } from "./call-options.ts"
 import type { KeyBackendRefusal } from "./key-backend.ts"
+import type { OperatorRunRefusal } from "./operator-runner.ts"
 
 /** A call about a named key: who asks is judged by the key's rules and written to the audit trail. */
 export interface KeyCall extends CallOptions {
@@ -74,8 +78,19 @@ export interface VerifyOrder extends Omit<SignOrder, "isConfirmed"> {
   readonly signature: Uint8Array
 }
 
+export interface OperatorOrder {
+  readonly id: KeyId
+  readonly operator: OperatorName
+  /** What the function is given beside the secret; at most 64 KiB. */
+  readonly input: Uint8Array
+}
+
 export type NamedKeyRefusal =
   | KeyEntryRefusal
+  | OperatorRunRefusal
+  | "OPERATOR_UNKNOWN"
+  | "OPERATOR_NOT_FOR_KEY"
+  | "OPERATOR_RESULT_INVALID"
   | KeyBackendRefusal
   | "KEY_BACKEND_UNAVAILABLE"
   | "KEY_UNKNOWN"
@@ -125,6 +140,13 @@ export interface NamedKeys {
   mac(order: { readonly id: KeyId; readonly message: Uint8Array; readonly version?: number }, call: KeyCall): Answer<Uint8Array>
   /** Registers a child key whose secret derives from the newest version of another by a path. */
   derive(order: { readonly id: KeyId; readonly child: KeyId; readonly type: KeyType }, call: KeyCall): Answer<KeyEntry>
+  /**
+   * Runs a registered operator on the newest version of a key: a value of the kind that its registration says, or the 32 bytes of a digest, which is the
+   * same for the same input, version and function and tells nobody anything else.
+   */
+  operate(order: OperatorOrder, call: KeyCall): Answer<OperatorValue>
+  /** The operators of this keystore, in the order of its settings. */
+  operators(call: KeyCall): Answer<readonly OperatorSpec[]>
   /** The secret of an exportable key's version as PKCS #8 or raw bytes, encrypted to `recipientKey` (X25519, HPKE base, info "keygrove/v1/key-export"). */
   exportKey(order: { readonly id: KeyId; readonly recipientKey: Uint8Array }, call: KeyCall): Answer<Uint8Array>
   /** A slice of the audit trail, at most `limit` (≤ 1,000) events from `from`. */

@@ -1,6 +1,7 @@
 import { ok, type CborValue, type Result } from "@keygrove/base"
 import { keyEntryValue, type KeyEntry } from "@keygrove/keys"
 import type { NamedKeys } from "@keygrove/service"
+import { operatorValue } from "./key-values.ts"
 import type { KeyRequests } from "./key-messages.ts"
 
 type KeyHandlers = {
@@ -30,6 +31,9 @@ export const keyHandlers: KeyHandlers = {
   "keys.decrypt": async ({ keys }, { caller, ...order }, signal) => await keys.decrypt(order, { caller, signal }),
   "keys.mac": async ({ keys }, { caller, ...order }, signal) => await keys.mac(order, { caller, signal }),
   "keys.derive": async ({ keys }, { caller, ...order }, signal) => entryOf(await keys.derive(order, { caller, signal })),
+  "keys.operate": async ({ keys }, { caller, ...order }, signal) => await keys.operate(order, { caller, signal }),
+  "keys.operators": async ({ keys }, { caller }, signal) =>
+    mapped(await keys.operators({ caller, signal }), (specs) => specs.map(operatorValue)),
   "keys.export": async ({ keys }, { caller, ...order }, signal) => await keys.exportKey(order, { caller, signal }),
   "keys.audit": async ({ keys }, { caller, ...slice }, signal) =>
     mapped(await keys.audit(slice, { caller, signal }), (events) => events.map((event) => ({ ...event }))),

@@ -5,7 +5,12 @@ import {
   decodeKeyEntry,
   decodeKeyId,
   decodeKeyType,
+  decodeOperatorName,
   keyRulesShape,
+  MAX_OPERATOR_INPUT_BYTES,
+  MAX_OPERATOR_INTEGER,
+  MAX_OPERATORS,
+  operatorSpecShape,
   type AuditEvent,
   type AuditHead,
   type Caller,
@@ -14,6 +19,8 @@ import {
   type KeyRules,
   type KeyState,
   type KeyType,
+  type OperatorSpec,
+  type OperatorValue,
 } from "@keygrove/keys"
 import { decodeTimestamp } from "@keygrove/hierarchy"
 import {
@@ -22,6 +29,7 @@ import {
   MAX_KEY_SLICE,
   type KeyRegistration,
   type KeySignature,
+  type OperatorOrder,
   type SignOrder,
   type VerifyOrder,
 } from "@keygrove/service"
@@ -47,6 +55,8 @@ export interface KeyRequests {
   readonly "keys.decrypt": Asked & { readonly id: KeyId; readonly ciphertext: Uint8Array; readonly context?: Uint8Array }
   readonly "keys.mac": Asked & { readonly id: KeyId; readonly message: Uint8Array; readonly version?: number }
   readonly "keys.derive": Asked & { readonly id: KeyId; readonly child: KeyId; readonly type: KeyType }
+  readonly "keys.operate": Asked & OperatorOrder
+  readonly "keys.operators": Asked
   readonly "keys.export": Asked & { readonly id: KeyId; readonly recipientKey: Uint8Array }
   readonly "keys.audit": Asked & { readonly from: number; readonly limit: number }
   readonly "keys.verifyAudit": Asked
@@ -67,6 +77,8 @@ export interface KeyAnswers {
   readonly "keys.decrypt": Uint8Array
   readonly "keys.mac": Uint8Array
   readonly "keys.derive": KeyEntry
+  readonly "keys.operate": OperatorValue
+  readonly "keys.operators": readonly OperatorSpec[]
   readonly "keys.export": Uint8Array
   readonly "keys.audit": readonly AuditEvent[]
   readonly "keys.verifyAudit": AuditHead
@@ -77,6 +89,7 @@ const MAX_OVERHEAD_BYTES = 128
 const caller = v.pipe(v.string(), v.minLength(1), v.maxLength(40))
 const id = brandShape(decodeKeyId)
 const type = brandShape(decodeKeyType)
+const operator = brandShape(decodeOperatorName)
 const entry = brandShape((value) => decodeKeyEntry(value as CborValue))
 const version = integerShape(1, 0xffff_ffff)
 const message = bytesWithinShape(0, MAX_KEY_MESSAGE_BYTES)
@@ -122,6 +135,8 @@ export const keyRequestShapes: { readonly [M in keyof KeyRequests]: Shape<KeyReq
   "keys.decrypt": v.strictObject({ caller, id, ciphertext: longMessage, context }),
   "keys.mac": v.strictObject({ caller, id, message, version: v.exactOptional(version) }),
   "keys.derive": v.strictObject({ caller, id, child: id, type }),
+  "keys.operate": v.strictObject({ caller, id, operator, input: bytesWithinShape(0, MAX_OPERATOR_INPUT_BYTES) }),
+  "keys.operators": v.strictObject({ caller }),
   "keys.export": v.strictObject({ caller, id, recipientKey: bytesShape(32) }),
   "keys.audit": v.strictObject({ caller, from: position, limit: integerShape(1, MAX_AUDIT_SLICE) }),
   "keys.verifyAudit": v.strictObject({ caller }),
@@ -143,6 +158,9 @@ export const keyAnswerShapes: { readonly [M in keyof KeyAnswers]: Shape<KeyAnswe
   "keys.decrypt": longMessage,
   "keys.mac": bytesShape(32),
   "keys.derive": entry,
+  // Bytes only as long as a digest: nothing else that an operator gives has any.
+  "keys.operate": v.union([v.boolean(), integerShape(0, MAX_OPERATOR_INTEGER), v.pipe(v.string(), v.maxLength(32)), bytesShape(32)]),
+  "keys.operators": v.pipe(v.array(operatorSpecShape), v.maxLength(MAX_OPERATORS)),
   "keys.export": bytesWithinShape(48, 4_096),
   "keys.audit": v.pipe(
     v.array(
@@ -151,6 +169,7 @@ export const keyAnswerShapes: { readonly [M in keyof KeyAnswers]: Shape<KeyAnswe
         caller: text,
         key: text,
         action: auditedActionShape,
+        operator: v.exactOptional(operator),
         outcome: text,
       }),
     ),

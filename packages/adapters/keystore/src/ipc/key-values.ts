@@ -1,5 +1,5 @@
 import type { CborValue } from "@keygrove/base"
-import { keyRulesValue } from "@keygrove/keys"
+import { keyRulesValue, type OperatorSpec } from "@keygrove/keys"
 import type { KeyMaterialSource, KeyRegistration } from "@keygrove/service"
 
 /** A registration as it travels. */
@@ -24,5 +24,16 @@ function sourceValue(source: KeyMaterialSource): CborValue {
       return { kind: source.kind, path: source.path }
     default:
       return { kind: source.kind }
+  }
+}
+
+/** An operator as it travels. */
+export function operatorValue({ keys, name, output, perMinute, types }: OperatorSpec): CborValue {
+  return {
+    name,
+    types: [...types],
+    keys: [...keys],
+    output: output.kind === "choice" ? { kind: output.kind, names: [...output.names] } : { ...output },
+    ...(perMinute === undefined ? {} : { perMinute }),
   }
 }

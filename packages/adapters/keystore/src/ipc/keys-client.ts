@@ -45,6 +45,9 @@ export function namedKeysOver(exchange: KeyExchange): NamedKeys {
     derive: async ({ child, id, type }, call) => await exchange("keys.derive", { caller: call.caller, id, child, type }, options(call)),
     exportKey: async ({ id, recipientKey }, call) =>
       await exchange("keys.export", { caller: call.caller, id, recipientKey }, options(call)),
+    operate: async ({ id, input, operator }, call) =>
+      await exchange("keys.operate", { caller: call.caller, id, input, operator }, options(call)),
+    operators: async (call) => await exchange("keys.operators", { caller: call.caller }, options(call)),
     audit: async ({ from, limit }, call) => await exchange("keys.audit", { caller: call.caller, from, limit }, options(call)),
     verifyAudit: async (call) => await exchange("keys.verifyAudit", { caller: call.caller }, options(call)),
   }

@@ -20,6 +20,8 @@ const MAX_UNDER_WAY = 256
 export interface ServedKeystore {
   readonly keystore: Keystore
   readonly keys: NamedKeys
+  /** What runs with secrets and is ended before the keystore locks. */
+  readonly operators?: AsyncDisposable
 }
 
 /** Answers requests of the daemon on one socket until it closes, sends garbage, or the keystore locks. Greets with the identity. */
@@ -91,7 +93,10 @@ const handlers: Handlers = {
   },
   reencrypt: async ({ keystore }, params, signal) => await keystore.reencrypt(params, { signal }),
   openReencrypted: async ({ keystore }, params, signal) => await keystore.openReencrypted(params, { signal }),
-  lock: async ({ keystore }, _params, signal) => await keystore.lock({ signal }),
+  lock: async ({ keystore, operators }, _params, signal) => {
+    await operators?.[Symbol.asyncDispose]()
+    return await keystore.lock({ signal })
+  },
 }
 
 async function call<M extends KeystoreMethod>(

@@ -13,13 +13,13 @@ export async function run(input: CommandInput, context: CommandContext): Promise
   const wanted = optional(input, "key")
   const events: AuditRow[] = []
   let next: number | null = null
-  for await (const { at, ...event } of nodeKeys(context).audit({ from, signal: context.signal })) {
+  for await (const { at, operator, ...event } of nodeKeys(context).audit({ from, signal: context.signal })) {
     if (wanted !== undefined && event.key !== wanted) continue
     if (events.length === limit) {
       next = event.index
       break
     }
-    events.push({ ...event, at: at.toISOString() })
+    events.push({ ...event, at: at.toISOString(), ...(operator === undefined ? {} : { operator }) })
   }
   const more = next === null ? "" : `\nmore follow: --from ${next}`
   return { json: { events, next }, text: events.length === 0 ? "no events" : `${eventTable(events)}${more}` }
@@ -31,16 +31,17 @@ interface AuditRow {
   readonly caller: string
   readonly key: string
   readonly action: string
+  readonly operator?: string
   readonly outcome: string
 }
 
 /** Times to the second; the key last, because it may be long. */
 function eventTable(events: readonly AuditRow[]): string {
-  const rows = events.map(({ action, at, caller, index, key, outcome }) => [
+  const rows = events.map(({ action, at, caller, index, key, operator, outcome }) => [
     String(index),
     `${at.slice(0, 19)}Z`,
     caller,
-    action,
+    operator === undefined ? action : `${action} ${operator}`,
     outcome,
     key,
   ])

@@ -3,7 +3,7 @@ import { commandError } from "../errors.ts"
 
 type Allowed = NonNullable<NamedKeyRules["allow"]>[number]
 
-const OPERATIONS: readonly string[] = ["sign", "verify", "agree", "encrypt", "decrypt", "mac", "derive"]
+const OPERATIONS: readonly string[] = ["sign", "verify", "agree", "encrypt", "decrypt", "mac", "derive", "operate"]
 const CALLER = /^(?:\*|node|ssh-agent|uid:[0-9]{1,10}|rpc:[a-z0-9-]{1,32})$/
 
 /**

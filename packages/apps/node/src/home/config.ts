@@ -1,5 +1,6 @@
 import { closeSync, openSync, readSync } from "node:fs"
 import { ok, refuse, type Result, type Shape } from "@keygrove/base"
+import { MAX_OPERATORS, operatorSettingShape, type OperatorSetting } from "@keygrove/keys"
 import * as v from "valibot"
 import { rpcUserShape, type RpcUser } from "../rpc/rpc-user.ts"
 import {
@@ -26,6 +27,8 @@ export interface NodeConfig {
   readonly keys?: readonly ConfiguredKey[]
   /** What holds keys of the backend `pkcs11`. */
   readonly pkcs11?: ConfiguredToken
+  /** Functions that may be run on keys. */
+  readonly operators?: readonly OperatorSetting[]
   /** Programs that may call JSON-RPC without the cookie. */
   readonly rpcUsers?: readonly RpcUser[]
   /** Minutes without use after which the keystore is locked; never when missing. */
@@ -47,6 +50,7 @@ const shape: Shape<NodeConfig> = v.strictObject({
   keyFile: v.exactOptional(v.pipe(v.string(), v.minLength(1), v.maxLength(4_096))),
   keys: v.exactOptional(v.pipe(v.array(configuredKeyShape), v.maxLength(MAX_KEYS))),
   pkcs11: v.exactOptional(configuredTokenShape),
+  operators: v.exactOptional(v.pipe(v.array(operatorSettingShape), v.maxLength(MAX_OPERATORS))),
   rpcUsers: v.exactOptional(v.pipe(v.array(rpcUserShape), v.maxLength(MAX_RPC_USERS))),
   idleLockMinutes: v.exactOptional(v.pipe(v.number(), v.safeInteger(), v.minValue(1), v.maxValue(MAX_IDLE_MINUTES))),
 })
@@ -83,12 +87,13 @@ export function encodeConfig(config: NodeConfig): string {
   return `${JSON.stringify(config, undefined, 2)}\n`
 }
 
-/** Each key and each RPC user once, and each variable for one key: it is gone when it was read. Each key from where its backend takes it. */
+/** Each key, operator and RPC user once, and each variable for one key: it is gone when it was read. Each key from where its backend takes it. */
 function checkNames(path: string, config: NodeConfig): Result<NodeConfig, "CONFIG_INVALID"> {
-  const { keys = [], rpcUsers = [] } = config
+  const { keys = [], operators = [], rpcUsers = [] } = config
   const lists: readonly (readonly [string, readonly string[]])[] = [
     ["keys", keys.map(({ id }) => id)],
     ["keys", keys.flatMap((key) => variableOf(key) ?? [])],
+    ["operators", operators.map(({ name }) => name)],
     ["rpcUsers", rpcUsers.map(({ name }) => name)],
   ]
   for (const [field, names] of lists) {

@@ -21,10 +21,14 @@ import {
   type UnlockedKeystore,
 } from "@keygrove/keystore"
 import type { CeremonyOrder } from "@keygrove/keystore/ceremony"
+import { operatorSettingShape } from "@keygrove/keys"
+import type { OperatorWorkers } from "@keygrove/operators"
 import { makeUndumpable, openReadable } from "@keygrove/posix"
 import { openDatabase } from "@keygrove/sqlite"
 import { systemRandom } from "@keygrove/system"
 import { AUDIT_APPLICATION_ID, AUDIT_MIGRATIONS, KeyVault, VAULT_MIGRATIONS, type KeyVariables } from "@keygrove/vault"
+import * as v from "valibot"
+import { operatorWorkerPath } from "../program-path.ts"
 import { takeKeyVariables } from "./key-variables.ts"
 import { openTokenKeys, tokenOptions, type TokenOptions } from "./token-keys.ts"
 
@@ -50,6 +54,9 @@ interface ProgramOptions {
   readonly cluster: string | undefined
   /** Variables that hold keys of the configuration. */
   readonly variables: readonly string[]
+  /** Operators of the configuration, in JSON; their modules' relative paths begin at `directory`. */
+  readonly operators: string | undefined
+  readonly directory: string
   readonly token: TokenOptions | undefined
 }
 
@@ -94,6 +101,8 @@ async function serve(
 ): Promise<void> {
   // Wiped and closed in the reverse order, whatever ends the process in an orderly way.
   await using stack = new AsyncDisposableStack()
+  const operators = await operatorsOf(options, signal)
+  if (!operators.ok) return await greetWithFailure(socket, operators)
   const databases = openDatabases(options, stack)
   if (!databases.ok) return await greetWithFailure(socket, databases)
   const unlocked = await unlock(socket, { database: databases.value.keys, tools, options }, signal)
@@ -102,14 +111,29 @@ async function serve(
   stack.use(vaultSecrets)
   stack.use(keystore)
   const { backends } = stack.use(await openTokenKeys(options.token, vaultSecrets))
-  const parts = { ...databases.value, secrets: vaultSecrets, importKey, variables: options.taken, backends }
+  const { taken: variables } = options
+  const parts = { ...databases.value, secrets: vaultSecrets, importKey, variables, backends, ...running(operators.value) }
   const vault = KeyVault.open({ ...tools, now }, parts)
   if (!vault.ok) return await greetWithFailure(socket, vault)
   stack.use(vault.value)
+  // Ended before the vault closes, with all that runs on its secrets.
+  stack.use(operators.value)
   const settled = await vault.value.settle({ signal })
   if (!settled.ok) process.stderr.write(`${settled.code}: ${settled.message}\n`)
   flushCompileCache()
-  await serveKeystore(socket, { keystore, keys: vault.value }, signal)
+  await serveKeystore(socket, { keystore, keys: vault.value, ...running(operators.value) }, signal)
+}
+
+/** Reads and tries the modules before there is any secret; none unless the configuration names some. */
+async function operatorsOf({ directory, operators }: ProgramOptions, signal: AbortSignal): Promise<Result<OperatorWorkers | undefined>> {
+  if (operators === undefined) return ok(undefined)
+  const settings = v.parse(v.array(operatorSettingShape), JSON.parse(operators))
+  const { openOperators } = await import("@keygrove/operators")
+  return await openOperators({ settings, directory, workerPath: operatorWorkerPath() }, { signal })
+}
+
+function running(operators: OperatorWorkers | undefined): { readonly operators?: OperatorWorkers } {
+  return operators === undefined ? {} : { operators }
 }
 
 interface OpenDatabases {
@@ -206,6 +230,8 @@ function readOptions(): ProgramOptions {
       recover: { type: "string" },
       cluster: { type: "string" },
       variable: { type: "string", multiple: true },
+      operators: { type: "string" },
+      directory: { type: "string" },
       "token-module": { type: "string" },
       "token-label": { type: "string" },
       "token-pin-file": { type: "string" },
@@ -222,6 +248,8 @@ function readOptions(): ProgramOptions {
     recover: values.recover,
     cluster: values.cluster,
     variables: values.variable ?? [],
+    operators: values.operators,
+    directory: values.directory ?? "",
     token: tokenOptions(values),
   }
 }

@@ -78,6 +78,25 @@ describe("named keys over JSON-RPC", () => {
     expect(await answer("key.setRules", { id: "k", rules: {} })).toMatchObject({ rules: {} })
   })
 
+  test("are used by operators", async () => {
+    await answer("key.add", { id: "ops/k", type: "ed25519" })
+    const { operators } = await answer("key.operators", {})
+    expect(operators).toContainEqual({
+      name: "sum",
+      types: ["aes256", "ed25519"],
+      keys: ["ops/*"],
+      output: { kind: "integer", max: 999 },
+      perMinute: 10,
+    })
+    const { value } = await answer("key.operate", { id: "ops/k", operator: "sum", input: message })
+    expect(value).toBeTypeOf("number")
+    expect(await answer("key.operate", { id: "ops/k", operator: "secret" })).toEqual({ digest: expect.stringMatching(/^[\w+/]{43}=$/) })
+    expect(await call("key.operate", { id: "ops/k", operator: "SUM" })).toMatchObject({ code: "OPERATOR_UNKNOWN" })
+    expect(await answer("audit.list", { from: 1, limit: 1 })).toMatchObject({
+      events: [{ action: "operate", operator: "sum", outcome: "ok" }],
+    })
+  })
+
   test("are listed page by page", async () => {
     for (const id of ["a", "b", "c"]) await answer("key.add", { id, type: "aes256" })
     const first = await answer("key.list", { limit: 2 })

@@ -8,6 +8,8 @@ import type {
   KeyFacts,
   KeyPage,
   KeyVersionFacts,
+  OperatorList,
+  OperatorResultFacts,
   PublicKeyFacts,
   SignatureFacts,
   VerificationFacts,
@@ -15,6 +17,8 @@ import type {
 import {
   decodeKeyId,
   decodeKeyType,
+  decodeOperatorName,
+  DEFAULT_OPERATOR_RATE,
   KEY_TYPES,
   keyRulesShape,
   keyTypeTraits,
@@ -86,6 +90,13 @@ export const keyHandlers: { readonly [M in KeyMethod]: Handler<M> } = {
       const decoded = rulesOf(rules)
       return decoded.ok ? factsOf(await runtime.keystore.keys.setRules(key, decoded.value, call)) : decoded
     }),
+  "key.operate": operate,
+  "key.operators": async ({ runtime }, _params, call) => {
+    const specs = await runtime.keystore.keys.operators(call)
+    if (!specs.ok) return specs
+    const list: OperatorList = { operators: specs.value.map((spec) => ({ ...spec, perMinute: spec.perMinute ?? DEFAULT_OPERATOR_RATE })) }
+    return ok(list)
+  },
   "key.enable": async (context, params, call) => await setState(context, { ...params, state: "enabled" }, call),
   "key.disable": async (context, params, call) => await setState(context, { ...params, state: "disabled" }, call),
   "key.destroy": async (context, params, call) => await setState(context, { ...params, state: "destroyed" }, call),
@@ -173,6 +184,20 @@ async function publicKey({ runtime }: KeyMethodContext, params: ApiParams["key.p
   if (version === undefined)
     return refuse("KEY_VERSION_UNKNOWN", `${id.value} has versions 1 to ${versions.length}, not ${params.version ?? 0}`)
   return ok({ id: id.value, type, ...versionFacts(version) })
+}
+
+async function operate(
+  { runtime }: KeyMethodContext,
+  { id, input = new Uint8Array(0), operator }: ApiParams["key.operate"],
+  call: KeyCall,
+): Promise<Result<OperatorResultFacts>> {
+  const [key, name] = [decodeKeyId(id), decodeOperatorName(operator)]
+  if (!key.ok) return key
+  if (!name.ok) return name
+  const given = await runtime.keystore.keys.operate({ id: key.value, operator: name.value, input }, call)
+  if (!given.ok) return given
+  const { value } = given
+  return ok(value instanceof Uint8Array ? { digest: toBase64(value) } : { value })
 }
 
 async function setState(

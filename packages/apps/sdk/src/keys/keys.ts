@@ -11,6 +11,8 @@ import {
   type NamedKeyVersion,
 } from "./named-key.ts"
 
+import { decodeOperator, decodeOperatorResult, type OperatorDescription, type OperatorResult } from "./operators.ts"
+
 /** Sends one call to the node and gives its answer; throws what the node refuses. */
 export type KeyCaller = (method: string, params: object, options: KeyOptions) => Promise<unknown>
 
@@ -139,6 +141,19 @@ export class Keys {
   async mac(id: string, message: Uint8Array, options: VersionOptions = {}): Promise<Uint8Array> {
     const params = { id, message: toBase64(message), ...defined({ version: options.version }) }
     return (await this.#ask("key.mac", params, options)).bytes("mac")
+  }
+
+  /**
+   * Runs an operator of the node's configuration on a key, with an input of at most 64 KiB: a value of the operator's kind, or the 32 bytes of a digest.
+   */
+  async operate(id: string, operator: string, input: Uint8Array = new Uint8Array(0), options: KeyOptions = {}): Promise<OperatorResult> {
+    const answer = await this.#ask("key.operate", { id, operator, input: toBase64(input) }, options)
+    return decodeOperatorResult(answer)
+  }
+
+  /** The operators of the node's configuration. */
+  async operators(options: KeyOptions = {}): Promise<readonly OperatorDescription[]> {
+    return (await this.#ask("key.operators", {}, options)).objects("operators").map(decodeOperator)
   }
 
   /** Makes sure that a child key exists whose secret comes from the newest version of another key by the child's id. */

@@ -8,7 +8,7 @@ export interface NamedKeyRules {
   readonly allow?: readonly {
     /** `*`, `node`, `ssh-agent`, `uid:N` or `rpc:NAME`. */
     readonly caller: string
-    /** Of sign, verify, agree, encrypt, decrypt, mac and derive. */
+    /** Of sign, verify, agree, encrypt, decrypt, mac, derive and operate. */
     readonly operations: readonly string[]
   }[]
   /** Uses a minute, of all callers together. */
@@ -54,6 +54,8 @@ export interface AuditedUse {
   readonly caller: string
   readonly key: string
   readonly action: string
+  /** Which operator was to run; `undefined` for everything else than `operate`. */
+  readonly operator: string | undefined
   /** `ok`, or the code of the refusal. */
   readonly outcome: string
 }
@@ -92,6 +94,7 @@ export function decodeAuditedUse(fields: AnswerFields): AuditedUse {
     caller: fields.text("caller"),
     key: fields.text("key"),
     action: fields.text("action"),
+    operator: fields.optionalText("operator"),
     outcome: fields.text("outcome"),
   }
 }

@@ -1,6 +1,7 @@
 export { sdkErrors } from "../errors.ts"
 export { resolveHome } from "../home.ts"
 export { Keys, type KeyOrder, type SignatureOptions } from "../keys/keys.ts"
+export type { OperatorDescription } from "../keys/operators.ts"
 export type { NamedKey, NamedKeyRules, NamedKeyType } from "../keys/named-key.ts"
 export { AnswerFields } from "./fields.ts"
 export { callRpc, type RpcCallOptions, type RpcEndpoint, type RpcFailureCode } from "./rpc-client.ts"
