@@ -14,15 +14,58 @@ export async function findInProcess(pid: number, patterns: ReadonlyMap<string, U
   const block = Buffer.allocUnsafeSlow(BLOCK_BYTES)
   const overlap = 64
   const found = new Set<string>()
+  const matchesIn = searchFor(patterns)
   for (const [start, end] of await writableRanges(pid)) {
     for (let at = start; at < end; at += block.length - overlap) {
       // Reserved but never touched, or special: nothing to read there.
       const { bytesRead } = await memory.read(block, 0, Math.min(block.length, end - at), at).catch(() => ({ bytesRead: 0 }))
-      for (const [name, pattern] of patterns) if (block.subarray(0, bytesRead).includes(Buffer.from(pattern))) found.add(name)
+      for (const name of matchesIn(new Uint8Array(block.buffer, block.byteOffset, bytesRead))) found.add(name)
     }
   }
   block.fill(0)
   return [...found]
+}
+
+/** Where a pattern is told from others: its first bytes may be what many have in common. */
+const PROBE = 4
+
+/** Fewer are found faster one after the other, by the system's own search. */
+const MANY = 64
+
+type Search = (block: Uint8Array) => ReadonlySet<string>
+
+function searchFor(patterns: ReadonlyMap<string, Uint8Array>): Search {
+  if (patterns.size >= MANY) return searchForMany(patterns)
+  const wanted = [...patterns].map(([name, pattern]) => [name, Buffer.from(pattern)] as const)
+  return (block) => {
+    const whole = Buffer.from(block.buffer, block.byteOffset, block.length)
+    return new Set(wanted.flatMap(([name, pattern]) => (whole.includes(pattern) ? [name] : [])))
+  }
+}
+
+/** In one pass, for patterns of at least 8 bytes: by two bytes of each, which most places do not have, then by four, then by all. */
+function searchForMany(patterns: ReadonlyMap<string, Uint8Array>): Search {
+  const probes = new Map<number, [string, Buffer][]>()
+  const isProbe = new Uint8Array(65_536)
+  for (const [name, pattern] of patterns) {
+    const bytes = Buffer.from(pattern)
+    const probe = bytes.readUInt32BE(PROBE)
+    probes.set(probe, [...(probes.get(probe) ?? []), [name, bytes]])
+    isProbe[probe >>> 16] = 1
+  }
+  return (block) => {
+    const matches = new Set<string>()
+    const whole = Buffer.from(block.buffer, block.byteOffset, block.length)
+    let pair = 0
+    for (let at = 0; at < block.length; at++) {
+      pair = ((pair & 0xff) << 8) | (block[at] ?? 0)
+      if (isProbe[pair] !== 1 || at < PROBE + 1 || at + 3 > block.length) continue
+      const start = at - 1 - PROBE
+      for (const [name, pattern] of probes.get(whole.readUInt32BE(at - 1)) ?? [])
+        if (whole.subarray(start, start + pattern.length).equals(pattern)) matches.add(name)
+    }
+    return matches
+  }
 }
 
 async function writableRanges(pid: number): Promise<readonly (readonly [number, number])[]> {
