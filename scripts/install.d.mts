@@ -6,5 +6,19 @@ export declare const node24: string
 export declare function installPackages(): boolean
 /** Makes sure that the named programs exist: with apt-get as root on Debian, otherwise by saying what to install. */
 export declare function installPrograms(
-  names: readonly ("age" | "bash" | "fish" | "git" | "gpg" | "gpg-agent" | "openssl" | "pkcs11-tool" | "softhsm2-util" | "ssh-agent" | "ssh-keygen" | "sshd" | "zsh")[],
+  names: readonly (
+    | "age"
+    | "bash"
+    | "fish"
+    | "git"
+    | "gpg"
+    | "gpg-agent"
+    | "openssl"
+    | "pkcs11-tool"
+    | "softhsm2-util"
+    | "ssh-agent"
+    | "ssh-keygen"
+    | "sshd"
+    | "zsh"
+  )[],
 ): boolean

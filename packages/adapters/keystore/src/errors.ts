@@ -24,6 +24,9 @@ export type KeystoreErrorCode =
   | "WORDS_OF_ANOTHER_ROOT"
   | "WORDS_UNREADABLE"
   | "WORDS_OUT_EXISTS"
+  | "INVITATION_CODE_INVALID"
+  | "INVITATION_CODE_UNWRITABLE"
+  | "INVITATION_CODE_WRONG"
   | "SEALED_MESSAGE_INVALID"
   | "CAPSULE_INVALID"
   | "FRAGMENT_INVALID"
@@ -96,6 +99,21 @@ export const keystoreErrors: ErrorTable<KeystoreErrorCode> = {
     class: "usage",
     meaning: "A word is not in the BIP39 English list.",
     remedy: "Check the spelling of the word at that position.",
+  },
+  INVITATION_CODE_INVALID: {
+    class: "usage",
+    meaning: "The code of an invitation is not six words of the BIP39 English list.",
+    remedy: "Check the number and the spelling of its words.",
+  },
+  INVITATION_CODE_UNWRITABLE: {
+    class: "failed",
+    meaning: "The code of a new invitation can be neither shown nor written.",
+    remedy: "Run it on a terminal, or give --code-out a new file.",
+  },
+  INVITATION_CODE_WRONG: {
+    class: "refused",
+    meaning: "The code does not open the invitation.",
+    remedy: "Check its words, or have a new invitation made.",
   },
   WORDS_CHECKSUM: {
     class: "usage",

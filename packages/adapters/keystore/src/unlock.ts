@@ -7,7 +7,8 @@ import type { UnlockSecret } from "./key-encryption.ts"
 import { unlockNode, type NodePlace } from "./node-secrets.ts"
 import { SealedRecords } from "./sealed-records.ts"
 
-const placeShape: Shape<NodePlace> = v.strictObject({
+/** Public part of a node's sealed record. */
+export const placeShape: Shape<NodePlace> = v.strictObject({
   cluster: brandShape(decodeClusterBytes),
   path: brandShape(decodeNodePath),
   generation: brandShape(decodeGeneration),

@@ -1,5 +1,6 @@
 import type { CommandSpec, OptionSpec } from "./command.ts"
 import { keyCommands } from "./key-commands.ts"
+import { treeCommands } from "./tree-commands.ts"
 
 const passphraseFile: OptionSpec = {
   flags: "--passphrase-file <FILE>",
@@ -157,6 +158,7 @@ export const commands: readonly CommandSpec[] = [
     examples: ["keygrove proxy status"],
     load: () => import("./commands/proxy-status.ts"),
   },
+  ...treeCommands,
   ...keyCommands,
   {
     name: "ssh-agent",

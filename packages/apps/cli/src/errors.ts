@@ -9,6 +9,7 @@ export type CliErrorCode =
   | "KEY_INPUT_TOO_LARGE"
   | "KEY_SIGNATURE_INVALID"
   | "NOT_CONFIRMED"
+  | "NODE_EXISTS"
   | "INTERRUPTED"
   | "UNEXPECTED"
 
@@ -53,6 +54,11 @@ export const cliErrors: ErrorTable<CliErrorCode> = {
     class: "refused",
     meaning: "A question before something that cannot be undone was not answered with yes.",
     remedy: "Answer y, or give --yes where there is nobody to ask.",
+  },
+  NODE_EXISTS: {
+    class: "refused",
+    meaning: "There is or was a node of that name; its keys do not come back.",
+    remedy: "Give it new ones with keygrove node replace, or choose another name.",
   },
   INTERRUPTED: {
     class: "interrupted",

@@ -95,6 +95,8 @@ const WITHOUT_KEYSTORE: ReadonlySet<MethodName> = new Set([
   "node.status",
   "node.identity",
   "node.stop",
+  "node.list",
+  "ledger.publish",
   "node.lock",
   "label.list",
   "policy.list",

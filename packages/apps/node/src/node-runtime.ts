@@ -3,7 +3,7 @@ import { resolve } from "node:path"
 import { KeygroveError, ok, refuse, type Refusal, type Result } from "@keygrove/base"
 import { nativePrimitives } from "@keygrove/curves-native"
 import { spawnKeystore, type KeystoreClient } from "@keygrove/keystore"
-import { decodeEntry, findNodeByKey } from "@keygrove/ledger"
+import { decodeEntry, findNodeByKey, type LedgerState } from "@keygrove/ledger"
 import { openLibp2pTransport, parsePeerAddress } from "@keygrove/libp2p"
 import {
   FollowerLedgerEngine,
@@ -17,6 +17,7 @@ import {
   type CallOptions,
   type LedgerEngine,
   type NodeContext,
+  type NodeIdentity,
   type Placement,
   type Transport,
 } from "@keygrove/service"
@@ -244,6 +245,8 @@ class Background implements AsyncDisposable {
   async introduce(call: CallOptions): Promise<Result<true>> {
     const { keystore, replica } = this.#context
     if (findNodeByKey(replica.state, keystore.identity().keys.signingKey) !== undefined) return ok(true)
+    // A child's first keys count after its certificate, which its parent has written; a host that cannot be reached is asked again below.
+    await replica.refresh(call)
     const genesis = readGenesis(this.#home.genesis)
     if (!genesis.ok) return genesis
     const missing = genesis.value.filter((entry) => replica.judge([entry]).ok || isLater(entry))
@@ -302,7 +305,21 @@ function warningsOf({ keystore, replica }: NodeContext, background: Background):
   if (keystore.state() !== "unlocked") warnings.push("the keystore is locked: `keygrove down` and `keygrove up` unlock it")
   if (replica.failure !== undefined)
     warnings.push(`the ledger is not followed any more: ${replica.failure.code}: ${replica.failure.message}`)
+  const ended = endOf(keystore.identity(), replica.state)
+  if (ended !== undefined) return [...warnings, ended]
   if (background.lastRefusal !== undefined)
     warnings.push(`this node is not on the ledger yet: ${background.lastRefusal.code}: ${background.lastRefusal.message}`)
   return warnings
+}
+
+/** What became of this node on the ledger, when it is none any more. */
+function endOf({ cluster, generation, path }: NodeIdentity, state: LedgerState): string | undefined {
+  const members = state.clusters.get(cluster)
+  const now = members?.nodes.get(path)
+  if (now !== undefined && now.generation > generation)
+    return `this node was replaced by generation ${now.generation} (entry ${now.certifiedAt}); its keys are worth nothing any more`
+  const removed = members?.removed.get(path)
+  if (now !== undefined || removed === undefined) return undefined
+  const how = removed.reason === "replaced" ? "ended with a node above it that was replaced" : `was revoked (${removed.reason})`
+  return `this node ${how} by entry ${removed.at}; it is no member of its cluster any more, ask for a new invitation`
 }

@@ -3,11 +3,12 @@ import { keyMethods, type KeyApiParams } from "./key-methods.ts"
 import type { MethodSpec } from "./method-spec.ts"
 import { decodeParams, type ParamSpec } from "./params.ts"
 import { sshAgentMethods, type SshAgentApiParams } from "./ssh-agent-methods.ts"
+import { treeMethods, type TreeApiParams } from "./tree-methods.ts"
 
 type None = Readonly<Record<never, never>>
 
 /** Decoded parameters by method. */
-export interface ApiParams extends KeyApiParams, SshAgentApiParams {
+export interface ApiParams extends KeyApiParams, SshAgentApiParams, TreeApiParams {
   readonly "node.status": None
   readonly "node.identity": None
   readonly "node.stop": None
@@ -86,6 +87,7 @@ export const apiMethods: { readonly [M in MethodName]: MethodSpec } = {
       limit: { type: "integer", min: 1, max: 256, description: "entries at most" },
     },
   },
+  ...treeMethods,
   ...keyMethods,
   ...sshAgentMethods,
   "rpc.discover": { summary: "This interface as an OpenRPC document.", params: {} },

@@ -1,6 +1,6 @@
 import { brandShape, bytesShape, checkShape, decodeCanonical, encodeCanonical, ok, refuse, type Result } from "@keygrove/base"
-import { bech32m } from "@scure/base"
 import * as v from "valibot"
+import { decodeCheckedText, encodeCheckedText } from "./checked-text.ts"
 import { compressedPointShape } from "./epoch-keys.ts"
 import { clusterBytes, decodeClusterBytes, type ClusterId } from "./names.ts"
 
@@ -24,7 +24,7 @@ const shape = v.strictTuple([v.literal(VERSION), compressedPointShape(), bytesSh
 /** `kg1…`: bech32m (BIP 350, without its 90-character limit) of canonical CBOR [1, encryptionKey, signingKey, cluster]. */
 export function encodeIdentity(identity: Identity): string {
   const payload = encodeCanonical([VERSION, identity.encryptionKey, identity.signingKey, clusterBytes(identity.cluster)])
-  return bech32m.encode(PREFIX, bech32m.toWords(payload), IDENTITY_CHARACTERS)
+  return encodeCheckedText(PREFIX, payload)
 }
 
 /** Strict inverse of {@link encodeIdentity}: mixed case, other prefixes, checksums and lengths are refused. */
@@ -35,7 +35,7 @@ export function decodeIdentity(text: string): Result<Identity, "IDENTITY_INVALID
       `an identity is kg1… with ${IDENTITY_CHARACTERS} characters, got ${text.length}; copy it again from keygrove id`,
     )
   }
-  const payload = decodePayload(text)
+  const payload = decodeCheckedText(PREFIX, text)
   const decoded = payload === undefined ? undefined : decodeCanonical(payload, MAX_PAYLOAD_BYTES)
   if (decoded === undefined || !decoded.ok)
     return refuse("IDENTITY_INVALID", "the identity has a typing error (checksum); copy it again from keygrove id")
@@ -43,12 +43,4 @@ export function decodeIdentity(text: string): Result<Identity, "IDENTITY_INVALID
   if (!checked.ok) return checked
   const [, encryptionKey, signingKey, cluster] = checked.value
   return ok({ encryptionKey, signingKey, cluster })
-}
-
-/** Bytes behind the checksum. `decodeUnsafe` answers bad checksums, `fromWordsUnsafe` bad padding, with `undefined`. */
-function decodePayload(text: string): Uint8Array | undefined {
-  const decoded = bech32m.decodeUnsafe(text, IDENTITY_CHARACTERS)
-  if (decoded === undefined) return undefined
-  const bytes = bech32m.fromWordsUnsafe(decoded.words)
-  return bytes === undefined ? undefined : Uint8Array.from(bytes)
 }

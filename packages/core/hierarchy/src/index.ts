@@ -1,3 +1,4 @@
+export { checkedTextLength, decodeCheckedText, encodeCheckedText } from "./checked-text.ts"
 export {
   clusterIdOf,
   deriveAnchor,

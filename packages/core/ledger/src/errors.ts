@@ -17,7 +17,7 @@ export type LedgerCode =
   | "LEDGER_ANSWER_INVALID"
 
 /** Codes of core/ledger: of logs, and of entries that are void. */
-export const ledgerErrors: ErrorTable<LedgerCode | VoidReason | KeyChainRefusal> = {
+export const ledgerErrors: ErrorTable<LedgerCode | VoidReason | KeyChainRefusal | "INVITATION_INVALID"> = {
   ENTRY_INVALID: {
     class: "failed",
     meaning: "A ledger entry is malformed or its signature does not hold.",
@@ -64,6 +64,11 @@ export const ledgerErrors: ErrorTable<LedgerCode | VoidReason | KeyChainRefusal>
     class: "failed",
     meaning: "The ledger's host gave an answer that cannot be read.",
     remedy: "Update the host or this node.",
+  },
+  INVITATION_INVALID: {
+    class: "failed",
+    meaning: "An invitation is damaged, or its signatures do not hold.",
+    remedy: "Copy it again, or have a new one made.",
   },
   KEY_CHAIN_ENTRY_INVALID: {
     class: "refused",

@@ -5,6 +5,16 @@ export { ledgerErrors, type LedgerCode } from "./errors.ts"
 export { advanceIndex, decodeLedgerIndex, emptyHead, isSameHead, nextHead, type LedgerHead, type LedgerIndex } from "./head.ts"
 export { HexMap } from "./hex-map.ts"
 export {
+  encodeInvitation,
+  invitationContext,
+  invitationSignBytes,
+  MAX_INVITATION_CHARACTERS,
+  openInvitation,
+  type Invitation,
+  type SealedNodeSecret,
+  type VerifiedInvitation,
+} from "./invitation.ts"
+export {
   decodeKeyChainHead,
   encodeKeyChainHead,
   keyChainHeadSignBytes,

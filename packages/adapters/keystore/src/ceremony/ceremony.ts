@@ -1,16 +1,20 @@
-import { chmodSync, existsSync, rmSync, writeFileSync } from "node:fs"
+import { rmSync } from "node:fs"
 import type { DatabaseSync } from "node:sqlite"
-import { KeygroveError, ok, refuse, type Result } from "@keygrove/base"
+import { ok, refuse, type Result } from "@keygrove/base"
 import type { NodeIdentity } from "@keygrove/service"
 import type { KeystoreTools } from "../engine.ts"
-import { KEY_FILE_BYTES, type UnlockSecret } from "../key-encryption.ts"
-import { SealedRecords } from "../sealed-records.ts"
 import type { SourceOptions } from "../inherited-source.ts"
-import { readNewSecret, type SecretSource } from "../secret-source.ts"
+import type { SecretSource } from "../secret-source.ts"
 import { Terminal, type PromptOptions } from "../terminal/terminal.ts"
-import { encodeGenesis, foundNode, placeValue } from "./found-node.ts"
+import { encodeGenesis, foundNode } from "./found-node.ts"
+import { newUnlockSecret, storeNode } from "./store-node.ts"
 import { askWords, readWords, showWords, writeWords } from "./terminal-words.ts"
 import { decodeWords, newWords, seedOfWords } from "./words.ts"
+
+/** Where existing words come from: a descriptor, or the terminal. */
+export interface WordsSource {
+  readonly descriptor?: number
+}
 
 export interface CeremonyOrder {
   /** Name of the node, one path segment. */
@@ -19,7 +23,7 @@ export interface CeremonyOrder {
   /** New words go to this file instead of the terminal. */
   readonly wordsOut?: string
   /** Existing words: from a descriptor, or from the terminal. */
-  readonly recover?: { readonly descriptor?: number }
+  readonly recover?: WordsSource
   /** First hex digits of the cluster that the words must belong to. */
   readonly cluster?: string
 }
@@ -41,9 +45,7 @@ export async function holdCeremony(
   order: CeremonyOrder,
   options: SourceOptions,
 ): Promise<Result<CeremonyOutcome>> {
-  const made = makeKeyFile(order.unlock, tools)
-  if (!made.ok) return made
-  const unlock = await readNewSecret(order.unlock, options)
+  const unlock = await newUnlockSecret(order.unlock, tools, options)
   if (!unlock.ok) return unlock
   using secret = unlock.value.secret
   const words =
@@ -59,9 +61,7 @@ export async function holdCeremony(
   const { genesis, identity, place } = founded.value
   const expected = checkCluster(place.cluster, order.cluster)
   if (!expected.ok) return expected
-  const stored = store(database, tools, { method: unlock.value.method, secret }, (records) =>
-    records.put({ id: "node", kind: "node", version: 1, open: placeValue(place) }, nodeSecret),
-  )
+  const stored = storeNode(database, tools, { method: unlock.value.method, secret }, { place, nodeSecret })
   if (!stored.ok) return stored
   undo.move()
   return ok({ identity, genesis: encodeGenesis(genesis) })
@@ -74,20 +74,6 @@ function checkCluster(cluster: string, expected: string | undefined): Result<tru
     "WORDS_OF_ANOTHER_ROOT",
     `these are the words of cluster ${cluster.slice(0, 16)}, not of ${expected.slice(0, 16)}; find the right ones, nothing was made`,
   )
-}
-
-function store(database: DatabaseSync, tools: KeystoreTools, unlock: UnlockSecret, fill: (records: SealedRecords) => void): Result<true> {
-  database.exec("BEGIN IMMEDIATE")
-  try {
-    const created = SealedRecords.create(database, tools, unlock)
-    if (!created.ok) return created
-    using records = created.value
-    fill(records)
-    database.exec("COMMIT")
-    return ok(true)
-  } finally {
-    if (database.isTransaction) database.exec("ROLLBACK")
-  }
 }
 
 async function createWords(
@@ -106,7 +92,8 @@ async function createWords(
   return shown.ok ? ok(words) : shown
 }
 
-async function existingWords(recover: NonNullable<CeremonyOrder["recover"]>, options: SourceOptions): Promise<Result<readonly string[]>> {
+/** The words of an existing root, checked. */
+export async function existingWords(recover: WordsSource, options: SourceOptions): Promise<Result<readonly string[]>> {
   if (recover.descriptor !== undefined) {
     const text = await readWords(recover.descriptor, options)
     return text.ok ? decodeWords(text.value) : text
@@ -114,19 +101,4 @@ async function existingWords(recover: NonNullable<CeremonyOrder["recover"]>, opt
   using terminal = Terminal.openControlling()
   if (terminal === undefined) return refuse("WORDS_UNREADABLE", "there is no terminal to ask for the words on; give --words-file FILE")
   return await askWords(terminal, options)
-}
-
-/** A key file that is not there yet is made: random bytes, mode 0600. */
-function makeKeyFile(source: SecretSource, tools: KeystoreTools): Result<true> {
-  if (source.kind !== "key-file" || existsSync(source.path)) return ok(true)
-  const bytes = tools.random(KEY_FILE_BYTES)
-  try {
-    writeFileSync(source.path, bytes, { flag: "wx", mode: 0o600, flush: true })
-    chmodSync(source.path, 0o600)
-    return ok(true)
-  } catch (cause) {
-    throw new KeygroveError("KEYSTORE_KEY_FILE_INVALID", `the key file ${source.path} cannot be made; check its directory`, { cause })
-  } finally {
-    bytes.fill(0)
-  }
 }

@@ -1,12 +1,10 @@
-import { spawn } from "node:child_process"
 import { closeSync, existsSync, fsyncSync, mkdirSync, openSync, readdirSync, renameSync, rmSync, writeSync } from "node:fs"
-import { Socket } from "node:net"
 import { dirname, join, resolve } from "node:path"
-import { decodeCanonical, KeygroveError, ok, refuse, type CborValue, type Result } from "@keygrove/base"
+import { KeygroveError, ok, refuse, type Result } from "@keygrove/base"
 import { decodeNodeName, encodeIdentity } from "@keygrove/hierarchy"
-import { decodeIdentityValue, FrameDecoder, MAX_FRAME_BYTES, withoutCoreDumps } from "@keygrove/keystore"
+import { decodeIdentityValue } from "@keygrove/keystore"
 import type { CallOptions, NodeIdentity } from "@keygrove/service"
-import { programPath } from "../program-path.ts"
+import { runCeremony, withoutResult } from "./ceremony-process.ts"
 import { encodeConfig, type NodeConfig } from "./config.ts"
 import { fileFailure } from "./file-failure.ts"
 import { checkSocketPath, homeOf, type Home } from "./home.ts"
@@ -25,6 +23,8 @@ export interface InitialiseOptions {
   readonly keyFile?: string
   /** First hex digits of the cluster that the words must belong to. */
   readonly cluster?: string
+  /** `kginvite1…`: the node is the child that it speaks of, {@link wordsSource} has its code, and {@link name} is that of its path. */
+  readonly invitation?: string
 }
 
 export interface InitialisedNode {
@@ -46,7 +46,7 @@ export async function initialiseNode(options: InitialiseOptions, { signal }: Cal
   const making = homeOf(join(dirname(target.directory), `.keygrove-init-${process.pid}-${Date.now().toString(36)}`))
   try {
     mkdirSync(making.directory, { recursive: true, mode: 0o700 })
-    const made = await runCeremony(making, options, signal)
+    const made = await makeNode(making, options, signal)
     if (!made.ok) return made
     writeDurably(making.genesis, made.value.genesis)
     writeDurably(making.config, Buffer.from(encodeConfig(configOf(options))))
@@ -99,52 +99,20 @@ interface Ceremony {
   readonly genesis: Uint8Array
 }
 
-/** Runs the keystore program's ceremony; it talks to the person itself, this process only sees what is public. */
-async function runCeremony(making: Home, options: InitialiseOptions, signal: AbortSignal): Promise<Result<Ceremony>> {
-  const { cluster, keyFile, name, passphraseSource, recover, wordsOut, wordsSource } = options
-  const args = [programPath("keystore"), "ceremony", "--store", making.keystore, "--name", name]
+/** Runs the ceremony that makes the node: a new one of the root's words, or the child of an invitation. */
+async function makeNode(making: Home, options: InitialiseOptions, signal: AbortSignal): Promise<Result<Ceremony>> {
+  const { cluster, invitation, keyFile, name, passphraseSource, recover, wordsOut, wordsSource } = options
+  const args =
+    invitation === undefined
+      ? ["ceremony", "--store", making.keystore, "--name", name]
+      : ["join", "--store", making.keystore, "--invitation", invitation]
   if (keyFile !== undefined) args.push("--key-file", resolve(keyFile))
   if (wordsOut !== undefined) args.push("--words-out", resolve(wordsOut))
   if (cluster !== undefined) args.push("--cluster", cluster)
-  if (recover) args.push("--recover", wordsSource === undefined ? "terminal" : "descriptor")
-  const program = withoutCoreDumps({ command: process.execPath, args })
-  const child = spawn(program.command, program.args, {
-    stdio: ["ignore", "ignore", "inherit", passphraseSource ?? "ignore", "pipe", wordsSource ?? "ignore"],
-  })
-  const stop = (): void => void child.kill("SIGTERM")
-  signal.addEventListener("abort", stop, { once: true })
-  try {
-    const frames: Uint8Array[] = []
-    const socket = child.stdio[4]
-    const ended = new Promise<void>((done, fail) => child.once("exit", () => done()).once("error", fail))
-    if (socket instanceof Socket) {
-      const decoder = new FrameDecoder()
-      for await (const chunk of socket) if (chunk instanceof Uint8Array) frames.push(...decoder.push(chunk))
-    }
-    await ended
-    signal.throwIfAborted()
-    return decodeOutcome(frames[0])
-  } finally {
-    signal.removeEventListener("abort", stop)
-  }
-}
-
-function decodeOutcome(frame: Uint8Array | undefined): Result<Ceremony> {
-  const failed = refuse("KEYSTORE_START_FAILED", "the ceremony ended without a result; nothing was made, run it again")
-  const decoded = frame === undefined ? failed : decodeCanonical(frame, MAX_FRAME_BYTES)
-  if (!decoded.ok) return failed
-  const fields = fieldsOf(decoded.value)
-  const failure = fieldsOf(fields.get("failure") ?? null)
-  const [code, message] = [failure.get("code"), failure.get("message")]
-  if (typeof code === "string" && typeof message === "string") return refuse(code, message)
-  const value = fieldsOf(fields.get("value") ?? null)
-  const identity = decodeIdentityValue(value.get("identity") ?? null)
-  const genesis = value.get("genesis")
-  return identity.ok && genesis instanceof Uint8Array ? ok({ identity: identity.value, genesis }) : failed
-}
-
-function fieldsOf(value: CborValue): ReadonlyMap<string, CborValue> {
-  return typeof value === "object" && value !== null && !(value instanceof Uint8Array) && !Array.isArray(value)
-    ? new Map(Object.entries(value))
-    : new Map<string, CborValue>()
+  if (recover || invitation !== undefined) args.push("--recover", wordsSource === undefined ? "terminal" : "descriptor")
+  const outcome = await runCeremony(args, { passphraseSource, wordsSource }, { signal })
+  if (!outcome.ok) return outcome
+  const identity = decodeIdentityValue(outcome.value.get("identity") ?? null)
+  const genesis = outcome.value.get("genesis")
+  return identity.ok && genesis instanceof Uint8Array ? ok({ identity: identity.value, genesis }) : withoutResult()
 }

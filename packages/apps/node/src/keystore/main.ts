@@ -52,12 +52,16 @@ interface ProgramOptions {
   readonly wordsOut: string | undefined
   readonly recover: string | undefined
   readonly cluster: string | undefined
+  /** Of `join`. */
+  readonly invitation: string
+  /** Of `administer`, in JSON. */
+  readonly order: string
   /** Variables that hold keys of the configuration. */
   readonly variables: readonly string[]
+  readonly token: TokenOptions | undefined
   /** Operators of the configuration, in JSON; their modules' relative paths begin at `directory`. */
   readonly operators: string | undefined
   readonly directory: string
-  readonly token: TokenOptions | undefined
 }
 
 async function main(): Promise<void> {
@@ -76,13 +80,22 @@ async function main(): Promise<void> {
   try {
     // Only the variables, which have been here since the process began, come before: nothing of /proc/self can be opened afterwards.
     await closeToOthers()
-    await (options.mode === "ceremony"
-      ? ceremony(socket, tools, options, ending.signal)
-      : serve(socket, tools, { ...options, taken: variables }, ending.signal))
+    await perform(socket, tools, { ...options, taken: variables }, ending.signal)
   } catch (error) {
     await greetWithFailure(socket, asRefusal(error))
   }
   socket.destroy()
+}
+
+async function perform(
+  socket: Socket,
+  tools: KeystoreTools,
+  options: ProgramOptions & { readonly taken: KeyVariables },
+  signal: AbortSignal,
+): Promise<void> {
+  if (options.mode === "ceremony") return await ceremony(socket, tools, options, signal)
+  if (options.mode === "administer" || options.mode === "join") return await treeCeremony(socket, tools, options, signal)
+  return await serve(socket, tools, options, signal)
 }
 
 /** Nobody but root may look into this process from here on. Without that it works as well, after one warning. */
@@ -116,10 +129,10 @@ async function serve(
   const vault = KeyVault.open({ ...tools, now }, parts)
   if (!vault.ok) return await greetWithFailure(socket, vault)
   stack.use(vault.value)
-  // Ended before the vault closes, with all that runs on its secrets.
-  stack.use(operators.value)
   const settled = await vault.value.settle({ signal })
   if (!settled.ok) process.stderr.write(`${settled.code}: ${settled.message}\n`)
+  // Ended before the vault closes, with all that runs on its secrets.
+  stack.use(operators.value)
   flushCompileCache()
   await serveKeystore(socket, { keystore, keys: vault.value, ...running(operators.value) }, signal)
 }
@@ -188,6 +201,21 @@ async function ceremony(socket: Socket, tools: KeystoreTools, options: ProgramOp
   await send(socket, { ok: true, value: { identity: identityValue(identity), genesis } })
 }
 
+/** What is done to the tree of nodes: an anchor signs, or a home becomes a child. */
+async function treeCeremony(socket: Socket, tools: KeystoreTools, options: ProgramOptions, signal: AbortSignal): Promise<void> {
+  const { administerMode, joinMode } = await import("./tree-ceremonies.ts")
+  const database = openDatabase(keystoreFile(options.store))
+  if (!database.ok) return await greetWithFailure(socket, database)
+  using stack = new DisposableStack()
+  stack.adopt(database.value, (open) => open.close())
+  const means = { database: database.value, tools, unlock: sourceOf(options), ...recoverOf(options.recover).recover }
+  using asking = await askUntilOrphaned(socket, signal)
+  await send(
+    socket,
+    await (options.mode === "join" ? joinMode(means, options.invitation, asking) : administerMode(means, options.order, asking)),
+  )
+}
+
 /**
  * How to ask, with a signal that also fires when whoever started this process has gone, so that no question stays on a terminal that somebody else
  * uses by then. Before the greeting nothing comes over the socket but its end.
@@ -229,12 +257,14 @@ function readOptions(): ProgramOptions {
       "words-out": { type: "string" },
       recover: { type: "string" },
       cluster: { type: "string" },
+      invitation: { type: "string" },
+      order: { type: "string" },
       variable: { type: "string", multiple: true },
-      operators: { type: "string" },
-      directory: { type: "string" },
       "token-module": { type: "string" },
       "token-label": { type: "string" },
       "token-pin-file": { type: "string" },
+      operators: { type: "string" },
+      directory: { type: "string" },
     },
   })
   const [mode = "serve"] = positionals
@@ -247,10 +277,12 @@ function readOptions(): ProgramOptions {
     wordsOut: values["words-out"],
     recover: values.recover,
     cluster: values.cluster,
+    invitation: values.invitation ?? "",
+    order: values.order ?? "",
     variables: values.variable ?? [],
+    token: tokenOptions(values),
     operators: values.operators,
     directory: values.directory ?? "",
-    token: tokenOptions(values),
   }
 }
 

@@ -37,6 +37,7 @@ import { VERSION } from "../version.ts"
 import { keyHandlers } from "./key-methods.ts"
 import { policyFacts, roleOf } from "./policy-facts.ts"
 import { sshAgentHandlers } from "./ssh-agent-methods.ts"
+import { treeHandlers } from "./tree-methods.ts"
 
 /** What the methods work on. */
 export interface MethodContext {
@@ -109,6 +110,7 @@ export const handlers: { readonly [M in MethodName]: Handler<M> } = {
   },
   "ledger.status": ({ runtime }) => ok(ledgerStatus(runtime)),
   "ledger.entries": ledgerEntries,
+  ...treeHandlers,
   ...keyHandlers,
   ...sshAgentHandlers,
   "rpc.discover": () => ok(openRpcDocument(VERSION)),

@@ -1,0 +1,156 @@
+import type { DatabaseSync } from "node:sqlite"
+import { checkShape, ok, refuse, type Result, type Secret } from "@keygrove/base"
+import {
+  deriveAnchor,
+  deriveChild,
+  parentPath,
+  pathNames,
+  type Anchor,
+  type Generation,
+  type NodePath,
+  type NodeReference,
+  type NodeRevocation,
+} from "@keygrove/hierarchy"
+import {
+  draftEntry,
+  encodeEntry,
+  encodeInvitation,
+  entrySignBytes,
+  invitationSignBytes,
+  type Author,
+  type Invitation,
+  type Statement,
+} from "@keygrove/ledger"
+import type { KeystoreTools } from "../engine.ts"
+import { SealedRecords } from "../sealed-records.ts"
+import { readUnlockSecret, type SecretSource } from "../secret-source.ts"
+import type { SourceOptions } from "../inherited-source.ts"
+import { Terminal } from "../terminal/terminal.ts"
+import { placeShape } from "../unlock.ts"
+import type { WordsSource } from "./ceremony.ts"
+import { newCode, sealNodeSecret, writeCode } from "./invitation-code.ts"
+import { readRoot } from "./read-root.ts"
+
+/** What an anchor is asked to sign. All of it is public. */
+export type AdministrativeAct =
+  | { readonly kind: "invite"; readonly path: NodePath; readonly generation: Generation; readonly ledger: string }
+  | { readonly kind: "revoke"; readonly revocation: NodeRevocation }
+
+/** Whose anchor signs, and how its secret is opened. */
+export type Administrator =
+  /** The node of this home. */
+  { readonly kind: "node"; readonly unlock: SecretSource } | { readonly kind: "root"; readonly words: WordsSource }
+
+export interface AdministrationOrder {
+  /** Who has to sign; what is opened must be that node. */
+  readonly author: NodeReference
+  readonly administrator: Administrator
+  readonly act: AdministrativeAct
+  /** The code of an invitation goes to this file instead of the terminal. */
+  readonly codeOut?: string
+}
+
+/** What an act makes known: nothing secret. */
+export interface AdministrationOutcome {
+  /** The encoded ledger entry. */
+  readonly entry: Uint8Array
+  /** `kginvite1…`, of an act that invites. */
+  readonly invitation?: string
+}
+
+/**
+ * Has the anchor of a node, or of the root, sign one statement about a node below it. The node secret is opened for that alone and wiped before this returns; a running
+ * keystore does not have it. Codes pass through strings, so the process must end afterwards.
+ */
+export async function administer(
+  database: DatabaseSync | undefined,
+  tools: KeystoreTools,
+  order: AdministrationOrder,
+  options: SourceOptions,
+): Promise<Result<AdministrationOutcome>> {
+  const opened = await openSecret(database, tools, order, options)
+  if (!opened.ok) return opened
+  using secret = opened.value
+  using anchor = deriveAnchor(tools.primitives, secret)
+  const author: Author = { ...order.author, key: anchor.publicKey }
+  const { act } = order
+  if (act.kind === "revoke") return ok({ entry: signed(tools, { kind: "node-revoked", body: act.revocation }, author, anchor) })
+  return invite(tools, { act, author, anchor, parent: secret }, order.codeOut)
+}
+
+async function openSecret(
+  database: DatabaseSync | undefined,
+  tools: KeystoreTools,
+  { administrator, author }: AdministrationOrder,
+  options: SourceOptions,
+): Promise<Result<Secret>> {
+  if (administrator.kind === "root") return await readRoot(tools, { words: administrator.words, cluster: author.cluster }, options)
+  if (database === undefined) throw new TypeError("a node's secret is in its keystore")
+  const unlock = await readUnlockSecret(administrator.unlock, options)
+  if (!unlock.ok) return unlock
+  using secret = unlock.value.secret
+  const opened = SealedRecords.open(database, tools, { method: unlock.value.method, secret })
+  if (!opened.ok) return opened
+  using records = opened.value
+  const node = records.get("node")
+  if (!node.ok) return node
+  const place = checkShape(node.value.record.open, {
+    shape: placeShape,
+    code: "KEYSTORE_RECORD_CORRUPT",
+    noun: "sealed record of the node",
+  })
+  if (place.ok && place.value.cluster === author.cluster && place.value.path === author.path) return ok(node.value.secret)
+  node.value.secret[Symbol.dispose]()
+  return place.ok
+    ? refuse("KEYSTORE_RECORD_CORRUPT", `the keystore holds ${place.value.path}, not ${author.path}; give the right home`)
+    : place
+}
+
+interface Inviting {
+  readonly act: Extract<AdministrativeAct, { readonly kind: "invite" }>
+  readonly author: Author
+  readonly anchor: Anchor
+  /** Secret of the author. */
+  readonly parent: Secret
+}
+
+function invite(
+  tools: KeystoreTools,
+  { act, anchor, author, parent }: Inviting,
+  codeOut: string | undefined,
+): Result<AdministrationOutcome> {
+  const { generation, ledger, path } = act
+  const name = pathNames(path).at(-1)
+  if (name === undefined || parentPath(path) !== author.path)
+    return refuse("NODE_NOT_A_CHILD", `${path} is no child of ${author.path}; invite it on its own parent`)
+  using child = deriveChild(tools.primitives, parent, { name, generation })
+  using childAnchor = deriveAnchor(tools.primitives, child)
+  const body = { path, generation, anchorKey: childAnchor.publicKey }
+  const certificate = signed(tools, { kind: "node", body }, author, anchor)
+  const code = newCode(tools.random)
+  const shown = showCode(code, path, codeOut)
+  if (!shown.ok) return shown
+  const invitation: Invitation = {
+    certificate,
+    ledger,
+    secret: sealNodeSecret(tools, child, { code, invitation: { certificate, ledger } }),
+  }
+  const signature = tools.primitives.ed25519.sign(anchor.seed, invitationSignBytes(invitation))
+  return ok({ entry: certificate, invitation: encodeInvitation({ ...invitation, signature }) })
+}
+
+function showCode(code: readonly string[], path: NodePath, codeOut: string | undefined): Result<true> {
+  if (codeOut !== undefined) return writeCode(codeOut, code)
+  using terminal = Terminal.openControlling()
+  if (terminal === undefined)
+    return refuse("INVITATION_CODE_UNWRITABLE", "there is no terminal to show the code on; give --code-out FILE, nothing was made")
+  terminal.say(
+    `\nCode of the invitation for ${path}. Send it by another way than the invitation, e.g. by telephone; it is shown once.\n\n    ${code.join(" ")}\n\n`,
+  )
+  return ok(true)
+}
+
+function signed({ primitives }: KeystoreTools, statement: Statement, author: Author, anchor: Anchor): Uint8Array {
+  const draft = draftEntry(statement, author)
+  return encodeEntry({ ...draft, signature: primitives.ed25519.sign(anchor.seed, entrySignBytes(draft)) })
+}

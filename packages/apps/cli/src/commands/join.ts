@@ -1,0 +1,71 @@
+import { readFileSync } from "node:fs"
+import { pathNames } from "@keygrove/hierarchy"
+import { nativePrimitives } from "@keygrove/curves-native"
+import { MAX_INVITATION_CHARACTERS, openInvitation } from "@keygrove/ledger"
+import { initialiseNode } from "@keygrove/node"
+import type { CommandContext, CommandInput, CommandOutcome } from "../command.ts"
+import { commandError, CommandError } from "../errors.ts"
+import { optional, required, wholeNumber } from "../options.ts"
+import { errnoOf, openSource } from "../passphrase-source.ts"
+import { fields } from "../text.ts"
+
+const DEFAULT_LISTEN = "/ip4/127.0.0.1/tcp/0"
+const DEFAULT_RPC_PORT = "7411"
+
+/** `join INVITATION`: the ceremony runs in the keystore process, which alone sees the code, the passphrase and the secret. */
+export async function run(input: CommandInput, context: CommandContext): Promise<CommandOutcome> {
+  const text = invitationText(required(input.operands[0], "INVITATION"), input)
+  const invitation = openInvitation(nativePrimitives, text)
+  if (!invitation.ok) throw new CommandError(invitation.code, invitation.message)
+  const { child, ledger } = invitation.value
+  const [keyFile, codeFile] = [optional(input, "keyFile"), optional(input, "codeFile")]
+  using passphrase = keyFile === undefined ? openSource(optional(input, "passphraseFile"), "passphrase", "--passphrase-file") : undefined
+  using code = codeFile === undefined ? undefined : openSource(codeFile, "code", "--code-file")
+  const made = await initialiseNode(
+    {
+      home: context.home.directory,
+      name: pathNames(child.path).at(-1) ?? "",
+      ledger,
+      listen: optional(input, "listen") ?? DEFAULT_LISTEN,
+      rpcPort: wholeNumber(optional(input, "rpcPort") ?? DEFAULT_RPC_PORT, "--rpc-port", { least: 0, most: 65_535 }),
+      recover: false,
+      invitation: text,
+      ...(code === undefined ? {} : { wordsSource: code.descriptor }),
+      ...(passphrase === undefined ? {} : { passphraseSource: passphrase.descriptor }),
+      ...(keyFile === undefined ? {} : { keyFile }),
+    },
+    { signal: context.signal },
+  )
+  if (!made.ok) throw new CommandError(made.code, made.message, made.data === undefined ? {} : { data: made.data })
+  const { cluster, id, path } = made.value
+  const rows: readonly (readonly [string, string])[] = [
+    ["node", `${path} of cluster ${cluster}`],
+    ["home", context.home.directory],
+    ["ledger", ledger],
+    ["id", id],
+    ["next", "keygrove up"],
+  ]
+  return { json: { home: context.home.directory, cluster, path, id, ledger }, text: fields(rows) }
+}
+
+/** The invitation itself, or what a file or standard input holds. */
+function invitationText(operand: string, input: CommandInput): string {
+  if (operand.trim().toLowerCase().startsWith("kginvite1")) return operand
+  if (operand === "-" && (optional(input, "codeFile") === "-" || optional(input, "passphraseFile") === "-"))
+    throw commandError(
+      "USAGE_INVALID",
+      "only one of the invitation, the code and the passphrase can come from standard input; put the others in files",
+    )
+  try {
+    return readFileSync(operand === "-" ? 0 : operand, "utf8").slice(0, MAX_INVITATION_CHARACTERS + 1_024)
+  } catch (cause) {
+    throw new CommandError(
+      "FILE_UNREADABLE",
+      `the invitation ${operand} cannot be read (${errnoOf(cause)}); check the path and its permissions`,
+      {
+        class: "failed",
+        cause,
+      },
+    )
+  }
+}

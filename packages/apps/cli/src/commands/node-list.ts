@@ -1,0 +1,26 @@
+import type { CommandContext, CommandInput, CommandOutcome } from "../command.ts"
+import { table } from "../text.ts"
+import { readTree, type TreeNode } from "../tree/node-tree.ts"
+
+/** `node list`. */
+export async function run(_input: CommandInput, context: CommandContext): Promise<CommandOutcome> {
+  const { cluster, nodes, origin } = await readTree(context)
+  const rows = nodes.map((node) => [
+    `${node.path}${node.self ? " *" : ""}`,
+    String(node.generation),
+    epochOf(node),
+    stateOf(node),
+    String(node.at),
+  ])
+  const text = `cluster ${cluster}\n${table(["node", "generation", "epoch", "state", "since entry"], rows)}`
+  return { json: { cluster, origin, nodes }, text }
+}
+
+function epochOf({ epoch, owesEpoch }: TreeNode): string {
+  if (epoch === 0) return "-"
+  return owesEpoch === null ? String(epoch) : `${epoch}, owes ${owesEpoch}`
+}
+
+function stateOf({ reason, state }: TreeNode): string {
+  return reason === null ? state : `${state} (${reason})`
+}

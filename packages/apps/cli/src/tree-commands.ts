@@ -1,0 +1,103 @@
+import type { CommandSpec, OperandSpec, OptionSpec } from "./command.ts"
+
+const node: OperandSpec = {
+  name: "<NAME>",
+  description: "a child of this home's node by its name, e.g. phone, or any node by its path, e.g. /server",
+}
+const passphraseFile: OptionSpec = {
+  flags: "--passphrase-file <FILE>",
+  description: "read this home's passphrase from FILE's first line (`-`: standard input) instead of the terminal",
+}
+const wordsFile: OptionSpec = {
+  flags: "--words-file <FILE>",
+  description: "have the root sign, and read its words from FILE (`-`: standard input) instead of the terminal",
+}
+const root: OptionSpec = { flags: "--root", description: "have the root sign, with its words from the terminal, where this node could too" }
+const signing: readonly OptionSpec[] = [passphraseFile, wordsFile, root]
+const inviting: readonly OptionSpec[] = [
+  { flags: "-o, --out <FILE>", description: "write the invitation to FILE instead of standard output" },
+  { flags: "--code-out <FILE>", description: "write the code to FILE (mode 0600) instead of showing it on the terminal" },
+  { flags: "--ledger <ADDRESS>", description: "where the new node follows the ledger (default: where this one has it)" },
+  ...signing,
+]
+
+/** The commands about the tree of nodes. */
+export const treeCommands: readonly CommandSpec[] = [
+  {
+    name: "node list",
+    summary: "the nodes of the cluster, and those that are gone",
+    details:
+      "`invited` nodes are certified and have not been heard of yet; a node that owes an epoch was ordered to rekey and has not done so.",
+    examples: ["keygrove node list", "keygrove node list --json"],
+    load: () => import("./commands/node-list.ts"),
+  },
+  {
+    name: "node invite",
+    summary: "certify a new child and make the invitation with which it joins",
+    details:
+      "The invitation holds the child's secret, sealed under a code of six words that is shown once; send the two by different ways. This node's anchor signs, " +
+      "for which its keystore is opened again; a node directly below the root is signed by the root and its words.",
+    operands: [node],
+    options: inviting,
+    examples: ["keygrove node invite phone -o phone.invite", "keygrove node invite /server --words-file words.txt -o server.invite"],
+    load: () => import("./commands/node-invite.ts"),
+  },
+  {
+    name: "node replace",
+    summary: "give a node a new generation: new keys, and the old ones end",
+    details:
+      "For a node whose keys may be in foreign hands, whose machine is lost, or that was revoked. All nodes below it end with it and are invited anew. The new machine " +
+      "joins with the invitation that this makes.",
+    operands: [node],
+    options: inviting,
+    examples: ["keygrove node replace phone -o phone.invite"],
+    load: () => import("./commands/node-replace.ts"),
+  },
+  {
+    name: "node revoke",
+    summary: "end a node and all below it, for ever",
+    details:
+      "What it wrote before still counts, unless --last-good names the last entry that is believed; policies and trust that it gave after that end too. Every node above " +
+      "it may do this, and the root.",
+    operands: [node],
+    options: [
+      { flags: "--reason <WHY>", description: "compromised, or retired", required: true, values: ["compromised", "retired"] },
+      {
+        flags: "--last-good <INDEX>",
+        description: "with compromised: the last entry of the ledger that is believed of it; see `ledger log`",
+      },
+      { flags: "--last", description: "also when no other node would be left below the root" },
+      ...signing,
+    ],
+    examples: [
+      "keygrove node revoke phone --reason retired",
+      "keygrove node revoke /laptop --reason compromised --last-good 41 --words-file words.txt",
+    ],
+    load: () => import("./commands/node-revoke.ts"),
+  },
+  {
+    name: "join",
+    summary: "make this home the node that an invitation speaks of",
+    details:
+      "Asks for the code that came with the invitation. Nothing is contacted; `keygrove up` then follows the ledger and names the node's first keys.",
+    operands: [{ name: "<INVITATION>", description: "kginvite1…, or a file that holds it (`-`: standard input)" }],
+    options: [
+      { flags: "--code-file <FILE>", description: "read the code from FILE instead of the terminal" },
+      {
+        flags: "--listen <ADDRESS>",
+        description: "where other nodes reach this one, e.g. /ip4/192.0.2.7/tcp/7410 (default: /ip4/127.0.0.1/tcp/0)",
+      },
+      { flags: "--rpc-port <PORT>", description: "TCP port of JSON-RPC on 127.0.0.1 (default: 7411; 0: only the Unix socket)" },
+      {
+        flags: "--passphrase-file <FILE>",
+        description: "read the new home's passphrase from FILE's first line (`-`: standard input) instead of the terminal",
+      },
+      {
+        flags: "--key-file <FILE>",
+        description: "the 32 random bytes in FILE lock the keystore instead of a passphrase; join makes the file if missing",
+      },
+    ],
+    examples: ["keygrove join phone.invite", "keygrove join kginvite1… --home ~/phone --rpc-port 0"],
+    load: () => import("./commands/join.ts"),
+  },
+]
