@@ -144,6 +144,24 @@ describe.runIf(hasToken)("keys in SoftHSM", () => {
     })
   })
 
+  test("a key whose maker was left is made once all the same", async () => {
+    const order: NewKey = { id: keyId("left"), type: "p256", version: 1 }
+    // One backend, as in a keystore: it knows what is under way.
+    const one = backend()
+    const leaving = new AbortController()
+    const left = one.create(order, leaving)
+    const stays = [one.create(order, call), one.create(order, call)]
+    leaving.abort(new Error("enough"))
+    await expect(left).rejects.toThrow("enough")
+    const made = (await Promise.all(stays)).map((each) => unwrap(each).publicKey)
+    expect(made[0]).toEqual(made[1])
+    const key: HeldKey = { ...order, publicKey: made[0] ?? new Uint8Array(0), handle: new Uint8Array(0) }
+    expect(await one.check(key, call)).toMatchObject({ ok: true })
+    const seen = hsm().run("pkcs11-tool", ["--module", hsm().module, "--token-label", LABEL, "--login", "--pin", PIN, "--list-objects"])
+    expect(seen.match(/label: +keygrove left 1$/gm)).toHaveLength(2)
+    unwrap(await one.destroy(key, call))
+  })
+
   test("a secret that was agreed on is wiped by its owner and nowhere else", async () => {
     const [one, two] = [await create("agree/1", "x25519"), await create("agree/2", "x25519")]
     using mine = unwrap(await backend().agree(one, two.publicKey, call))

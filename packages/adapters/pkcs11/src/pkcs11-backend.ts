@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto"
 import { concatBytes, ok, refuse, Secret, type RandomBytes, type Refusal, type Result } from "@keygrove/base"
-import type { CipherOrder, HeldKey, KeyBackend, KeyBackendRefusal, KeyBackendTraits } from "@keygrove/service"
+import type { CipherOrder, HeldKey, KeyBackend, KeyBackendRefusal, KeyBackendTraits, NewKey } from "@keygrove/service"
 import { CKA, CKD_NULL, CKK, CKM, CKO, PARAMS } from "./constants.ts"
 import type { Handle } from "./cryptoki.ts"
 import { checkX25519Peer, expandPeer } from "./ec-points.ts"
@@ -40,6 +40,8 @@ export class Pkcs11Backend implements KeyBackend {
   readonly #keys: TokenKeys
   /** Bytes that the module reads or writes on another thread; the binding does not keep them. */
   readonly #lent: Set<readonly Uint8Array[]> = new Set()
+  /** Keys that are being made; a caller may have left the one that makes it. */
+  readonly #making: Map<string, Promise<unknown>> = new Map()
   /** The form of GCM parameters that the module took last. */
   #gcm: number = PARAMS.GCM_WITH_BITS
 
@@ -53,18 +55,7 @@ export class Pkcs11Backend implements KeyBackend {
     const kind = keyKindOf(key.type)
     if (kind === undefined) return this.#unsupported(`no token has keys of type ${key.type}`)
     if (key.secret !== undefined) return this.#unsupported("keys are made in the token, and never brought into it")
-    const made = await this.#tools.token.run(
-      "make a key",
-      async (session) => {
-        const missing = missingMechanisms(kind, session.mechanisms)
-        if (missing.length > 0)
-          return this.#unsupported(`the token ${this.#tools.token.label} lacks ${missing.join(", ")}, which keys of type ${key.type} need`)
-        const known = this.#keys.known(session, key, kind)
-        if (!known.ok) return known
-        return known.value === undefined ? await this.#keys.make(session, key, kind) : ok(known.value)
-      },
-      call,
-    )
+    const made = await this.#tools.token.run("make a key", async (session) => await this.#makeOnce(session, key, kind), call)
     return made.ok ? ok({ publicKey: made.value, handle: new Uint8Array(0) }) : made
   }
 
@@ -150,11 +141,39 @@ export class Pkcs11Backend implements KeyBackend {
     return await this.#tools.token.run(
       "remove a key",
       async (session) => {
+        while (this.#making.has(nameOf(key))) await this.#making.get(nameOf(key))
         this.#keys.remove(session, key)
         return ok(true)
       },
       call,
     )
+  }
+
+  /** Makes a key unless the token has it; one at a time, so that it never has two of one name. */
+  async #makeOnce(session: TokenSession, key: NewKey, kind: KeyKind): Answer<Uint8Array> {
+    const name = nameOf(key)
+    // Looked at again after each wait, and by nobody in between: who comes first of those that waited is the next.
+    while (this.#making.has(name)) await this.#making.get(name)
+    const making = this.#make(session, key, kind)
+    const settled = making.then(
+      () => undefined,
+      () => undefined,
+    )
+    this.#making.set(name, settled)
+    try {
+      return await making
+    } finally {
+      this.#making.delete(name)
+    }
+  }
+
+  async #make(session: TokenSession, key: NewKey, kind: KeyKind): Answer<Uint8Array> {
+    const { label } = this.#tools.token
+    const missing = missingMechanisms(kind, session.mechanisms)
+    if (missing.length > 0) return this.#unsupported(`the token ${label} lacks ${missing.join(", ")}, which keys of type ${key.type} need`)
+    const known = this.#keys.known(session, key, kind)
+    if (!known.ok) return known
+    return known.value === undefined ? await this.#keys.make(session, key, kind) : ok(known.value)
   }
 
   async #decrypt({ cryptoki, handle }: TokenSession, object: Handle, { associatedData, bytes }: CipherOrder): Answer<Uint8Array> {
@@ -233,6 +252,11 @@ export class Pkcs11Backend implements KeyBackend {
   #unsupported(why: string): Refusal<"KEY_BACKEND_UNSUPPORTED"> {
     return refuse("KEY_BACKEND_UNSUPPORTED", why)
   }
+}
+
+/** No id has a colon. */
+function nameOf({ id, version }: Pick<HeldKey, "id" | "version">): string {
+  return `${id}:${version}`
 }
 
 /** A tag that did not hold. */

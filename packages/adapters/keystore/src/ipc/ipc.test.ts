@@ -3,6 +3,8 @@ import { Secret, unwrap } from "@keygrove/base"
 import { nativePrimitives } from "@keygrove/curves-native"
 import { createSealing } from "@keygrove/hpke"
 import { decodeClusterId, decodeEpoch, decodeGeneration, decodeNodePath } from "@keygrove/hierarchy"
+import { decodeKeyId } from "@keygrove/keys"
+import type { KeyBackend } from "@keygrove/service"
 import { systemRandom } from "@keygrove/system"
 import fc from "fast-check"
 import { expect, test } from "vitest"
@@ -31,6 +33,36 @@ function engine(): KeystoreEngine {
 }
 
 const served = (): ServedKeystore => ({ keystore: engine(), keys: openTestVault().vault })
+
+test("a lock does not wait for who waits for a token", async () => {
+  const [begun, never] = [Promise.withResolvers<undefined>(), Promise.withResolvers<never>()]
+  const untilAborted = async ({ signal: until }: { readonly signal: AbortSignal }): Promise<never> => {
+    begun.resolve(undefined)
+    until.addEventListener("abort", () => never.reject(until.reason))
+    return await never.promise
+  }
+  const none = async (): Promise<never> => await never.promise
+  const token: KeyBackend = {
+    traits: { name: "pkcs11", takesSecrets: false, isOutside: true, isTransient: false },
+    create: async (_key, call) => await untilAborted(call),
+    check: none,
+    sign: none,
+    agree: none,
+    encrypt: none,
+    decrypt: none,
+    mac: none,
+    destroy: none,
+  }
+  const [near, far] = duplexPair()
+  const serving = serveKeystore(far, { keystore: engine(), keys: openTestVault(undefined, [token]).vault }, signal)
+  const client = unwrap(await KeystoreClient.greet(near))
+  const order = { id: unwrap(decodeKeyId("slow")), type: "ed25519", source: { kind: "generate" }, backend: "pkcs11" } as const
+  const registering = client.keys.register(order, { caller: "node", signal })
+  await begun.promise
+  unwrap(await client.lock({ signal }))
+  expect(await registering).toMatchObject({ code: "KEYSTORE_LOCKED" })
+  await serving
+})
 
 test("many calls at once are answered to whom they belong, until lock", async () => {
   const [near, far] = duplexPair()

@@ -29,6 +29,8 @@ export async function serveKeystore(socket: Duplex, served: ServedKeystore, sign
   const { keystore } = served
   const decoder = new FrameDecoder()
   const underWay = new Set<Promise<void>>()
+  const locking = new AbortController()
+  const untilLocked = AbortSignal.any([signal, locking.signal])
   const send = (id: number, answer: Result<CborValue>): void =>
     void (socket.writable && socket.write(encodeFrame(encodeAnswer(id, answer))))
   send(0, { ok: true, value: identityValue(keystore.identity()) })
@@ -43,11 +45,14 @@ export async function serveKeystore(socket: Duplex, served: ServedKeystore, sign
           send(request.value.id, refuse("KEYSTORE_BUSY", `${MAX_UNDER_WAY} requests are under way; try again in a moment`))
           continue
         }
-        const work = answer(served, request.value, signal).then((value) => send(request.value.id, value))
+        const work = answer(served, request.value, request.value.method === "lock" ? signal : untilLocked).then((value) =>
+          send(request.value.id, value),
+        )
         underWay.add(work)
         void work.finally(() => underWay.delete(work))
         if (request.value.method === "lock") {
-          // The lock has ended the others; each is told so.
+          // The lock has ended the others, and who waits for a token leaves it; each is told so.
+          locking.abort(new KeygroveError("KEYSTORE_LOCKED", "the keystore was locked while the request was under way"))
           await Promise.allSettled(underWay)
           // Leaving the loop destroys the socket: the answer must be out before.
           await new Promise<void>((resolve) => socket.end(resolve))
@@ -66,6 +71,7 @@ async function answer(served: ServedKeystore, { method, params }: RequestFrame, 
   try {
     return await call(served, { method, params }, signal)
   } catch (error) {
+    if (signal.reason instanceof KeygroveError) return signal.reason.toRefusal()
     // A fault in one request must not end the process for all; its words may quote what it worked on, so they stay here.
     return refuse(
       "KEYSTORE_REQUEST_INVALID",

@@ -18,6 +18,8 @@ export interface TokenKeys extends Disposable {
 }
 
 const NAMESPACE_BYTES = 8
+/** How long calls of the module may keep the process after its secrets were wiped. */
+const END_TIMEOUT_MS = 1_000
 
 /** The keys in the configured token, of which there are none without one. It is opened at its first use: a node serves what else it has without it. */
 export async function openTokenKeys(options: TokenOptions | undefined, secrets: VaultSecrets): Promise<TokenKeys> {
@@ -27,7 +29,13 @@ export async function openTokenKeys(options: TokenOptions | undefined, secrets: 
   const token = new Token({ module, label, readPin: () => readKeyFile(pinFile) })
   // The same for this node as long as its words are: a keystore that was recovered finds its keys in the token again.
   const namespace = nativePrimitives.hmacSha256(secrets.authentication, utf8("keygrove/v1/token-namespace")).slice(0, NAMESPACE_BYTES)
-  return { backends: [new Pkcs11Backend({ token, namespace, random: systemRandom })], [Symbol.dispose]: () => token[Symbol.dispose]() }
+  return { backends: [new Pkcs11Backend({ token, namespace, random: systemRandom })], [Symbol.dispose]: () => end(token) }
+}
+
+function end(token: Disposable): void {
+  token[Symbol.dispose]()
+  // A call of the module on its thread has no way to end before it ends, and would keep the process until then.
+  setTimeout(() => void process.kill(process.pid, "SIGKILL"), END_TIMEOUT_MS).unref()
 }
 
 /** A token from the arguments of the program, which come together or not at all. */
