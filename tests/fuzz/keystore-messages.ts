@@ -98,6 +98,11 @@ export const methodSamples: Readonly<Record<string, MethodSample>> = {
   "keys.decrypt": { params: { caller, id, ciphertext: bytes(93), context: bytes(8) }, value: bytes(40) },
   "keys.mac": { params: { caller, id, message: bytes(40), version: 1 }, value: bytes(32) },
   "keys.derive": { params: { caller, id, child: "web/tls/a", type: "aes256" }, value: entry },
+  "keys.operate": { params: { caller, id, operator: "totp", input: bytes(8) }, value: 123_456 },
+  "keys.operators": {
+    params: { caller },
+    value: [{ name: "totp", output: { kind: "integer", max: 999_999 }, types: ["aes256"], keys: ["*"] }],
+  },
   "keys.export": { params: { caller, id, recipientKey: bytes(32) }, value: bytes(80) },
   "keys.audit": { params: { caller, from: 0, limit: 1_000 }, value: [event, event] },
   "keys.verifyAudit": { params: { caller }, value: { length: 9, hash: bytes(32) } },
