@@ -88,6 +88,29 @@ describe("the keystore process", () => {
     expect(isAlive(child.pid)).toBe(false)
   })
 
+  test("answers signatures while it makes many fragments", async () => {
+    await using child = await openProcess()
+    const { keystore } = child
+    const { encryptionKey, epoch, sealingKey, signingKey } = keystore.identity().keys
+    const recipients = Array.from({ length: 30 }, () => ({ signingKey, sealingKey }))
+    const policy = { label: "photos", epoch, policyId: randomBytes(32), readerKey: encryptionKey, threshold: 30, recipients }
+    const order: string[] = []
+    const underWay = Promise.all(
+      Array.from({ length: 20 }, async () => {
+        const fragments = unwrap(await keystore.generateFragments(policy, call))
+        order.push("fragments")
+        return fragments.length
+      }),
+    )
+    for (let round = 0; round < 10; round++) {
+      unwrap(await keystore.sign("message", message, call))
+      order.push("signed")
+    }
+    expect(await underWay).toEqual(Array.from({ length: 20 }, () => 30))
+    // Ten signatures have come before half of the 600 fragments were made.
+    expect(order.slice(0, 20).filter((each) => each === "signed")).toHaveLength(10)
+  })
+
   test("does not start with another key file, and says so", async () => {
     const home = await (homes[0] ??= makeHome(stage, "n0"))
     const wrong = join(stage, "wrong.key")

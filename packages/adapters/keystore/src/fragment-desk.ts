@@ -1,3 +1,4 @@
+import { setImmediate } from "node:timers/promises"
 import { ok, refuse, type Refusal, type Result, type Secret } from "@keygrove/base"
 import {
   decodeSealedMessage,
@@ -49,20 +50,21 @@ export class FragmentDesk implements Disposable {
     if (recipients.length > MAX_RECIPIENTS) return invalid(`${recipients.length} recipients; at most ${MAX_RECIPIENTS} are possible`)
     const receivingKey = this.#tools.primitives.curve.decodePoint(readerKey)
     if (!receivingKey.ok) return invalid(`the reader's key: ${receivingKey.message}`)
-    const fragments = this.#umbral.generateFragments({
+    const begun = this.#umbral.beginFragments({
       delegatingKey: labelKey,
       receivingKey: receivingKey.value,
       signingKey: this.#node.secrets.delegation,
       threshold,
       shares: recipients.length,
     })
-    if (!fragments.ok) return invalid(fragments.message)
-    using owned = new DisposableStack()
-    for (const fragment of fragments.value) owned.use(fragment)
+    if (!begun.ok) return invalid(begun.message)
+    using series = begun.value
     const sealed: SealedFragment[] = []
-    for (const [index, fragment] of fragments.value.entries()) {
-      const recipient = recipients[index]
-      if (recipient === undefined) continue
+    for (const recipient of recipients) {
+      // All at once would take tens of milliseconds, in which nobody else is answered.
+      await setImmediate()
+      using fragment = series.next()
+      if (fragment === undefined) throw new RangeError("there is a fragment for each recipient")
       const each = await this.#sealTo(recipient, policyId, fragment)
       if (!each.ok) return each
       sealed.push(each.value)

@@ -31,8 +31,25 @@ export interface FragmentGeneration {
   readonly signReceivingKey?: boolean
 }
 
+/**
+ * The fragments of one policy, made one at a time, so that whoever makes many can do other things in between. Borrows the order's keys and owns the polynomial
+ * until it is disposed of.
+ */
+export interface FragmentSeries extends Disposable {
+  /** The next of `shares` fragments, which belongs to the caller; `undefined` after the last. */
+  next(): VerifiedKeyFragment | undefined
+}
+
 /** Generate kfrags of spec §5. The fragments belong to the caller. */
 export function generateFragments(tools: UmbralTools, order: FragmentGeneration): Result<readonly VerifiedKeyFragment[], UmbralErrorCode> {
+  const begun = beginFragments(tools, order)
+  if (!begun.ok) return begun
+  using series = begun.value
+  return ok(Array.from({ length: order.shares }, () => series.next()).filter((fragment) => fragment !== undefined))
+}
+
+/** Begins to generate kfrags of spec §5. */
+export function beginFragments(tools: UmbralTools, order: FragmentGeneration): Result<FragmentSeries, UmbralErrorCode> {
   const { threshold, shares } = order
   if (!Number.isSafeInteger(threshold) || threshold < 1)
     return refuse("UMBRAL_THRESHOLD_ZERO", `threshold is ${threshold}; it must be at least 1`)
@@ -47,14 +64,20 @@ export function generateFragments(tools: UmbralTools, order: FragmentGeneration)
   product.fill(0)
   using d = hashSharedSecret(sha256, shared)
   using inverse = curve.invertSecret(d)
-  using polynomial = new SecretPolynomial(curve, [
+  const polynomial = new SecretPolynomial(curve, [
     curve.multiplySecrets(order.delegatingKey, inverse),
     ...Array.from({ length: threshold - 1 }, () => randomScalar(tools)),
   ])
   const keys = { precursor, a: curve.encodePoint(curve.basePointTimesSecret(order.delegatingKey)), b: shared.b }
-  const fragments = Array.from({ length: shares }, () => generateOne(tools, order, { polynomial, shared, keys }))
-  shared.d.fill(0)
-  return ok(fragments)
+  let made = 0
+  return ok({
+    next: () => (made++ < shares ? generateOne(tools, order, { polynomial, shared, keys }) : undefined),
+    [Symbol.dispose]: () => {
+      made = shares
+      polynomial[Symbol.dispose]()
+      shared.d.fill(0)
+    },
+  })
 }
 
 interface GrantSecrets {

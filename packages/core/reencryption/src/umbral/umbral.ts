@@ -12,7 +12,14 @@ import {
 } from "./codec.ts"
 import { encapsulate, openOriginal, openReencrypted, type Encapsulation, type ReencryptedOpening } from "./encapsulation.ts"
 import type { UmbralErrorCode } from "./errors.ts"
-import { generateFragments, verifyFragment, type FragmentGeneration, type FragmentKeys } from "./key-fragments.ts"
+import {
+  beginFragments,
+  generateFragments,
+  verifyFragment,
+  type FragmentGeneration,
+  type FragmentKeys,
+  type FragmentSeries,
+} from "./key-fragments.ts"
 import type { UmbralTools } from "./tools.ts"
 import type { Capsule, CapsuleFragment, KeyFragment, VerifiedCapsuleFragment, VerifiedKeyFragment } from "./types.ts"
 
@@ -27,6 +34,8 @@ export interface Umbral {
   openOriginal(delegatingKey: Secret, capsule: Capsule): Result<Secret, UmbralErrorCode>
   /** Fragments for `shares` proxies of which any `threshold` together open for the reader. */
   generateFragments(order: FragmentGeneration): Result<readonly VerifiedKeyFragment[], UmbralErrorCode>
+  /** The same, one at a time. */
+  beginFragments(order: FragmentGeneration): Result<FragmentSeries, UmbralErrorCode>
   /** Checks a fragment that came from elsewhere. */
   verifyFragment(fragment: KeyFragment, keys: FragmentKeys): Result<VerifiedKeyFragment, UmbralErrorCode>
   /** A proxy's answer for one capsule. */
@@ -60,6 +69,7 @@ export function createUmbral(tools: UmbralTools): Umbral {
     encapsulate: (key) => encapsulate(tools, key),
     openOriginal: (key, capsule) => openOriginal(tools, key, capsule),
     generateFragments: (order) => generateFragments(tools, order),
+    beginFragments: (order) => beginFragments(tools, order),
     verifyFragment: (fragment, keys) => verifyFragment(tools, fragment, keys),
     reencrypt: (capsule, fragment) => reencrypt(tools, capsule, fragment),
     verifyCapsuleFragment: (capsule, fragment, keys) => verifyCapsuleFragment(tools, capsule, fragment, keys),
