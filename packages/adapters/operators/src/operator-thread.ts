@@ -6,8 +6,8 @@ import type { WorkerOrder, WorkerSays, WorkerUse } from "./worker/messages.ts"
 /** What the engine may take before it ends the thread itself. The limit of all threads together is lower; this one only stands behind it. */
 const LIMITS = { maxOldGenerationSizeMb: 1_024, maxYoungGenerationSizeMb: 16, stackSizeMb: 1 } as const
 const MAX_OUTPUT_BYTES = 1_024
-/** The thread has no files, programs, add-ons and threads of its own. */
-const FLAGS = ["--experimental-vm-modules", "--permission", "--no-warnings"] as const
+/** The thread has no programs, add-ons and threads of its own, and no files but the one that it runs, which it gives up itself when it begins. */
+const flagsOf = (path: string): string[] => ["--experimental-vm-modules", "--permission", `--allow-fs-read=${path}`, "--no-warnings"]
 
 /** Code to run, and how. */
 export interface ThreadOrder {
@@ -40,7 +40,7 @@ export class OperatorThread implements AsyncDisposable {
       workerData,
       env: {},
       argv: [],
-      execArgv: [...FLAGS],
+      execArgv: flagsOf(order.workerPath),
       stdin: false,
       stdout: true,
       stderr: true,

@@ -31,6 +31,7 @@ const tagOf = getter(typedArray, Symbol.toStringTag)
 const lengthOf = getter(typedArray, "length")
 
 const { outputBytes, secretBytes, source }: WorkerOrder = workerData
+dropFiles()
 const realm = createContext(constants.DONT_CONTEXTIFY, { codeGeneration: { strings: false, wasm: false }, microtaskMode: "afterEvaluate" })
 const memory: SharedArrayBuffer = runInContext(`new SharedArrayBuffer(${secretBytes + outputBytes})`, realm)
 const viewOf: (buffer: SharedArrayBuffer, from: number, length: number) => Uint8Array = runInContext(
@@ -38,6 +39,13 @@ const viewOf: (buffer: SharedArrayBuffer, from: number, length: number) => Uint8
   realm,
 )
 const emptyOf: (length: number) => Uint8Array = runInContext("(length) => new Uint8Array(length)", realm)
+
+/** Node lets every thread read its working directory, whatever it may else; from here on this one reads nothing. */
+function dropFiles(): void {
+  const drop: unknown = Reflect.get(process.permission, "drop")
+  if (typeof drop === "function") Reflect.apply(drop, process.permission, ["fs"])
+  if (process.permission.has("fs.read", process.cwd())) throw new Error("this Node cannot keep a thread from files; update it")
+}
 
 function say(what: WorkerSays): void {
   parentPort?.postMessage(what)
