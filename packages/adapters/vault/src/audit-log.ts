@@ -43,7 +43,8 @@ export class AuditLog {
   /** Continues the trail in a database; borrows database and secrets. Refuses one whose head was not written by this vault. */
   static open(database: DatabaseSync, primitives: Primitives, secrets: VaultSecrets): Result<AuditLog, "AUDIT_CORRUPT"> {
     const row = database.prepare("SELECT length, hash, proof FROM head").get()
-    const found = Number(database.prepare("SELECT count(*) AS count FROM event").get()?.["count"] ?? 0)
+    // The last one tells as much as counting would, which takes seconds for years of uses; a gap before it shows when the trail is verified.
+    const found = Number(database.prepare("SELECT max(position) + 1 AS count FROM event").get()?.["count"] ?? 0)
     if (row === undefined)
       return found === 0 ? ok(new AuditLog(database, primitives, secrets, emptyAudit())) : changed(`${found} events have no head`)
     const { hash, length, proof } = row
