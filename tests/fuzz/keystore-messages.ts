@@ -76,6 +76,7 @@ export const methodSamples: Readonly<Record<string, MethodSample>> = {
       capsuleFragments: [bytes(381), bytes(381)],
       labelKey: bytes(33),
       delegationKey: bytes(33),
+      readerKey: bytes(33),
       headerDigest: bytes(32),
       recipientKey: bytes(32),
     },

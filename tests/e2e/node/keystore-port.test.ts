@@ -13,6 +13,7 @@ import { afterAll, describe, expect, test } from "vitest"
 import { keystoreContract } from "../../../packages/service/src/ports/keystore.contract.ts"
 import { bundle } from "../bundle.ts"
 import { isAlive, makeHome, type TestHome } from "./node-process.ts"
+import { storeInEpoch } from "./store-in-epoch.ts"
 
 const hpkeSealing = createSealing({ x25519: nativePrimitives.x25519, random: systemRandom })
 
@@ -28,16 +29,20 @@ let opened = 0
 /** The keystore process of a node that a key file unlocks: of another node each time, and again of the first after the last. */
 async function openProcess(): Promise<KeystoreProcess> {
   const index = opened++ % HOMES
-  const home = await (homes[index] ??= makeHome(stage, `n${index}`))
+  return await openHome(await (homes[index] ??= makeHome(stage, `n${index}`)))
+}
+
+async function openHome({ file, keyFile }: TestHome, epoch?: number): Promise<KeystoreProcess> {
+  const [store, audit] = [file("keystore.db"), file("audit.db")]
   const args = [
     join(bundle, "keystore.mjs"),
     "serve",
     "--store",
-    home.file("keystore.db"),
+    epoch === undefined ? store : storeInEpoch(store, { keyFile, epoch }),
     "--audit",
-    home.file("audit.db"),
+    epoch === undefined ? audit : `${audit}-${epoch}`,
     "--key-file",
-    home.keyFile,
+    keyFile,
   ]
   return unwrap(await spawnKeystore({ command: process.execPath, args }, call))
 }
@@ -65,6 +70,10 @@ keystoreContract("a process of its own", {
   sealing: hpkeSealing,
   random: systemRandom,
   open: async () => asPort(await openProcess()),
+  openBeforeAndAfter: async () => {
+    const home = await makeHome(stage, "rekeyed")
+    return { before: asPort(await openHome(home)), after: asPort(await openHome(home, 3)) }
+  },
 })
 
 describe("the keystore process", () => {

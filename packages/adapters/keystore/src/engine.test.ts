@@ -1,22 +1,73 @@
 import { Secret, unwrap } from "@keygrove/base"
 import { nativePrimitives } from "@keygrove/curves-native"
 import { createSealing } from "@keygrove/hpke"
+import { decodeEpoch } from "@keygrove/hierarchy"
 import { systemRandom } from "@keygrove/system"
+import { describe, expect, test } from "vitest"
 import { keystoreContract } from "../../../service/src/ports/keystore.contract.ts"
-import { foundNode } from "./ceremony/found-node.ts"
+import { foundNode, type FoundedNode } from "./ceremony/found-node.ts"
 import { KeystoreEngine } from "./engine.ts"
-import { unlockNode } from "./node-secrets.ts"
+import { MAX_EPOCHS_AT_HAND, unlockNode, type UnlockedNode } from "./node-secrets.ts"
 
 const hpkeSealing = createSealing({ x25519: nativePrimitives.x25519, random: systemRandom })
 
 const tools = { primitives: nativePrimitives, sealing: hpkeSealing, random: systemRandom }
 
+function newNode(): FoundedNode {
+  using seed = Secret.take(systemRandom(64))
+  return unwrap(foundNode(nativePrimitives, seed, "node"))
+}
+
+function inEpoch(number: number, { nodeSecret, place }: FoundedNode): UnlockedNode {
+  return unlockNode(nativePrimitives, nodeSecret, { ...place, epoch: unwrap(decodeEpoch(number)) })
+}
+
 keystoreContract("in this process", {
   ...tools,
   open: async () => {
-    using seed = Secret.take(systemRandom(64))
-    const { nodeSecret, place } = unwrap(foundNode(nativePrimitives, seed, "node"))
-    using _wiped = nodeSecret
-    return await Promise.resolve(new KeystoreEngine(tools, unlockNode(nativePrimitives, nodeSecret, place)))
+    const founded = newNode()
+    using _wiped = founded.nodeSecret
+    return await Promise.resolve(new KeystoreEngine(tools, inEpoch(1, founded)))
   },
+  openBeforeAndAfter: async () => {
+    const founded = newNode()
+    using _wiped = founded.nodeSecret
+    const open = (epoch: number): KeystoreEngine => new KeystoreEngine(tools, inEpoch(epoch, founded))
+    return await Promise.resolve({ before: open(1), after: open(3) })
+  },
+})
+
+describe("epochs at hand", () => {
+  test("are the current one and the 1,023 before it, which the refusal says", async () => {
+    const founded = newNode()
+    using _wiped = founded.nodeSecret
+    await using keystore = new KeystoreEngine(tools, inEpoch(MAX_EPOCHS_AT_HAND + 5, founded))
+    const call = { signal: new AbortController().signal }
+    const keyOf = async (epoch: number): Promise<unknown> =>
+      await keystore.labelPublicKey({ label: "photos", epoch: unwrap(decodeEpoch(epoch)) }, call)
+    expect(await keyOf(6)).toMatchObject({ ok: true })
+    expect(await keyOf(5)).toMatchObject({
+      code: "KEYSTORE_REQUEST_INVALID",
+      message: "epoch 5 is too long ago; the keystore has epochs 6 to 1029 at hand",
+    })
+    expect(await keyOf(1_030)).toMatchObject({ message: "epoch 1030 is not at hand; the node is in epoch 1029" })
+  })
+
+  test("hold nothing that signs but the current key, and nothing at all after lock", async () => {
+    const founded = newNode()
+    using _wiped = founded.nodeSecret
+    const node = inEpoch(4, founded)
+    const keystore = new KeystoreEngine(tools, node)
+    const secretsOf = (bundle: object): readonly Secret[] => Object.values(bundle).filter((each) => each instanceof Secret)
+    expect(node.earlier.map((each) => [Number(each.epoch), secretsOf(each).length])).toEqual([
+      [3, 4],
+      [2, 4],
+      [1, 4],
+    ])
+    expect(Object.keys(node.earlier[0] ?? {}).toSorted()).toEqual(["encryption", "epoch", "labels", "sealing", "storage"])
+    const all = [node.secrets, ...node.earlier].flatMap(secretsOf)
+    expect(all).toHaveLength(18)
+    await keystore.lock({ signal: new AbortController().signal })
+    for (const secret of all) expect(() => secret.expose((bytes) => bytes.length)).toThrow()
+  })
 })

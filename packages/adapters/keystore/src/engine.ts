@@ -15,6 +15,7 @@ import type {
   SigningPurpose,
 } from "@keygrove/service"
 import { FragmentDesk } from "./fragment-desk.ts"
+import { NodeEpochs } from "./node-epochs.ts"
 import type { UnlockedNode } from "./node-secrets.ts"
 import { maySign } from "./signing-domains.ts"
 
@@ -36,6 +37,7 @@ export class KeystoreEngine implements Keystore {
   readonly #tools: KeystoreTools
   readonly #umbral: Umbral
   readonly #node: UnlockedNode
+  readonly #epochs: NodeEpochs
   readonly #desk: FragmentDesk
   #unlocked = true
 
@@ -44,7 +46,8 @@ export class KeystoreEngine implements Keystore {
     this.#tools = tools
     this.#node = node
     this.#umbral = createUmbral({ curve, sha256, random: tools.random })
-    this.#desk = new FragmentDesk(tools, this.#umbral, node)
+    this.#epochs = new NodeEpochs(tools.primitives, node)
+    this.#desk = new FragmentDesk(tools, this.#umbral, { node, epochs: this.#epochs })
   }
 
   state(): "unlocked" | "locked" {
@@ -158,9 +161,8 @@ export class KeystoreEngine implements Keystore {
   #labelKey({ label, epoch }: LabelKeyName): Result<Secret, "KEYSTORE_REQUEST_INVALID"> {
     const checked = decodeLabel(label)
     if (!checked.ok) return invalid(checked.message)
-    const { secrets } = this.#node
-    if (epoch !== secrets.epoch) return invalid(`epoch ${epoch} is not at hand; the node is in epoch ${secrets.epoch}`)
-    return ok(labelSecret(this.#tools.primitives, secrets.labels, checked.value))
+    const secrets = this.#epochs.at(epoch)
+    return secrets.ok ? ok(labelSecret(this.#tools.primitives, secrets.value.labels, checked.value)) : secrets
   }
 }
 

@@ -4,6 +4,7 @@ import {
   decodeSealedMessage,
   encodeSealedMessage,
   sealedMessageInfo,
+  sealedMessageRecipient,
   sealedMessageSigningInput,
   type Point,
   type SealedMessageContext,
@@ -20,6 +21,7 @@ import type {
   SealedFragment,
 } from "@keygrove/service"
 import type { KeystoreTools } from "./engine.ts"
+import type { NodeEpochs } from "./node-epochs.ts"
 import type { UnlockedNode } from "./node-secrets.ts"
 import { FragmentVault } from "./stored-fragment.ts"
 
@@ -34,13 +36,16 @@ export class FragmentDesk implements Disposable {
   readonly #tools: KeystoreTools
   readonly #umbral: Umbral
   readonly #node: UnlockedNode
+  readonly #epochs: NodeEpochs
   readonly #vault: FragmentVault
 
-  constructor(tools: KeystoreTools, umbral: Umbral, node: UnlockedNode) {
+  constructor(tools: KeystoreTools, umbral: Umbral, { epochs, node }: { readonly node: UnlockedNode; readonly epochs: NodeEpochs }) {
     this.#tools = tools
     this.#umbral = umbral
     this.#node = node
-    this.#vault = new FragmentVault(tools.primitives, tools.random, node.secrets.storage)
+    this.#epochs = epochs
+    const earlier = node.earlier.map(({ storage }) => storage)
+    this.#vault = new FragmentVault(tools.primitives, tools.random, [node.secrets.storage, ...earlier])
   }
 
   /** As owner: one fragment for each recipient, sealed and signed. Borrows `labelKey`. */
@@ -75,10 +80,11 @@ export class FragmentDesk implements Disposable {
   /** As proxy: opens a fragment, checks it against its policy and seals it again under the storage key. */
   async accept(acceptance: FragmentAcceptance): Promise<Acceptance> {
     const { primitives, sealing } = this.#tools
-    const parties = this.#parties(acceptance.policyId, acceptance.ownerSigningKey, this.#node.identity.keys.sealingKey)
+    const { recipient, sealing: secret } = this.#recipientOf(acceptance.sealed)
+    const parties = this.#parties(acceptance.policyId, acceptance.ownerSigningKey, recipient)
     const body = decodeSealedMessage(primitives.ed25519, acceptance.sealed, parties)
     if (!body.ok) return body
-    const opened = await sealing.open(this.#node.secrets.sealing, body.value, { info: sealedMessageInfo(parties) })
+    const opened = await sealing.open(secret, body.value, { info: sealedMessageInfo(parties) })
     if (!opened.ok) return refuse("SEALED_MESSAGE_INVALID", opened.message)
     using bytes = opened.value
     const decoded = bytes.expose((fragment) => this.#umbral.decodeFragment(fragment))
@@ -109,10 +115,12 @@ export class FragmentDesk implements Disposable {
     const { curve } = this.#tools.primitives
     const capsule = this.#umbral.decodeCapsule(opening.capsule)
     if (!capsule.ok) return refuse("CAPSULE_INVALID", capsule.message)
+    const reader = this.#epochs.withKey(opening.readerKey)
+    if (reader === undefined) return invalid("the policy is for a reader whose key is none of this node's")
     const delegatingKey = curve.decodePoint(opening.labelKey)
     const verifyingKey = curve.decodePoint(opening.delegationKey)
     if (!delegatingKey.ok || !verifyingKey.ok) return invalid("the owner's keys are not points")
-    const receivingKey = curve.basePointTimesSecret(this.#node.secrets.encryption)
+    const receivingKey = curve.basePointTimesSecret(reader.encryption)
     const keys = { delegatingKey: delegatingKey.value, verifyingKey: verifyingKey.value, receivingKey }
     const fragments: VerifiedCapsuleFragment[] = []
     for (const [index, bytes] of opening.capsuleFragments.entries()) {
@@ -122,7 +130,7 @@ export class FragmentDesk implements Disposable {
       fragments.push(verified.value)
     }
     const seed = this.#umbral.openReencrypted({
-      receivingKey: this.#node.secrets.encryption,
+      receivingKey: reader.encryption,
       delegatingKey: delegatingKey.value,
       capsule: capsule.value,
       fragments,
@@ -132,6 +140,14 @@ export class FragmentDesk implements Disposable {
 
   [Symbol.dispose](): void {
     this.#vault[Symbol.dispose]()
+  }
+
+  /** Which of this node's sealing keys a message is for: one under way while the node rekeyed names the earlier. */
+  #recipientOf(sealed: Uint8Array): { readonly recipient: Uint8Array; readonly sealing: Secret } {
+    const named = sealedMessageRecipient(sealed)
+    const secrets = named?.length === 32 ? this.#epochs.withKey(named) : undefined
+    if (named !== undefined && secrets !== undefined) return { recipient: named, sealing: secrets.sealing }
+    return { recipient: this.#node.identity.keys.sealingKey, sealing: this.#node.secrets.sealing }
   }
 
   async #sealTo(

@@ -1,15 +1,18 @@
+import { unwrap, type Secret } from "@keygrove/base"
 import type { Primitives } from "@keygrove/crypto"
 import {
+  decodeEpoch,
   deriveAnchor,
   deriveEpoch,
+  deriveReading,
   epochKeys,
   type ClusterId,
   type Epoch,
   type EpochSecrets,
   type Generation,
   type NodePath,
+  type ReadingSecrets,
 } from "@keygrove/hierarchy"
-import type { Secret } from "@keygrove/base"
 import type { NodeIdentity } from "@keygrove/service"
 
 /** Where a node stands, without its keys. */
@@ -20,17 +23,33 @@ export interface NodePlace {
   readonly epoch: Epoch
 }
 
-/** What a running keystore holds: the secrets of the current epoch. s(node) is not among them. */
+/**
+ * Epochs of which a running keystore has the secrets, the current one included: those before it need 160 bytes and about 0.4 ms of deriving each. A node that rekeys every
+ * week gets there in twenty years, and is given a new generation then.
+ */
+export const MAX_EPOCHS_AT_HAND = 1_024
+
+/** What a running keystore holds: the secrets of the current epoch, and of earlier ones what opens old data. s(node) is not among them. */
 export interface UnlockedNode extends Disposable {
   readonly identity: NodeIdentity
   readonly secrets: EpochSecrets
+  /** Of the epochs before the current one, newest first. */
+  readonly earlier: readonly ReadingSecrets[]
 }
 
-/** Derives the current epoch from s(node), which stays the caller's to wipe at once. The result owns the epoch's secrets. */
+/** Derives the epochs from s(node), which stays the caller's to wipe at once. The result owns their secrets. */
 export function unlockNode(primitives: Primitives, nodeSecret: Secret, place: NodePlace): UnlockedNode {
-  const secrets = deriveEpoch(primitives, nodeSecret, place.epoch)
+  using partial = new DisposableStack()
+  const secrets = partial.use(deriveEpoch(primitives, nodeSecret, place.epoch))
+  const earlier = earlierEpochs(place.epoch).map((epoch) => partial.use(deriveReading(primitives, nodeSecret, epoch)))
   using anchor = deriveAnchor(primitives, nodeSecret)
   const { cluster, path, generation } = place
   const identity = { cluster, path, generation, anchorKey: anchor.publicKey, keys: epochKeys(primitives, secrets) }
-  return { identity, secrets, [Symbol.dispose]: () => secrets[Symbol.dispose]() }
+  const owned = partial.move()
+  return { identity, secrets, earlier, [Symbol.dispose]: () => owned.dispose() }
+}
+
+function earlierEpochs(current: Epoch): readonly Epoch[] {
+  const count = Math.min(current, MAX_EPOCHS_AT_HAND) - 1
+  return Array.from({ length: count }, (_, index) => unwrap(decodeEpoch(current - 1 - index)))
 }

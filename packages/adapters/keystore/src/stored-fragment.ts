@@ -3,17 +3,23 @@ import { deriveKey, encodeInfo, type Primitives } from "@keygrove/crypto"
 
 const NONCE_BYTES = 24
 
-/** Seals what a proxy keeps under the node's storage key, bound to its policy: nonce ‖ ciphertext ‖ tag. */
+/** Seals what a proxy keeps under the node's storage key, bound to its policy: nonce ‖ ciphertext ‖ tag. Opens also what was sealed in earlier epochs. */
 export class FragmentVault implements Disposable {
   readonly #primitives: Primitives
   readonly #random: RandomBytes
   readonly #key: Secret
+  readonly #storages: readonly Secret[]
+  readonly #owned = new DisposableStack()
+  /** Derived when something old is first asked for; one of each epoch at hand. */
+  #earlier: readonly Secret[] | undefined
 
-  /** @param storage the epoch's storage secret, borrowed. */
-  constructor(primitives: Primitives, random: RandomBytes, storage: Secret) {
+  /** @param storages the storage secrets of the epochs, the current one first and at least that; borrowed. */
+  constructor(primitives: Primitives, random: RandomBytes, storages: readonly [Secret, ...Secret[]]) {
+    const [current, ...earlier] = storages
     this.#primitives = primitives
     this.#random = random
-    this.#key = deriveKey(primitives, storage, ["keygrove/v1/stored-fragment"], 32)
+    this.#storages = earlier
+    this.#key = this.#derive(current)
   }
 
   seal(policyId: Uint8Array, fragment: Secret): Uint8Array {
@@ -25,15 +31,29 @@ export class FragmentVault implements Disposable {
     return stored
   }
 
-  /** The fragment belongs to the caller. */
+  /** The fragment belongs to the caller. What is stored does not say its epoch, so each is tried, the newest first. */
   open(policyId: Uint8Array, stored: Uint8Array): Result<Secret, "FRAGMENT_INVALID"> {
-    const opened = this.#aead().open(this.#key, stored.subarray(0, NONCE_BYTES), stored.subarray(NONCE_BYTES), associated(policyId))
-    if (!opened.ok) return refuse("FRAGMENT_INVALID", "the stored fragment was changed or belongs to another policy or node")
-    return ok(Secret.take(opened.value))
+    const place = associated(policyId)
+    const openWith = (key: Secret): Secret | undefined => {
+      const opened = this.#aead().open(key, stored.subarray(0, NONCE_BYTES), stored.subarray(NONCE_BYTES), place)
+      return opened.ok ? Secret.take(opened.value) : undefined
+    }
+    const current = openWith(this.#key)
+    if (current !== undefined) return ok(current)
+    this.#earlier ??= this.#storages.map((storage) => this.#derive(storage))
+    for (const key of this.#earlier) {
+      const fragment = openWith(key)
+      if (fragment !== undefined) return ok(fragment)
+    }
+    return refuse("FRAGMENT_INVALID", "the stored fragment was changed or belongs to another policy or node")
   }
 
   [Symbol.dispose](): void {
-    this.#key[Symbol.dispose]()
+    this.#owned.dispose()
+  }
+
+  #derive(storage: Secret): Secret {
+    return this.#owned.use(deriveKey(this.#primitives, storage, ["keygrove/v1/stored-fragment"], 32))
   }
 
   #aead(): ReturnType<Primitives["aead"]> {

@@ -11,6 +11,7 @@ export {
   encodeSealedMessage,
   MAX_SEALED_MESSAGE_BYTES,
   sealedMessageInfo,
+  sealedMessageRecipient,
   sealedMessageSigningInput,
   type SealedMessageContext,
 } from "./sealed-message.ts"

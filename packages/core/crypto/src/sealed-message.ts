@@ -56,6 +56,12 @@ export function decodeSealedMessage(
   return ok(sealed)
 }
 
+/** The recipient that a sealed message names, 32 bytes; `undefined` of bytes that are none. A claim: {@link decodeSealedMessage} judges it. */
+export function sealedMessageRecipient(bytes: Uint8Array): Uint8Array | undefined {
+  const decoded = decodeCanonical(bytes, MAX_SEALED_MESSAGE_BYTES)
+  return decoded.ok ? parse(decoded.value)?.recipient : undefined
+}
+
 interface Parsed {
   readonly context: CborValue
   readonly sender: Uint8Array

@@ -6,21 +6,25 @@ import { decodeClusterId, type ClusterId, type Epoch, type Generation, type Node
 /** Bytes of every secret derived here. */
 const SECRET_BYTES = 32
 
-/** The secrets of one node in one epoch. Disposing of the bundle wipes all of them. */
-export interface EpochSecrets extends Disposable {
+/** What is still needed of an epoch that is over: all that opens, nothing that signs. Disposing of the bundle wipes all of it. */
+export interface ReadingSecrets extends Disposable {
   readonly epoch: Epoch
-  /** Ed25519 seed. */
-  readonly signing: Secret
   /** secp256k1 scalar. */
   readonly encryption: Secret
-  /** secp256k1 scalar. */
-  readonly delegation: Secret
   /** X25519 secret. */
   readonly sealing: Secret
   /** AEAD key of what the node stores. */
   readonly storage: Secret
   /** Label keys derive from it, see {@link labelSecret}. */
   readonly labels: Secret
+}
+
+/** The secrets of one node in one epoch. Disposing of the bundle wipes all of them. */
+export interface EpochSecrets extends ReadingSecrets {
+  /** Ed25519 seed. */
+  readonly signing: Secret
+  /** secp256k1 scalar. */
+  readonly delegation: Secret
 }
 
 /** An Ed25519 anchor: the seed, owned by whoever asked, and its public key (32 bytes). */
@@ -53,15 +57,34 @@ export function deriveAnchor(primitives: Primitives, node: Secret): Anchor {
 
 /** All secrets of one epoch from s(node); whatever was derived is wiped when a step throws. */
 export function deriveEpoch(primitives: Primitives, node: Secret, epoch: Epoch): EpochSecrets {
-  using epochSecret = derive(primitives, node, ["keygrove/v1/epoch", epoch])
+  using epochSecret = deriveEpochSecret(primitives, node, epoch)
+  using partial = new DisposableStack()
+  const reading = partial.use(readingOf(primitives, epochSecret, epoch))
+  const secrets = {
+    ...reading,
+    signing: partial.use(derive(primitives, epochSecret, ["keygrove/v1/signing"])),
+    delegation: partial.use(deriveScalar(primitives, epochSecret, ["keygrove/v1/delegation"])),
+  }
+  const owned = partial.move()
+  return { ...secrets, [Symbol.dispose]: () => owned.dispose() }
+}
+
+/** What old data needs of one epoch, from s(node): the same secrets as those of {@link deriveEpoch}. */
+export function deriveReading(primitives: Primitives, node: Secret, epoch: Epoch): ReadingSecrets {
+  using epochSecret = deriveEpochSecret(primitives, node, epoch)
+  return readingOf(primitives, epochSecret, epoch)
+}
+
+function deriveEpochSecret(primitives: Primitives, node: Secret, epoch: Epoch): Secret {
+  return derive(primitives, node, ["keygrove/v1/epoch", epoch])
+}
+
+function readingOf(primitives: Primitives, epochSecret: Secret, epoch: Epoch): ReadingSecrets {
   using partial = new DisposableStack()
   const key = (purpose: string): Secret => partial.use(derive(primitives, epochSecret, [`keygrove/v1/${purpose}`]))
-  const scalar = (purpose: string): Secret => partial.use(deriveScalar(primitives, epochSecret, [`keygrove/v1/${purpose}`]))
   const secrets = {
     epoch,
-    signing: key("signing"),
-    encryption: scalar("encryption"),
-    delegation: scalar("delegation"),
+    encryption: partial.use(deriveScalar(primitives, epochSecret, ["keygrove/v1/encryption"])),
     sealing: key("sealing"),
     storage: key("storage"),
     labels: key("labels"),

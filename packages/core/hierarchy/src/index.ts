@@ -4,12 +4,14 @@ export {
   deriveAnchor,
   deriveChild,
   deriveEpoch,
+  deriveReading,
   deriveRoot,
   deriveVault,
   epochKeys,
   labelSecret,
   type Anchor,
   type EpochSecrets,
+  type ReadingSecrets,
   type VaultSecrets,
 } from "./derivation.ts"
 export { compressedPointShape, type EpochKeys } from "./epoch-keys.ts"

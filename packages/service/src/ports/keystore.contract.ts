@@ -1,107 +1,27 @@
-import { toHex, unwrap, utf8, type RandomBytes, type Result, type Secret } from "@keygrove/base"
-import { encodeInfo, type Primitives } from "@keygrove/crypto"
-import { decodeEpoch } from "@keygrove/hierarchy"
-import { createUmbral, deriveFileKey } from "@keygrove/reencryption"
+import { toHex, unwrap, utf8, type Result } from "@keygrove/base"
+import { encodeInfo } from "@keygrove/crypto"
 import { afterAll, beforeAll, describe, expect, test } from "vitest"
-import type { FragmentAcceptance, FragmentOrder, Keystore, OriginalOpening, ReencryptedOpening, SealedFragment } from "./keystore.ts"
-import type { Sealing } from "./sealing.ts"
-
-/** How a suite gets its keystores, and what it computes the other side with. */
-export interface KeystoreSubject {
-  /** An unlocked keystore of a new node. */
-  open(): Promise<Keystore>
-  readonly primitives: Primitives
-  readonly sealing: Sealing
-  readonly random: RandomBytes
-}
-
-const { signal } = new AbortController()
-const call = { signal }
-const INVALID = { ok: false, code: "KEYSTORE_REQUEST_INVALID" }
-const label = "photos/2026"
-const policyId = new Uint8Array(32).fill(9)
-const headerDigest = new Uint8Array(32).fill(8)
-const nextEpoch = unwrap(decodeEpoch(2))
-
-/** What the suite works with: an owner, two proxies and a reader, a capsule of the owner's, and who asks for its key. */
-interface Cast extends AsyncDisposable {
-  readonly owner: Keystore
-  readonly proxies: readonly [Keystore, Keystore]
-  readonly reader: Keystore
-  readonly labelKey: Uint8Array
-  readonly capsule: Uint8Array
-  readonly fileKey: Secret
-  readonly recipient: { readonly secretKey: Secret; readonly publicKey: Uint8Array }
-}
-
-async function assemble({ open, primitives, random, sealing }: KeystoreSubject): Promise<Cast> {
-  await using opened = new AsyncDisposableStack()
-  const [owner, first, second, reader] = [
-    opened.use(await open()),
-    opened.use(await open()),
-    opened.use(await open()),
-    opened.use(await open()),
-  ]
-  const umbral = createUmbral({ curve: primitives.curve, sha256: primitives.sha256, random })
-  const labelKey = unwrap(await owner.labelPublicKey({ label, epoch: owner.identity().keys.epoch }, call))
-  const made = umbral.encapsulate(unwrap(primitives.curve.decodePoint(labelKey)))
-  using keySeed = made.keySeed
-  const fileKey = opened.use(deriveFileKey(primitives, keySeed, headerDigest))
-  const recipient = await sealing.generateKeyPair()
-  const owned = opened.move()
-  return {
-    owner,
-    proxies: [first, second],
-    reader,
-    labelKey,
-    capsule: umbral.encodeCapsule(made.capsule),
-    fileKey,
-    recipient,
-    [Symbol.asyncDispose]: async () => await owned.disposeAsync(),
-  }
-}
-
-function orderOf({ owner, proxies, reader }: Cast, changes: Partial<FragmentOrder> = {}): FragmentOrder {
-  const recipients = proxies.map((proxy) => proxy.identity().keys)
-  const { encryptionKey } = reader.identity().keys
-  return { label, epoch: owner.identity().keys.epoch, policyId, readerKey: encryptionKey, threshold: 2, recipients, ...changes }
-}
-
-function acceptanceOf(cast: Cast, sealed: Uint8Array, changes: Partial<FragmentAcceptance> = {}): FragmentAcceptance {
-  const { delegationKey, signingKey } = cast.owner.identity().keys
-  const readerKey = cast.reader.identity().keys.encryptionKey
-  return { policyId, sealed, ownerSigningKey: signingKey, delegationKey, labelKey: cast.labelKey, readerKey, ...changes }
-}
-
-function originalOf(cast: Cast, changes: Partial<OriginalOpening> = {}): OriginalOpening {
-  const { epoch } = cast.owner.identity().keys
-  return { label, epoch, capsule: cast.capsule, headerDigest, recipientKey: cast.recipient.publicKey, ...changes }
-}
-
-function openingOf(cast: Cast, capsuleFragments: readonly Uint8Array[], changes: Partial<ReencryptedOpening> = {}): ReencryptedOpening {
-  const { delegationKey } = cast.owner.identity().keys
-  const { capsule, labelKey, recipient } = cast
-  return { capsule, capsuleFragments, labelKey, delegationKey, headerDigest, recipientKey: recipient.publicKey, ...changes }
-}
-
-/** One fragment for each proxy. */
-async function fragmentsOf(cast: Cast, changes: Partial<FragmentOrder> = {}): Promise<readonly [SealedFragment, SealedFragment]> {
-  const [first, second] = unwrap(await cast.owner.generateFragments(orderOf(cast, changes), call))
-  if (first === undefined || second === undefined) throw new TypeError("fewer fragments than recipients")
-  return [first, second]
-}
-
-/** What each proxy answers for the cast's capsule. */
-async function answersOf(cast: Cast): Promise<readonly [Uint8Array, Uint8Array]> {
-  const fragments = await fragmentsOf(cast)
-  const answer = async (index: 0 | 1): Promise<Uint8Array> => {
-    const { stored } = unwrap(await cast.proxies[index].acceptFragment(acceptanceOf(cast, fragments[index].sealed), call))
-    return unwrap(await cast.proxies[index].reencrypt({ policyId, stored, capsule: cast.capsule }, call))
-  }
-  return [await answer(0), await answer(1)]
-}
-
-const changed = (bytes: Uint8Array, at: number): Uint8Array => bytes.map((byte, index) => (index === at ? byte ^ 1 : byte))
+import {
+  acceptanceOf,
+  answersOf,
+  assemble,
+  call,
+  type Cast,
+  changed,
+  fragmentsOf,
+  INVALID,
+  type KeystoreSubject,
+  label,
+  messageOf,
+  nextEpoch,
+  openingOf,
+  orderOf,
+  originalOf,
+  policyId,
+  signal,
+} from "./keystore-cast.contract.ts"
+import { earlierEpochs } from "./keystore-epochs.contract.ts"
+import type { FragmentAcceptance, FragmentOrder, ReencryptedOpening } from "./keystore.ts"
 
 /** The suite that every keystore passes, be it in this process or behind a socket. */
 export function keystoreContract(name: string, subject: KeystoreSubject): void {
@@ -118,6 +38,7 @@ export function keystoreContract(name: string, subject: KeystoreSubject): void {
     describe("labels and the owner's own capsules", () => original(subject, shared))
     describe("fragments", () => fragments(shared))
     describe("capsule fragments", () => reencryption(subject, shared))
+    describe("earlier epochs", () => earlierEpochs(subject, shared))
     describe("calls", () => calls(subject, shared))
     describe("lock and disposal", () => ending(subject, shared))
   })
@@ -305,7 +226,10 @@ function reencryption({ sealing }: KeystoreSubject, shared: () => Cast): void {
     expect(await opening([first, second], { labelKey: new Uint8Array(33) })).toMatchObject(INVALID)
     expect(await opening([first, second], { delegationKey: new Uint8Array(32) })).toMatchObject(INVALID)
     expect(await opening([first, second], { recipientKey: new Uint8Array(31) })).toMatchObject(INVALID)
-    expect(await cast.proxies[0].openReencrypted(openingOf(cast, [first, second]), call)).toMatchObject({ code: "FRAGMENT_INVALID" })
+    const [proxy] = cast.proxies
+    expect(await proxy.openReencrypted(openingOf(cast, [first, second]), call)).toMatchObject(INVALID)
+    const asReader = openingOf(cast, [first, second], { readerKey: proxy.identity().keys.encryptionKey })
+    expect(await proxy.openReencrypted(asReader, call)).toMatchObject({ code: "FRAGMENT_INVALID" })
   })
 }
 
@@ -384,8 +308,4 @@ function everyCall(cast: Cast, ending: AbortSignal): readonly (() => Promise<Res
     async () => await proxies[0].reencrypt({ policyId, stored: new Uint8Array(9), capsule: cast.capsule }, options),
     async () => await reader.openReencrypted(openingOf(cast, []), options),
   ]
-}
-
-function messageOf(number: number): Uint8Array {
-  return encodeInfo(["keygrove/v1/request", number])
 }

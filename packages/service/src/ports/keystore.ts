@@ -18,7 +18,7 @@ export interface NodeIdentity {
  */
 export type SigningPurpose = "handshake" | "statement" | "message"
 
-/** A label key pair is named by the label and the epoch of its owner. */
+/** A label key pair is named by the label and the epoch of its owner: the current one, or any of the 1,023 before it. */
 export interface LabelKeyName {
   /** 1–128 bytes of UTF-8, see `decodeLabel` of core/reencryption. */
   readonly label: string
@@ -71,6 +71,8 @@ export interface ReencryptedOpening {
   readonly capsuleFragments: readonly Uint8Array[]
   readonly labelKey: Uint8Array
   readonly delegationKey: Uint8Array
+  /** The reader's key as the policy names it, 33 bytes: the encryption key of this node in the current epoch or an earlier one. */
+  readonly readerKey: Uint8Array
   /** SHA-256 of the file header; binds the file key to it. 32 bytes. */
   readonly headerDigest: Uint8Array
   /** X25519 key of the caller, 32 bytes: the file key leaves the keystore only sealed to it. */
@@ -96,7 +98,7 @@ export type KeystoreRefusal =
 
 /**
  * The one place of a node that is responsible for secrets; in production a process of its own. No call returns a
- * long-term secret. A file key (32 bytes, good for one file) is the only key material that leaves, sealed to whoever asked, so that the daemon in between sees no secret.
+ * long-term secret. What was made in earlier epochs of the node is served too, so that rekeying loses nothing. A file key (32 bytes, good for one file) is the only key material that leaves, sealed to whoever asked, so that the daemon in between sees no secret.
  */
 export interface Keystore extends AsyncDisposable {
   /** Whether secrets are at hand; the identity is public and readable while locked. */
@@ -110,7 +112,7 @@ export interface Keystore extends AsyncDisposable {
   openOriginal(opening: OriginalOpening, options: CallOptions): Promise<Result<Uint8Array, KeystoreRefusal>>
   /** Generates the fragments of a policy, each sealed to its proxy. */
   generateFragments(order: FragmentOrder, options: CallOptions): Promise<Result<readonly SealedFragment[], KeystoreRefusal>>
-  /** Opens and checks a fragment sent to this proxy and seals it again under the node's storage key, bound to the policy. */
+  /** Opens and checks a fragment sent to this proxy, under its sealing key of any epoch, and seals it again under the current storage key, bound to the policy. */
   acceptFragment(
     acceptance: FragmentAcceptance,
     options: CallOptions,

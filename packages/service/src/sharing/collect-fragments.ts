@@ -1,5 +1,4 @@
-import { ok, refuse, toHex, unwrap, type Refusal, type Result } from "@keygrove/base"
-import type { Point } from "@keygrove/crypto"
+import { ok, refuse, toHex, type Refusal, type Result } from "@keygrove/base"
 import type { PolicyState } from "@keygrove/ledger"
 import { requestSignBytes, type ReencryptionRequest } from "@keygrove/peering"
 import {
@@ -129,16 +128,16 @@ async function signRequest(
   return signature.ok ? ok({ ...unsigned, signature: signature.value }) : signature
 }
 
-function createVerifier({ keystore, primitives, random }: NodeContext, policy: PolicyState, capsuleBytes: Uint8Array): Result<Verify> {
+function createVerifier({ primitives, random }: NodeContext, policy: PolicyState, capsuleBytes: Uint8Array): Result<Verify> {
   const { curve, sha256 } = primitives
   const umbral: Umbral = createUmbral({ curve, sha256, random })
   const capsule = umbral.decodeCapsule(capsuleBytes)
   if (!capsule.ok) return refuse("CAPSULE_INVALID", `the file's capsule is damaged: ${capsule.message}`)
-  const [delegatingKey, verifyingKey] = [policy.grant.labelKey, policy.grant.delegationKey].map((key) => curve.decodePoint(key))
-  if (delegatingKey?.ok !== true || verifyingKey?.ok !== true)
+  const { delegationKey, labelKey, reader } = policy.grant
+  const [delegatingKey, verifyingKey, receivingKey] = [labelKey, delegationKey, reader.encryptionKey].map((key) => curve.decodePoint(key))
+  if (delegatingKey?.ok !== true || verifyingKey?.ok !== true || receivingKey?.ok !== true)
     return refuse("FRAGMENT_INVALID", "the keys in the policy are not points; ask the owner for a new grant")
-  const receivingKey: Point = unwrap(curve.decodePoint(keystore.identity().keys.encryptionKey))
-  const keys = { delegatingKey: delegatingKey.value, verifyingKey: verifyingKey.value, receivingKey }
+  const keys = { delegatingKey: delegatingKey.value, verifyingKey: verifyingKey.value, receivingKey: receivingKey.value }
   return ok((bytes) => verifyOne(umbral, capsule.value, bytes, keys))
 }
 

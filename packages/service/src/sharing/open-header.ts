@@ -96,10 +96,9 @@ async function openThrough(
 ): Promise<Result<OpenedHeader>> {
   const fragments = await collectFragments(context, policy, header.capsule, options)
   if (!fragments.ok) return fragments
-  const { delegationKey, policyId } = policy.grant
-  const sealed = await context.keystore.openReencrypted(
-    { capsule: header.capsule, capsuleFragments: fragments.value, labelKey: header.labelKey, delegationKey, headerDigest, recipientKey },
-    options,
-  )
+  const { delegationKey, policyId, reader } = policy.grant
+  const { capsule, labelKey } = header
+  const keys = { labelKey, delegationKey, readerKey: reader.encryptionKey, recipientKey }
+  const sealed = await context.keystore.openReencrypted({ capsule, capsuleFragments: fragments.value, ...keys, headerDigest }, options)
   return sealed.ok ? ok({ sealedFileKey: sealed.value, via: "policy", policyId: toHex(policyId) }) : sealed
 }

@@ -5,7 +5,7 @@ import type { KeystoreTools } from "../engine.ts"
 import type { SourceOptions } from "../inherited-source.ts"
 import { KEY_FILE_BYTES, type UnlockSecret } from "../key-encryption.ts"
 import type { NodePlace } from "../node-secrets.ts"
-import { SealedRecords } from "../sealed-records.ts"
+import { SealedRecords, type RecordTools } from "../sealed-records.ts"
 import { readNewSecret, type SecretSource } from "../secret-source.ts"
 import { placeValue } from "./found-node.ts"
 
@@ -18,7 +18,7 @@ export async function newUnlockSecret(source: SecretSource, tools: KeystoreTools
 /** Seals a node's secret in an empty keystore database, in one transaction. Both secrets stay the caller's. */
 export function storeNode(
   database: DatabaseSync,
-  tools: KeystoreTools,
+  tools: RecordTools,
   unlock: UnlockSecret,
   { nodeSecret, place }: { readonly place: NodePlace; readonly nodeSecret: Secret },
 ): Result<true> {

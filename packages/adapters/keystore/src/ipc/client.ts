@@ -75,9 +75,14 @@ export class KeystoreClient implements Keystore {
     await this.#call("reencrypt", { policyId, stored, capsule }, options)
 
   openReencrypted: Keystore["openReencrypted"] = async (
-    { capsule, capsuleFragments, labelKey, delegationKey, headerDigest, recipientKey },
+    { capsule, capsuleFragments, labelKey, delegationKey, readerKey, headerDigest, recipientKey },
     options,
-  ) => await this.#call("openReencrypted", { capsule, capsuleFragments, labelKey, delegationKey, headerDigest, recipientKey }, options)
+  ) =>
+    await this.#call(
+      "openReencrypted",
+      { capsule, capsuleFragments, labelKey, delegationKey, readerKey, headerDigest, recipientKey },
+      options,
+    )
 
   async lock(options: CallOptions): Promise<Result<true>> {
     if (this.#state === "locked") return ok(true)

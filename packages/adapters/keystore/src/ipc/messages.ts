@@ -87,6 +87,7 @@ const requestShapes: { readonly [M in KeystoreMethod]: Shape<KeystoreRequests[M]
     capsuleFragments: v.pipe(v.array(bytes), v.maxLength(255)),
     labelKey: bytesShape(33),
     delegationKey: bytesShape(33),
+    readerKey: bytesShape(33),
     headerDigest: bytesShape(32),
     recipientKey: bytesShape(32),
   }),

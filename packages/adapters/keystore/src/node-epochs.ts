@@ -1,0 +1,47 @@
+import { ok, refuse, toHex, type Result } from "@keygrove/base"
+import type { Primitives } from "@keygrove/crypto"
+import type { Epoch, ReadingSecrets } from "@keygrove/hierarchy"
+import type { UnlockedNode } from "./node-secrets.ts"
+
+/** Finds the epoch that old data was made in, by its number or by the public key that the data names. Borrows the node's secrets. */
+export class NodeEpochs {
+  readonly #primitives: Primitives
+  readonly #node: UnlockedNode
+  /** Filled when something of an earlier epoch is first asked for; as many as there are epochs. */
+  #byKey: ReadonlyMap<string, ReadingSecrets> | undefined
+
+  constructor(primitives: Primitives, node: UnlockedNode) {
+    this.#primitives = primitives
+    this.#node = node
+  }
+
+  /** All that are at hand, the current one first. */
+  get all(): readonly ReadingSecrets[] {
+    return [this.#node.secrets, ...this.#node.earlier]
+  }
+
+  /** The epoch with this number. */
+  at(epoch: Epoch): Result<ReadingSecrets, "KEYSTORE_REQUEST_INVALID"> {
+    const { epoch: current } = this.#node.secrets
+    const age = current - epoch
+    if (age < 0) return refuse("KEYSTORE_REQUEST_INVALID", `epoch ${epoch} is not at hand; the node is in epoch ${current}`)
+    const secrets = age === 0 ? this.#node.secrets : this.#node.earlier[age - 1]
+    if (secrets !== undefined) return ok(secrets)
+    const oldest = current - this.#node.earlier.length
+    return refuse("KEYSTORE_REQUEST_INVALID", `epoch ${epoch} is too long ago; the keystore has epochs ${oldest} to ${current} at hand`)
+  }
+
+  /** The epoch with this encryption key (33 bytes) or sealing key (32 bytes), when it is one of this node's. */
+  withKey(publicKey: Uint8Array): ReadingSecrets | undefined {
+    const { keys } = this.#node.identity
+    const hex = toHex(publicKey)
+    if (hex === toHex(keys.encryptionKey) || hex === toHex(keys.sealingKey)) return this.#node.secrets
+    this.#byKey ??= new Map(this.#node.earlier.flatMap((secrets) => this.#publicKeysOf(secrets).map((key) => [key, secrets] as const)))
+    return this.#byKey.get(hex)
+  }
+
+  #publicKeysOf({ encryption, sealing }: ReadingSecrets): readonly string[] {
+    const { curve, x25519 } = this.#primitives
+    return [toHex(curve.encodePoint(curve.basePointTimesSecret(encryption))), toHex(x25519.publicKey(sealing))]
+  }
+}
