@@ -1,4 +1,4 @@
-import { decode, encode, rfc8949EncodeOptions } from "cborg"
+import { decode, encode, rfc8949EncodeOptions, type EncodeOptions } from "cborg"
 import { equalBytes } from "./bytes.ts"
 import { cborForm, MAX_CBOR_DEPTH } from "./cbor-form.ts"
 import { ok, refuse, type Result } from "./result.ts"
@@ -12,7 +12,32 @@ export type CborValue = number | boolean | null | string | Uint8Array | readonly
  */
 export function encodeCanonical(value: CborValue): Uint8Array {
   assertEncodable(value, 0)
-  return encode(value, rfc8949EncodeOptions)
+  return encode(value, ENCODING)
+}
+
+type KeyOf = Parameters<NonNullable<EncodeOptions["mapSorter"]>>[0]
+
+const { mapSorter: byEncoding } = rfc8949EncodeOptions
+if (byEncoding === undefined) throw new TypeError("this version of cborg has no deterministic order of keys")
+
+/** The library's order of keys encodes each key again for each comparison, which is half of the time of encoding a map. */
+const ENCODING: EncodeOptions = { ...rfc8949EncodeOptions, mapSorter: compareKeys }
+
+/** Order of two keys of a map by the bytes of their encoding: of plain ASCII the shorter comes first, as its length does. */
+function compareKeys(a: KeyOf, b: KeyOf, options?: EncodeOptions): number {
+  const [left, right] = [textOf(a), textOf(b)]
+  if (left === undefined || right === undefined) return byEncoding?.(a, b, options) ?? 0
+  if (left.length !== right.length) return left.length - right.length
+  if (left === right) return 0
+  return left < right ? -1 : 1
+}
+
+/** A key that is plain ASCII. */
+function textOf([key]: KeyOf): string | undefined {
+  const value: unknown = key !== undefined && "value" in key ? key.value : undefined
+  if (typeof value !== "string") return undefined
+  for (let index = 0; index < value.length; index++) if (value.charCodeAt(index) > 127) return undefined
+  return value
 }
 
 /**

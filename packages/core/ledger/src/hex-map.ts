@@ -59,8 +59,10 @@ function insert<V>(slot: Slot<V>, leaf: Leaf<V>, depth: number): Slot<V> {
   return { children: slot.children.with(digit, child === undefined ? leaf : insert(child, leaf, depth + 1)) }
 }
 
+const NO_CHILDREN: readonly undefined[] = Array.from({ length: 16 })
+
 function split<V>(a: Leaf<V>, b: Leaf<V>, depth: number): Branch<V> {
-  const children: (Slot<V> | undefined)[] = Array.from({ length: 16 })
+  const children: (Slot<V> | undefined)[] = NO_CHILDREN.slice()
   const [digitA, digitB] = [digitAt(a.key, depth), digitAt(b.key, depth)]
   if (digitA === digitB) {
     children[digitA] = split(a, b, depth + 1)
