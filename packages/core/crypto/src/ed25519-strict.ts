@@ -23,7 +23,8 @@ export function isStrictEd25519Input(publicKey: Uint8Array, signature: Uint8Arra
 }
 
 function isStrictPoint(encoded: Uint8Array): boolean {
-  const y = encoded.slice()
+  // A copy also of a Buffer, whose own `slice` shares its memory.
+  const y = Uint8Array.from(encoded)
   y[31] = (y[31] ?? 0) & 0x7f
   return isBelow(y, FIELD_PRIME) && !SMALL_ORDER_Y.some((small) => small.every((byte, index) => byte === y[index]))
 }
