@@ -48,7 +48,11 @@ describe("init --recover refuses words that are not the root's, and makes nothin
   })
 
   test("the words of another root, when the cluster is named", async () => {
-    const expected = { ...usage, code: "WORDS_OF_ANOTHER_ROOT", says: new RegExp(`${stage.cluster.slice(0, 16)}, not of 0123456789abcdef`) }
+    const expected = {
+      exitStatus: 4,
+      code: "WORDS_OF_ANOTHER_ROOT",
+      says: new RegExp(`${stage.cluster.slice(0, 16)}, not of 0123456789abcdef`),
+    }
     const options = ["--recover", "--words-file", place("words"), "--cluster", "0123456789abcdef01"]
     await expectNothingMade([...options, ...initOptions("refused")], expected)
   })

@@ -24,6 +24,15 @@ export type KeystoreErrorCode =
   | "WORDS_OF_ANOTHER_ROOT"
   | "WORDS_UNREADABLE"
   | "WORDS_OUT_EXISTS"
+  | "WORDS_PASSPHRASE_INVALID"
+  | "SHARE_LENGTH"
+  | "SHARE_WORD_UNKNOWN"
+  | "SHARE_CHECKSUM"
+  | "SHARE_INVALID"
+  | "SHARE_TWICE"
+  | "SHARES_DIFFER"
+  | "SHARES_TOO_FEW"
+  | "SHARES_WRONG"
   | "INVITATION_CODE_INVALID"
   | "INVITATION_CODE_UNWRITABLE"
   | "INVITATION_CODE_WRONG"
@@ -126,9 +135,9 @@ export const keystoreErrors: ErrorTable<KeystoreErrorCode> = {
     remedy: "Run it again and write the words down; nothing was made.",
   },
   WORDS_OF_ANOTHER_ROOT: {
-    class: "usage",
-    meaning: "The words are right, but of another cluster than the one named with --cluster.",
-    remedy: "Find the words of that cluster; nothing was made.",
+    class: "refused",
+    meaning: "The words, or shares, and their passphrase are whole, but of another cluster than that of the home or of --cluster.",
+    remedy: "Find the words of that cluster, and their passphrase if they have one; nothing was made.",
   },
   WORDS_UNREADABLE: {
     class: "usage",
@@ -137,8 +146,37 @@ export const keystoreErrors: ErrorTable<KeystoreErrorCode> = {
   },
   WORDS_OUT_EXISTS: {
     class: "usage",
-    meaning: "The file for the words exists already or cannot be made.",
-    remedy: "Name a new file in a directory you may write to.",
+    meaning: "The file for the words, or for a share of them, exists already or cannot be made.",
+    remedy: "Name a new file or directory where you may write.",
+  },
+  WORDS_PASSPHRASE_INVALID: {
+    class: "usage",
+    meaning: "The passphrase that belongs to the words is not text in UTF-8.",
+    remedy: "Save its file as UTF-8.",
+  },
+  SHARE_LENGTH: { class: "usage", meaning: "A SLIP-39 share does not have 33 words.", remedy: "Enter all words of the share in order." },
+  SHARE_WORD_UNKNOWN: {
+    class: "usage",
+    meaning: "A word of a share is not in the SLIP-39 list.",
+    remedy: "Check the spelling of the word at that position.",
+  },
+  SHARE_CHECKSUM: {
+    class: "usage",
+    meaning: "All words of a share are known but do not belong together.",
+    remedy: "Check their order and that none was mistaken for another.",
+  },
+  SHARE_INVALID: {
+    class: "usage",
+    meaning: "A share is spelled right but says what no share says.",
+    remedy: "It was made by a faulty program; use other shares.",
+  },
+  SHARE_TWICE: { class: "usage", meaning: "A share was given twice.", remedy: "Give another one of the set." },
+  SHARES_DIFFER: { class: "usage", meaning: "Shares of different sets were mixed.", remedy: "Put together shares that were made in one run." },
+  SHARES_TOO_FEW: { class: "usage", meaning: "More shares are needed.", remedy: "Find as many more as the message says." },
+  SHARES_WRONG: {
+    class: "usage",
+    meaning: "Shares of one set do not fit together.",
+    remedy: "One of them is forged or of another set; try others.",
   },
   SEALED_MESSAGE_INVALID: {
     class: "failed",

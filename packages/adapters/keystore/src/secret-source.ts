@@ -46,18 +46,33 @@ async function prompt(descriptor: number, options: PromptOptions): Promise<Resul
 
 async function promptTwice(descriptor: number, options: PromptOptions): Promise<Result<Secret, SourceRefusal>> {
   using terminal = new Terminal(descriptor)
+  return await chooseSecret(terminal, { question: "New passphrase: ", leastBytes: MIN_NEW_PASSPHRASE_BYTES }, options)
+}
+
+/** What a person is asked to choose. */
+export interface Choice {
+  readonly question: string
+  readonly leastBytes: number
+}
+
+/** Asks on a terminal for a secret that nothing can be compared with, twice the same, a few times. Belongs to the caller. */
+export async function chooseSecret(terminal: Terminal, choice: Choice, options: PromptOptions): Promise<Result<Secret, SourceRefusal>> {
   for (let triesLeft = MAX_TRIES - 1; ; triesLeft--) {
-    const chosen = await chooseOnce(terminal, options)
+    const chosen = await chooseOnce(terminal, choice, options)
     if (chosen.ok || triesLeft === 0 || chosen.code === "PROMPT_INTERRUPTED") return chosen
     terminal.say(`${chosen.message}\n`)
   }
 }
 
-async function chooseOnce(terminal: Terminal, options: PromptOptions): Promise<Result<Secret, SourceRefusal>> {
-  const first = await terminal.askSecret("New passphrase: ", options)
+async function chooseOnce(
+  terminal: Terminal,
+  { leastBytes, question }: Choice,
+  options: PromptOptions,
+): Promise<Result<Secret, SourceRefusal>> {
+  const first = await terminal.askSecret(question, options)
   if (!first.ok) return first
   using chosen = first.value
-  if (chosen.length < MIN_NEW_PASSPHRASE_BYTES) return tooShort(chosen.length)
+  if (chosen.length < leastBytes) return tooShort(chosen.length)
   const second = await terminal.askSecret("The same again: ", options)
   if (!second.ok) return second
   using again = second.value
@@ -70,8 +85,8 @@ function tooShort(length: number): Refusal<"PASSPHRASE_TOO_SHORT"> {
   return refuse("PASSPHRASE_TOO_SHORT", `the passphrase has ${length} bytes; choose one of at least ${MIN_NEW_PASSPHRASE_BYTES}`)
 }
 
-/** The first line of a file or pipe, without its line break, straight into locked memory. */
-async function readLine(descriptor: number, options: SourceOptions): Promise<Result<Secret, SourceRefusal>> {
+/** The first line of a file or pipe, without its line break, straight into locked memory. Closes the descriptor. Belongs to the caller. */
+export async function readLine(descriptor: number, options: SourceOptions): Promise<Result<Secret, SourceRefusal>> {
   using buffer = Secret.fill(MAX_PASSPHRASE_BYTES + 2, () => undefined)
   const filled = await readFully(descriptor, buffer, options).finally(() => closeIfOpen(descriptor))
   if (filled === undefined)

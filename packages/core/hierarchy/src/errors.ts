@@ -2,7 +2,7 @@ import type { ErrorTable } from "@keygrove/base"
 import type { NameRefusal } from "./names.ts"
 
 /** Codes of core/hierarchy. */
-export const hierarchyErrors: ErrorTable<NameRefusal | "IDENTITY_INVALID" | "STATEMENT_INVALID"> = {
+export const hierarchyErrors: ErrorTable<NameRefusal | "IDENTITY_INVALID" | "ROOT_URI_INVALID" | "STATEMENT_INVALID"> = {
   PATH_INVALID: {
     class: "usage",
     meaning: "A node name or path does not follow the grammar.",
@@ -28,6 +28,11 @@ export const hierarchyErrors: ErrorTable<NameRefusal | "IDENTITY_INVALID" | "STA
     class: "usage",
     meaning: "A kg1… identity is damaged or not one.",
     remedy: "Copy it again from the other person's keygrove id.",
+  },
+  ROOT_URI_INVALID: {
+    class: "usage",
+    meaning: "A root's address, as in the QR code of a recovery sheet, is malformed, or its anchor is not its cluster's.",
+    remedy: "Scan it again, or compare the sheet with what `keygrove status` says.",
   },
   STATEMENT_INVALID: {
     class: "failed",

@@ -27,9 +27,8 @@ import { readUnlockSecret, type SecretSource } from "../secret-source.ts"
 import type { SourceOptions } from "../inherited-source.ts"
 import { Terminal } from "../terminal/terminal.ts"
 import { placeShape } from "../unlock.ts"
-import type { WordsSource } from "./ceremony.ts"
 import { newCode, sealNodeSecret, writeCode } from "./invitation-code.ts"
-import { readRoot } from "./read-root.ts"
+import { readRoot, type WordsSource } from "./root-source.ts"
 
 /** What an anchor is asked to sign. All of it is public. */
 export type AdministrativeAct =
@@ -84,7 +83,10 @@ async function openSecret(
   { administrator, author }: AdministrationOrder,
   options: SourceOptions,
 ): Promise<Result<Secret>> {
-  if (administrator.kind === "root") return await readRoot(tools, { words: administrator.words, cluster: author.cluster }, options)
+  if (administrator.kind === "root") {
+    const root = await readRoot(tools, { words: administrator.words, cluster: author.cluster }, options)
+    return root.ok ? ok(root.value.secret) : root
+  }
   if (database === undefined) throw new TypeError("a node's secret is in its keystore")
   const unlock = await readUnlockSecret(administrator.unlock, options)
   if (!unlock.ok) return unlock

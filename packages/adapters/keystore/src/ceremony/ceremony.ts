@@ -1,6 +1,6 @@
 import { rmSync } from "node:fs"
 import type { DatabaseSync } from "node:sqlite"
-import { ok, refuse, type Result } from "@keygrove/base"
+import { ok, refuse, type Result, type Secret } from "@keygrove/base"
 import type { NodeIdentity } from "@keygrove/service"
 import type { KeystoreTools } from "../engine.ts"
 import type { SourceOptions } from "../inherited-source.ts"
@@ -8,13 +8,10 @@ import type { SecretSource } from "../secret-source.ts"
 import { Terminal, type PromptOptions } from "../terminal/terminal.ts"
 import { encodeGenesis, foundNode } from "./found-node.ts"
 import { newUnlockSecret, storeNode } from "./store-node.ts"
-import { askWords, readWords, showWords, writeWords } from "./terminal-words.ts"
-import { decodeWords, newWords, seedOfWords } from "./words.ts"
-
-/** Where existing words come from: a descriptor, or the terminal. */
-export interface WordsSource {
-  readonly descriptor?: number
-}
+import { existingSeed, existingWords, ofAnotherRoot, type WordsSource } from "./root-source.ts"
+import { showWords, writeWords } from "./terminal-words.ts"
+import type { WordsPassphraseSource } from "./words-passphrase.ts"
+import { newWords } from "./words.ts"
 
 export interface CeremonyOrder {
   /** Name of the node, one path segment. */
@@ -22,8 +19,10 @@ export interface CeremonyOrder {
   readonly unlock: SecretSource
   /** New words go to this file instead of the terminal. */
   readonly wordsOut?: string
-  /** Existing words: from a descriptor, or from the terminal. */
-  readonly recover?: WordsSource
+  /** An existing root instead of a new one. */
+  readonly recover?: Pick<WordsSource, "descriptor" | "shares">
+  /** The passphrase that belongs to the words, new or existing. */
+  readonly passphrase?: WordsPassphraseSource
   /** First hex digits of the cluster that the words must belong to. */
   readonly cluster?: string
 }
@@ -48,13 +47,12 @@ export async function holdCeremony(
   const unlock = await newUnlockSecret(order.unlock, tools, options)
   if (!unlock.ok) return unlock
   using secret = unlock.value.secret
-  const words =
-    order.recover === undefined ? await createWords(tools, order.wordsOut, options) : await existingWords(order.recover, options)
-  if (!words.ok) return words
   using undo = new DisposableStack()
   // Words of a node that was not made are worth nothing, and would be in the way of the next try.
-  if (order.wordsOut !== undefined) undo.adopt(order.wordsOut, (path) => rmSync(path, { force: true }))
-  using seed = seedOfWords(words.value)
+  const discard = (path: string): void => void undo.adopt(path, (made) => rmSync(made, { force: true }))
+  const read = order.recover === undefined ? await newSeed(tools, order, { ...options, discard }) : await recoveredSeed(order, options)
+  if (!read.ok) return read
+  using seed = read.value
   const founded = foundNode(tools.primitives, seed, order.name)
   if (!founded.ok) return founded
   using nodeSecret = founded.value.nodeSecret
@@ -69,36 +67,36 @@ export async function holdCeremony(
 
 /** Every 24 words with a right checksum are somebody's root: only its fingerprint tells whose. */
 function checkCluster(cluster: string, expected: string | undefined): Result<true> {
-  if (expected === undefined || cluster.startsWith(expected)) return ok(true)
-  return refuse(
-    "WORDS_OF_ANOTHER_ROOT",
-    `these are the words of cluster ${cluster.slice(0, 16)}, not of ${expected.slice(0, 16)}; find the right ones, nothing was made`,
-  )
+  return expected === undefined || cluster.startsWith(expected) ? ok(true) : ofAnotherRoot(cluster, expected)
 }
 
-async function createWords(
+/** Of words that are made now. Their passphrase is chosen first: who has written down 24 words must not lose them to a typing mistake. */
+async function newSeed(
   tools: KeystoreTools,
-  wordsOut: string | undefined,
-  { signal }: PromptOptions,
-): Promise<Result<readonly string[]>> {
+  { passphrase: source, wordsOut }: CeremonyOrder,
+  options: SourceOptions & { readonly discard: (path: string) => void },
+): Promise<Result<Secret>> {
   const words = newWords(tools.random)
-  if (wordsOut !== undefined) {
-    const written = writeWords(wordsOut, words)
-    return written.ok ? ok(words) : written
+  const seed = await existingSeed(words, source === undefined ? {} : { passphrase: source }, { isChecked: false }, options)
+  if (!seed.ok) return seed
+  const known = wordsOut === undefined ? await show(words, tools, options) : writeWords(wordsOut, `${words.join(" ")}\n`)
+  if (!known.ok) {
+    seed.value[Symbol.dispose]()
+    return known
   }
+  if (wordsOut !== undefined) options.discard(wordsOut)
+  return seed
+}
+
+async function show(words: readonly string[], { random }: KeystoreTools, { signal }: PromptOptions): Promise<Result<true>> {
   using terminal = Terminal.openControlling()
   if (terminal === undefined) return refuse("WORDS_UNREADABLE", "there is no terminal to show the words on; give --words-out FILE")
-  const shown = await showWords(words, terminal, { random: tools.random, signal })
-  return shown.ok ? ok(words) : shown
+  return await showWords(words, terminal, { random, signal })
 }
 
-/** The words of an existing root, checked. */
-export async function existingWords(recover: WordsSource, options: SourceOptions): Promise<Result<readonly string[]>> {
-  if (recover.descriptor !== undefined) {
-    const text = await readWords(recover.descriptor, options)
-    return text.ok ? decodeWords(text.value) : text
-  }
-  using terminal = Terminal.openControlling()
-  if (terminal === undefined) return refuse("WORDS_UNREADABLE", "there is no terminal to ask for the words on; give --words-file FILE")
-  return await askWords(terminal, options)
+async function recoveredSeed({ cluster, passphrase, recover = {} }: CeremonyOrder, options: SourceOptions): Promise<Result<Secret>> {
+  const words = await existingWords(recover, options)
+  if (!words.ok) return words
+  const source = passphrase === undefined ? {} : { passphrase }
+  return await existingSeed(words.value, source, { isChecked: cluster !== undefined }, options)
 }

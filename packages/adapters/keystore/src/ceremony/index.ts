@@ -5,5 +5,8 @@ export {
   type AdministrativeAct,
   type Administrator,
 } from "./administer.ts"
-export { holdCeremony, type CeremonyOrder, type CeremonyOutcome, type WordsSource } from "./ceremony.ts"
+export { holdCeremony, type CeremonyOrder, type CeremonyOutcome } from "./ceremony.ts"
 export { joinCluster, type JoinOrder } from "./join.ts"
+export { shareRoot, type SharesOrder, type SharesOutcome } from "./root-shares.ts"
+export type { WordsSource } from "./root-source.ts"
+export { showRootWords, verifyRoot, type RootOrder } from "./root-words.ts"

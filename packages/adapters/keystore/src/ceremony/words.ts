@@ -5,7 +5,9 @@ import { ok, refuse, Secret, type RandomBytes, type Result } from "@keygrove/bas
 
 /** Words of a root key: 256 bits and their checksum (BIP39). */
 export const WORD_COUNT = 24
-const ENTROPY_BYTES = 32
+/** Bytes that the words spell. */
+export const ENTROPY_BYTES = 32
+const SALT_PREFIX: Uint8Array = Buffer.from("mnemonic")
 
 export type WordsRefusal = "WORDS_COUNT" | "WORD_UNKNOWN" | "WORDS_CHECKSUM"
 
@@ -43,10 +45,24 @@ export function decodeWords(text: string): Result<readonly string[], WordsRefusa
   }
 }
 
+/** The 32 bytes that checked words spell. Belong to the caller. */
+export function entropyOfWords(words: readonly string[]): Secret {
+  return Secret.take(mnemonicToEntropy(words.join(" "), wordlist))
+}
+
+/** The words that spell 32 bytes; `entropy` stays the caller's. */
+export function wordsOfEntropy(entropy: Secret): readonly string[] {
+  return entropy.expose((bytes) => entropyToMnemonic(bytes, wordlist).split(" "))
+}
+
 /**
- * The 64-byte BIP39 seed of checked words, without a passphrase: PBKDF2-HMAC-SHA512 with 2,048 rounds, by the platform, because
- * the library's takes 200 ms. Belongs to the caller.
+ * The 64-byte BIP39 seed of checked words and of their passphrase, in UTF-8 and NFKD, if they have one: PBKDF2-HMAC-SHA512 with 2,048 rounds, by the
+ * platform, because the library's takes 200 ms. Belongs to the caller, as the passphrase does.
  */
-export function seedOfWords(words: readonly string[]): Secret {
-  return Secret.take(new Uint8Array(pbkdf2Sync(words.join(" "), "mnemonic", 2_048, 64, "sha512")))
+export function seedOfWords(words: readonly string[], passphrase?: Secret): Secret {
+  using salt = Secret.fill(SALT_PREFIX.length + (passphrase?.length ?? 0), (bytes) => {
+    bytes.set(SALT_PREFIX)
+    passphrase?.expose((inner) => bytes.set(inner, SALT_PREFIX.length))
+  })
+  return Secret.take(salt.expose((salted) => pbkdf2Sync(words.join(" "), salted, 2_048, 64, "sha512")))
 }

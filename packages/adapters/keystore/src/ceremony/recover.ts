@@ -1,0 +1,160 @@
+import type { DatabaseSync } from "node:sqlite"
+import { checkShape, equalBytes, ok, refuse, type Result, type Secret } from "@keygrove/base"
+import {
+  decodeEpoch,
+  deriveAnchor,
+  deriveChild,
+  deriveEpoch,
+  deriveVault,
+  makeRekey,
+  noPreviousRekey,
+  parentPath,
+  pathNames,
+  type ClusterId,
+  type Epoch,
+  type Generation,
+  type NodePath,
+  type VaultSecrets,
+} from "@keygrove/hierarchy"
+import { draftEntry, encodeEntry, entrySignBytes } from "@keygrove/ledger"
+import type { NodeIdentity } from "@keygrove/service"
+import type { KeystoreTools } from "../engine.ts"
+import type { SourceOptions } from "../inherited-source.ts"
+import { unlockNode, type NodePlace } from "../node-secrets.ts"
+import { SealedRecords } from "../sealed-records.ts"
+import { readUnlockSecret, type SecretSource } from "../secret-source.ts"
+import { placeShape } from "../unlock.ts"
+import { readRoot, type WordsSource } from "./root-source.ts"
+import { newUnlockSecret, storeNode } from "./store-node.ts"
+
+/** One generation on the way down, as the ledger certified it. */
+export interface RecoveryStep {
+  readonly path: NodePath
+  readonly generation: Generation
+  /** Ed25519, 32 bytes: what is derived must have this anchor. */
+  readonly anchorKey: Uint8Array
+}
+
+/** Whose secret everything is derived from. */
+export type RecoveryAncestor =
+  | { readonly kind: "root"; readonly words: WordsSource }
+  /** A node in its own keystore, at the place that the first step hangs on. */
+  | { readonly kind: "node"; readonly database: DatabaseSync; readonly unlock: SecretSource; readonly node: Omit<RecoveryStep, "anchorKey"> }
+
+export interface RecoveryOrder {
+  readonly cluster: ClusterId
+  readonly ancestor: RecoveryAncestor
+  /** From the child of the ancestor down to the node. */
+  readonly steps: readonly [RecoveryStep, ...RecoveryStep[]]
+  /** The last that the ledger names; absent for a node that was never heard of, whose first rekey is signed now. */
+  readonly epoch?: Epoch
+  /** Of the new home. */
+  readonly unlock: SecretSource
+}
+
+export interface RecoveryOutcome {
+  readonly identity: NodeIdentity
+  /** The encoded first rekey of a node that had none. Public. */
+  readonly rekey?: Uint8Array
+}
+
+/** Judges what is at hand of the lost node with its vault's secrets, which are borrowed, before anything is stored. */
+export type Adoption = (secrets: VaultSecrets) => Promise<Result<true>>
+
+/**
+ * Derives a node's secret again from that of a node above it, or of the root, and seals it in a keystore database without a node. Every step must have the anchor that the ledger
+ * certified. The words pass through strings, so the process must end afterwards.
+ */
+export async function recoverNode(
+  database: DatabaseSync,
+  tools: KeystoreTools,
+  order: RecoveryOrder,
+  { adopt, ...options }: SourceOptions & { readonly adopt: Adoption },
+): Promise<Result<RecoveryOutcome>> {
+  const ancestor = await openAncestor(tools, order, options)
+  if (!ancestor.ok) return ancestor
+  const derived = deriveDown(tools, ancestor.value, order.steps)
+  if (!derived.ok) return derived
+  using nodeSecret = derived.value.secret
+  using vault = deriveVault(tools.primitives, nodeSecret)
+  const adopted = await adopt(vault)
+  if (!adopted.ok) return adopted
+  const { generation, path } = derived.value.step
+  const first = decodeEpoch(1)
+  if (!first.ok) throw new TypeError("the first epoch is 1")
+  const place: NodePlace = { cluster: order.cluster, path, generation, epoch: order.epoch ?? first.value }
+  const unlock = await newUnlockSecret(order.unlock, tools, options)
+  if (!unlock.ok) return unlock
+  using secret = unlock.value.secret
+  const stored = storeNode(database, tools, { method: unlock.value.method, secret }, { place, nodeSecret })
+  if (!stored.ok) return stored
+  using node = unlockNode(tools.primitives, nodeSecret, place)
+  return ok({ identity: node.identity, ...(order.epoch === undefined ? { rekey: firstRekey(tools, nodeSecret, place) } : {}) })
+}
+
+async function openAncestor(tools: KeystoreTools, { ancestor, cluster }: RecoveryOrder, options: SourceOptions): Promise<Result<Secret>> {
+  if (ancestor.kind === "root") {
+    const root = await readRoot(tools, { words: ancestor.words, cluster }, options)
+    return root.ok ? ok(root.value.secret) : root
+  }
+  const unlock = await readUnlockSecret(ancestor.unlock, options)
+  if (!unlock.ok) return unlock
+  using secret = unlock.value.secret
+  const opened = SealedRecords.open(ancestor.database, tools, { method: unlock.value.method, secret })
+  if (!opened.ok) return opened
+  using records = opened.value
+  const node = records.get("node")
+  if (!node.ok) return node
+  const place = checkShape(node.value.record.open, {
+    shape: placeShape,
+    code: "KEYSTORE_RECORD_CORRUPT",
+    noun: "sealed record of the node",
+  })
+  const { generation, path } = ancestor.node
+  if (place.ok && place.value.cluster === cluster && place.value.path === path && place.value.generation === generation)
+    return ok(node.value.secret)
+  node.value.secret[Symbol.dispose]()
+  if (!place.ok) return place
+  const { value: found } = place
+  return refuse(
+    "RECOVERY_NOT_BELOW",
+    `it descends from ${path}, generation ${generation}, and this home is ${found.path}, generation ${found.generation}; recover it with the words of the root`,
+  )
+}
+
+/** Takes the ancestor's secret and wipes it. */
+function deriveDown(
+  { primitives }: KeystoreTools,
+  ancestor: Secret,
+  steps: RecoveryOrder["steps"],
+): Result<{ readonly secret: Secret; readonly step: RecoveryStep }> {
+  let secret = ancestor
+  for (const [index, step] of steps.entries()) {
+    const above = index === 0 ? parentPath(step.path) : steps[index - 1]?.path
+    const name = pathNames(step.path).at(-1)
+    if (name === undefined || above !== parentPath(step.path)) throw new TypeError("each step is a child of the one before")
+    const child = deriveStep(primitives, secret, { name, generation: step.generation })
+    secret = child
+    using anchor = deriveAnchor(primitives, secret)
+    if (equalBytes(anchor.publicKey, step.anchorKey)) continue
+    secret[Symbol.dispose]()
+    return refuse(
+      "RECOVERY_ANCHOR_WRONG",
+      `the key derived for ${step.path}, generation ${step.generation}, is not the one that the ledger certified; is it the ledger of this cluster?`,
+    )
+  }
+  return ok({ secret, step: steps.at(-1) ?? steps[0] })
+}
+
+function deriveStep(primitives: KeystoreTools["primitives"], above: Secret, child: Parameters<typeof deriveChild>[2]): Secret {
+  using parent = above
+  return deriveChild(primitives, parent, child)
+}
+
+function firstRekey({ primitives }: KeystoreTools, nodeSecret: Secret, place: NodePlace): Uint8Array {
+  using secrets = deriveEpoch(primitives, nodeSecret, place.epoch)
+  using anchor = deriveAnchor(primitives, nodeSecret)
+  const body = makeRekey(primitives, secrets, { ...place, previous: noPreviousRekey() })
+  const draft = draftEntry({ kind: "rekey", body }, { cluster: place.cluster, path: place.path, key: anchor.publicKey })
+  return encodeEntry({ ...draft, signature: primitives.ed25519.sign(anchor.seed, entrySignBytes(draft)) })
+}
