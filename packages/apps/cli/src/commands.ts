@@ -1,5 +1,7 @@
 import type { CommandSpec, OptionSpec } from "./command.ts"
 import { keyCommands } from "./key-commands.ts"
+import { rootCommands } from "./root-commands.ts"
+import { sharesOptions, wordsPassphraseOptions } from "./root/root-options.ts"
 import { treeCommands } from "./tree-commands.ts"
 
 const passphraseFile: OptionSpec = {
@@ -22,8 +24,9 @@ export const commands: readonly CommandSpec[] = [
     name: "init",
     summary: "make the root key (24 words), the first node and the ledger",
     details:
-      "Prints the 24 words once; on a terminal it asks three of them back. With --recover the words are read instead, for a " +
-      "further node of the same cluster or to replace a lost one. The words are the only backup of everything: keep them on paper.",
+      "Prints the 24 words once; on a terminal it asks three of them back. With --recover the words, or shares of them, are read instead, for a " +
+      "further node of the same cluster or to replace a lost one. The words are the only backup of everything: keep them on paper. A passphrase that " +
+      "belongs to the words is not on that paper: without it the words are another root, and nothing can tell which was meant.",
     options: [
       { flags: "--name <NAME>", description: "name of this node in its cluster (default: the host's name)" },
       {
@@ -37,12 +40,21 @@ export const commands: readonly CommandSpec[] = [
       { flags: "--rpc-port <PORT>", description: "TCP port of JSON-RPC on 127.0.0.1 (default: 7411; 0: only the Unix socket)" },
       { flags: "--recover", description: "read existing words instead of making new ones" },
       { flags: "--words-out <FILE>", description: "write the words to FILE (mode 0600) instead of showing them" },
-      { flags: "--cluster <ID>", description: "with --recover: refuse the words of any other cluster (its id, or the first digits)" },
+      {
+        flags: "--cluster <ID>",
+        description: "with --recover: refuse the words of any other cluster (its id, the first digits, or what the sheet's QR code says)",
+      },
       { flags: "--words-file <FILE>", description: "with --recover: read the words from FILE (`-`: standard input)" },
+      ...sharesOptions.map((option) => ({ ...option, description: `with --recover: ${option.description}` })),
+      ...wordsPassphraseOptions,
       passphraseFile,
       keyFile,
     ],
-    examples: ["keygrove init --name laptop", "keygrove init --recover --name phone --ledger /ip4/192.0.2.7/tcp/7410/p2p/12D3KooW…"],
+    examples: [
+      "keygrove init --name laptop",
+      "keygrove init --recover --name phone --ledger /ip4/192.0.2.7/tcp/7410/p2p/12D3KooW…",
+      "keygrove init --recover --shares-file share-2-of-3.txt --shares-file share-3-of-3.txt",
+    ],
     load: () => import("./commands/init.ts"),
   },
   {
@@ -158,6 +170,7 @@ export const commands: readonly CommandSpec[] = [
     examples: ["keygrove proxy status"],
     load: () => import("./commands/proxy-status.ts"),
   },
+  ...rootCommands,
   ...treeCommands,
   ...keyCommands,
   {

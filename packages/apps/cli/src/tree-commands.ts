@@ -1,4 +1,5 @@
 import type { CommandSpec, OperandSpec, OptionSpec } from "./command.ts"
+import { sharesOptions, wordsPassphraseOptions } from "./root/root-options.ts"
 
 const node: OperandSpec = {
   name: "<NAME>",
@@ -13,7 +14,7 @@ const wordsFile: OptionSpec = {
   description: "have the root sign, and read its words from FILE (`-`: standard input) instead of the terminal",
 }
 const root: OptionSpec = { flags: "--root", description: "have the root sign, with its words from the terminal, where this node could too" }
-const signing: readonly OptionSpec[] = [passphraseFile, wordsFile, root]
+const signing: readonly OptionSpec[] = [passphraseFile, wordsFile, ...sharesOptions, ...wordsPassphraseOptions, root]
 const inviting: readonly OptionSpec[] = [
   { flags: "-o, --out <FILE>", description: "write the invitation to FILE instead of standard output" },
   { flags: "--code-out <FILE>", description: "write the code to FILE (mode 0600) instead of showing it on the terminal" },

@@ -4,6 +4,8 @@ import type { CommandContext, CommandInput, CommandOutcome } from "../command.ts
 import { commandError, CommandError } from "../errors.ts"
 import { optional, wholeNumber } from "../options.ts"
 import { openSource } from "../passphrase-source.ts"
+import { clusterDigits } from "../root/expected-cluster.ts"
+import { checkStandardInput, namesRoot, openRootSources } from "../root/root-sources.ts"
 import { fields } from "../text.ts"
 
 const DEFAULT_LISTEN = "/ip4/127.0.0.1/tcp/0"
@@ -12,18 +14,16 @@ const DEFAULT_RPC_PORT = "7411"
 /** `init`: the ceremony runs in the keystore process, which alone sees the words and the passphrase. */
 export async function run(input: CommandInput, context: CommandContext): Promise<CommandOutcome> {
   const recover = input.options["recover"] === true
-  const [wordsOut, wordsFile, keyFile] = [optional(input, "wordsOut"), optional(input, "wordsFile"), optional(input, "keyFile")]
-  if (wordsFile !== undefined && !recover)
-    throw commandError("USAGE_INVALID", "--words-file needs --recover: without it, init makes new words")
+  const [wordsOut, keyFile] = [optional(input, "wordsOut"), optional(input, "keyFile")]
+  const expected = await checkedCluster(input, recover)
+  if (namesRoot(input) && !recover)
+    throw commandError("USAGE_INVALID", "--words-file, --shares and --shares-file need --recover: without it, init makes new words")
   if (wordsOut !== undefined && recover)
-    throw commandError("USAGE_INVALID", "--words-out makes no sense with --recover: the words exist already")
-  const expected = optional(input, "cluster")?.toLowerCase()
-  if (expected !== undefined && (!recover || !/^[0-9a-f]{8,64}$/.test(expected)))
-    throw commandError("USAGE_INVALID", `--cluster needs --recover and 8 to 64 hex digits of a cluster's id; \`keygrove status\` shows it`)
-  if (wordsFile === "-" && optional(input, "passphraseFile") === "-")
-    throw commandError("USAGE_INVALID", "only one of the words and the passphrase can come from standard input; put the other in a file")
+    throw commandError("USAGE_INVALID", "--words-out makes no sense with --recover: the words exist already; see `keygrove root words`")
+  checkStandardInput(input)
   using passphrase = keyFile === undefined ? openSource(optional(input, "passphraseFile"), "passphrase", "--passphrase-file") : undefined
-  using words = wordsFile === undefined ? undefined : openSource(wordsFile, "words", "--words-file")
+  using sources = openRootSources(input)
+  const { shareSources, wordsPassphraseSource, wordsSource } = sources
   const made = await initialiseNode(
     {
       home: context.home.directory,
@@ -33,7 +33,9 @@ export async function run(input: CommandInput, context: CommandContext): Promise
       rpcPort: wholeNumber(optional(input, "rpcPort") ?? DEFAULT_RPC_PORT, "--rpc-port", { least: 0, most: 65_535 }),
       recover,
       ...(wordsOut === undefined ? {} : { wordsOut }),
-      ...(words === undefined ? {} : { wordsSource: words.descriptor }),
+      ...(wordsSource === undefined ? {} : { wordsSource }),
+      ...(shareSources === undefined ? {} : { shareSources }),
+      ...(wordsPassphraseSource === undefined ? {} : { wordsPassphraseSource }),
       ...(passphrase === undefined ? {} : { passphraseSource: passphrase.descriptor }),
       ...(keyFile === undefined ? {} : { keyFile }),
       ...(expected === undefined ? {} : { cluster: expected }),
@@ -49,6 +51,13 @@ export async function run(input: CommandInput, context: CommandContext): Promise
     ["next", "keygrove up"],
   ]
   return { json: { home: context.home.directory, cluster, path, id }, text: fields(rows) }
+}
+
+/** `--cluster` of a recovery. */
+async function checkedCluster(input: CommandInput, recover: boolean): Promise<string | undefined> {
+  const option = optional(input, "cluster")
+  if (option !== undefined && !recover) throw commandError("USAGE_INVALID", "--cluster needs --recover: new words are of a new cluster")
+  return option === undefined ? undefined : await clusterDigits(option)
 }
 
 /** The host's name as a node name: lower case, everything else a hyphen. */

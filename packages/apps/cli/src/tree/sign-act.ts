@@ -6,6 +6,7 @@ import { commandError, CommandError } from "../errors.ts"
 import { callNode } from "../node-call.ts"
 import { optional } from "../options.ts"
 import { openSource } from "../passphrase-source.ts"
+import { checkStandardInput, namesRoot, openRootSources } from "../root/root-sources.ts"
 import type { Tree } from "./node-tree.ts"
 
 /** Which ancestor has to sign: the parent for a certificate, any for the rest. */
@@ -20,8 +21,7 @@ export async function signAct(
   context: CommandContext,
   { act, path, signer, tree }: { readonly act: NodeAct; readonly path: NodePath; readonly signer: Signer; readonly tree: Tree },
 ): Promise<SignedAct & { readonly index: number }> {
-  const wordsFile = optional(input, "wordsFile")
-  const author = authorOf({ path, signer, tree, byRoot: wordsFile !== undefined || input.options["root"] === true })
+  const author = authorOf({ path, signer, tree, byRoot: namesRoot(input) || input.options["root"] === true })
   const signed = await (author === ROOT_PATH ? byRoot(context, input, { act, tree }) : byNode(context, input, { act, tree }))
   const { index } = await publish(context, signed.entry)
   return { ...signed, index }
@@ -43,7 +43,7 @@ function authorOf({ byRoot, path, signer, tree }: Choice): NodePath {
   throw commandError(
     "USAGE_INVALID",
     mayNode
-      ? `only ${tree.self} can do that to ${path}, not the root; leave --root and --words-file out`
+      ? `only ${tree.self} can do that to ${path}, not the root; leave --root, --words-file and --shares… out`
       : `do it on ${parent ?? "/"}, the parent of ${path}; this node is ${tree.self}`,
   )
 }
@@ -69,14 +69,14 @@ async function byNode(context: CommandContext, input: CommandInput, { act, tree 
 }
 
 async function byRoot(context: CommandContext, input: CommandInput, { act, tree }: Order): Promise<SignedAct> {
-  const wordsFile = optional(input, "wordsFile")
-  using words = wordsFile === undefined ? undefined : openSource(wordsFile, "words", "--words-file")
+  checkStandardInput(input)
+  using sources = openRootSources(input)
   return await signed(context, input, {
     author: ROOT_PATH,
     act,
     cluster: tree.cluster,
+    ...sources,
     passphraseSource: undefined,
-    wordsSource: words?.descriptor,
   })
 }
 

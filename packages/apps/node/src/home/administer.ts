@@ -2,7 +2,7 @@ import { resolve } from "node:path"
 import { ok, toHex, type Result } from "@keygrove/base"
 import type { ClusterId, Generation, NodePath, NodeRevocation } from "@keygrove/hierarchy"
 import type { CallOptions } from "@keygrove/service"
-import { runCeremony, withoutResult, type CeremonySources } from "./ceremony-process.ts"
+import { recoverArguments, runCeremony, withoutResult, wordsPassphraseArguments, type CeremonySources } from "./ceremony-process.ts"
 import { homeOf } from "./home.ts"
 
 /** What an anchor signs about a node below it. */
@@ -34,7 +34,7 @@ export async function administerNode(options: AdministerOptions, call: CallOptio
   const order = { cluster, author, act: actValue(act), ...(codeOut === undefined ? {} : { codeOut: resolve(codeOut) }) }
   const args = ["administer", "--store", homeOf(home).keystore, "--order", JSON.stringify(order)]
   if (keyFile !== undefined) args.push("--key-file", resolve(keyFile))
-  if (author === "/") args.push("--recover", options.wordsSource === undefined ? "terminal" : "descriptor")
+  if (author === "/") args.push(...recoverArguments(options), ...wordsPassphraseArguments(options))
   const outcome = await runCeremony(args, options, call)
   if (!outcome.ok) return outcome
   const [entry, invitation] = [outcome.value.get("entry"), outcome.value.get("invitation")]

@@ -4,7 +4,7 @@ import { KeygroveError, ok, refuse, type Result } from "@keygrove/base"
 import { decodeNodeName, encodeIdentity } from "@keygrove/hierarchy"
 import { decodeIdentityValue } from "@keygrove/keystore"
 import type { CallOptions, NodeIdentity } from "@keygrove/service"
-import { runCeremony, withoutResult } from "./ceremony-process.ts"
+import { recoverArguments, runCeremony, withoutResult, wordsPassphraseArguments } from "./ceremony-process.ts"
 import { encodeConfig, type NodeConfig } from "./config.ts"
 import { fileFailure } from "./file-failure.ts"
 import { checkSocketPath, homeOf, type Home } from "./home.ts"
@@ -19,6 +19,10 @@ export interface InitialiseOptions {
   readonly recover: boolean
   readonly wordsOut?: string
   readonly wordsSource?: number
+  /** Of SLIP-39 shares instead of the words. */
+  readonly shareSources?: readonly number[]
+  /** Of the passphrase that belongs to the words, new or existing. */
+  readonly wordsPassphraseSource?: number | "terminal"
   readonly passphraseSource?: number
   readonly keyFile?: string
   /** First hex digits of the cluster that the words must belong to. */
@@ -101,7 +105,8 @@ interface Ceremony {
 
 /** Runs the ceremony that makes the node: a new one of the root's words, or the child of an invitation. */
 async function makeNode(making: Home, options: InitialiseOptions, signal: AbortSignal): Promise<Result<Ceremony>> {
-  const { cluster, invitation, keyFile, name, passphraseSource, recover, wordsOut, wordsSource } = options
+  const { cluster, invitation, keyFile, name, recover, wordsOut } = options
+  const sources = { ...options, passphraseSource: options.passphraseSource, wordsSource: options.wordsSource }
   const args =
     invitation === undefined
       ? ["ceremony", "--store", making.keystore, "--name", name]
@@ -109,8 +114,9 @@ async function makeNode(making: Home, options: InitialiseOptions, signal: AbortS
   if (keyFile !== undefined) args.push("--key-file", resolve(keyFile))
   if (wordsOut !== undefined) args.push("--words-out", resolve(wordsOut))
   if (cluster !== undefined) args.push("--cluster", cluster)
-  if (recover || invitation !== undefined) args.push("--recover", wordsSource === undefined ? "terminal" : "descriptor")
-  const outcome = await runCeremony(args, { passphraseSource, wordsSource }, { signal })
+  if (recover || invitation !== undefined) args.push(...recoverArguments(sources))
+  args.push(...wordsPassphraseArguments(sources))
+  const outcome = await runCeremony(args, sources, { signal })
   if (!outcome.ok) return outcome
   const identity = decodeIdentityValue(outcome.value.get("identity") ?? null)
   const genesis = outcome.value.get("genesis")

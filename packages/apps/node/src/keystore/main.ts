@@ -31,16 +31,16 @@ import * as v from "valibot"
 import { operatorWorkerPath } from "../program-path.ts"
 import { takeKeyVariables } from "./key-variables.ts"
 import { openTokenKeys, tokenOptions, type TokenOptions } from "./token-keys.ts"
+import { passphraseSource, recoverSource, wordsOptions, type WordsOptions } from "./words-options.ts"
 
 const hpkeSealing = createSealing({ x25519: nativePrimitives.x25519, random: systemRandom })
 
 /**
  * The keystore process: the only one with secrets. Inherits descriptor 3 (where the passphrase is), 4 (socket to whoever started it) and, for a
- * ceremony, 5 (where existing words are). Ends, wiping, when that socket closes, on a signal, and on lock.
+ * ceremony, those of words-options.ts. Ends, wiping, when that socket closes, on a signal, and on lock.
  */
 const PASSPHRASE_DESCRIPTOR = 3
 const SOCKET_DESCRIPTOR = 4
-const WORDS_DESCRIPTOR = 5
 
 interface ProgramOptions {
   readonly mode: string
@@ -50,11 +50,11 @@ interface ProgramOptions {
   readonly keyFile: string | undefined
   readonly name: string | undefined
   readonly wordsOut: string | undefined
-  readonly recover: string | undefined
+  readonly words: WordsOptions
   readonly cluster: string | undefined
   /** Of `join`. */
   readonly invitation: string
-  /** Of `administer`, in JSON. */
+  /** Of `administer` and `root`, in JSON. */
   readonly order: string
   /** Variables that hold keys of the configuration. */
   readonly variables: readonly string[]
@@ -94,6 +94,7 @@ async function perform(
   signal: AbortSignal,
 ): Promise<void> {
   if (options.mode === "ceremony") return await ceremony(socket, tools, options, signal)
+  if (options.mode === "root") return await rootCeremony(socket, tools, options, signal)
   if (options.mode === "administer" || options.mode === "join") return await treeCeremony(socket, tools, options, signal)
   return await serve(socket, tools, options, signal)
 }
@@ -187,12 +188,14 @@ async function ceremony(socket: Socket, tools: KeystoreTools, options: ProgramOp
   if (!database.ok) return await greetWithFailure(socket, database)
   using stack = new DisposableStack()
   stack.adopt(database.value, (open) => open.close())
+  const recover = recoverSource(options.words)
   const order: CeremonyOrder = {
     name: options.name ?? "",
     unlock: sourceOf(options),
     ...(options.wordsOut === undefined ? {} : { wordsOut: options.wordsOut }),
     ...(options.cluster === undefined ? {} : { cluster: options.cluster }),
-    ...recoverOf(options.recover),
+    ...(recover === undefined ? {} : { recover }),
+    ...passphraseSource(options.words),
   }
   using asking = await askUntilOrphaned(socket, signal)
   const outcome = await holdCeremony(database.value, tools, order, asking)
@@ -208,12 +211,21 @@ async function treeCeremony(socket: Socket, tools: KeystoreTools, options: Progr
   if (!database.ok) return await greetWithFailure(socket, database)
   using stack = new DisposableStack()
   stack.adopt(database.value, (open) => open.close())
-  const means = { database: database.value, tools, unlock: sourceOf(options), ...recoverOf(options.recover).recover }
+  const words = { ...recoverSource(options.words), ...passphraseSource(options.words) }
+  const means = { database: database.value, tools, unlock: sourceOf(options), words }
   using asking = await askUntilOrphaned(socket, signal)
   await send(
     socket,
     await (options.mode === "join" ? joinMode(means, options.invitation, asking) : administerMode(means, options.order, asking)),
   )
+}
+
+/** What is done with the words of the root alone: no home is opened. */
+async function rootCeremony(socket: Socket, tools: KeystoreTools, options: ProgramOptions, signal: AbortSignal): Promise<void> {
+  const { rootMode } = await import("./root-ceremony.ts")
+  const words = { ...recoverSource(options.words), ...passphraseSource(options.words) }
+  using asking = await askUntilOrphaned(socket, signal)
+  await send(socket, await rootMode(tools, { argument: options.order, words }, asking))
 }
 
 /**
@@ -233,11 +245,6 @@ async function askUntilOrphaned(socket: Socket, signal: AbortSignal): Promise<Di
   }
 }
 
-function recoverOf(recover: string | undefined): { readonly recover?: { readonly descriptor?: number } } {
-  if (recover === undefined) return {}
-  return { recover: recover === "descriptor" ? { descriptor: WORDS_DESCRIPTOR } : {} }
-}
-
 function sourceOf({ keyFile }: ProgramOptions): SecretSource {
   return keyFile === undefined ? { kind: "descriptor", descriptor: PASSPHRASE_DESCRIPTOR } : { kind: "key-file", path: keyFile }
 }
@@ -255,7 +262,7 @@ function readOptions(): ProgramOptions {
       "key-file": { type: "string" },
       name: { type: "string" },
       "words-out": { type: "string" },
-      recover: { type: "string" },
+      ...wordsOptions,
       cluster: { type: "string" },
       invitation: { type: "string" },
       order: { type: "string" },
@@ -275,7 +282,7 @@ function readOptions(): ProgramOptions {
     keyFile: values["key-file"],
     name: values.name,
     wordsOut: values["words-out"],
-    recover: values.recover,
+    words: values,
     cluster: values.cluster,
     invitation: values.invitation ?? "",
     order: values.order ?? "",

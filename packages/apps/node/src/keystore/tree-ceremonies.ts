@@ -2,7 +2,7 @@ import type { DatabaseSync } from "node:sqlite"
 import { brandShape, checkShape, integerShape, ok, type CborValue, type Result, type Shape } from "@keygrove/base"
 import { decodeClusterId, decodeGeneration, decodeNodePath, type ClusterId, type NodePath } from "@keygrove/hierarchy"
 import { identityValue, type KeystoreTools, type SecretSource, type SourceOptions } from "@keygrove/keystore"
-import type { AdministrationOutcome, AdministrativeAct, JoinOrder } from "@keygrove/keystore/ceremony"
+import type { AdministrationOutcome, AdministrativeAct, JoinOrder, WordsSource } from "@keygrove/keystore/ceremony"
 import * as v from "valibot"
 
 /** What the command line asks an anchor to do, as one argument: JSON of what is public. */
@@ -43,8 +43,8 @@ export interface CeremonyMeans {
   readonly database: DatabaseSync
   readonly tools: KeystoreTools
   readonly unlock: SecretSource
-  /** Where words or a code come from; the terminal when absent. */
-  readonly descriptor?: number
+  /** Where words or a code come from. */
+  readonly words: WordsSource
 }
 
 /** Has the node's anchor, or the root's, sign what the argument says; the answer is the entry and the invitation. */
@@ -53,13 +53,12 @@ export async function administerMode(means: CeremonyMeans, argument: string, opt
   if (!asked.ok) return asked
   const { act, author, cluster, codeOut } = asked.value
   const { administer } = await import("@keygrove/keystore/ceremony")
-  const words = means.descriptor === undefined ? {} : { descriptor: means.descriptor }
   const outcome: Result<AdministrationOutcome> = await administer(
     means.database,
     means.tools,
     {
       author: { cluster, path: author },
-      administrator: author === "/" ? { kind: "root", words } : { kind: "node", unlock: means.unlock },
+      administrator: author === "/" ? { kind: "root", words: means.words } : { kind: "node", unlock: means.unlock },
       act,
       ...(codeOut === undefined ? {} : { codeOut }),
     },
@@ -76,7 +75,7 @@ export async function joinMode(means: CeremonyMeans, invitation: string, options
   const order: JoinOrder = {
     invitation,
     unlock: means.unlock,
-    ...(means.descriptor === undefined ? {} : { codeDescriptor: means.descriptor }),
+    ...(means.words.descriptor === undefined ? {} : { codeDescriptor: means.words.descriptor }),
   }
   const outcome = await joinCluster(means.database, means.tools, order, options)
   return outcome.ok ? ok({ identity: identityValue(outcome.value.identity), genesis: outcome.value.genesis }) : outcome
