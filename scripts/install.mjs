@@ -20,7 +20,9 @@ const PROGRAMS = {
     of: "openssl",
     why: "npm run bench takes the speed limit of AES-256-GCM from it, and npm run verify the key files that other programs write",
   },
+  pdftoppm: { of: "poppler-utils", why: "npm run verify prints the recovery sheet with it, to a picture" },
   "pkcs11-tool": { of: "opensc", why: "npm run verify looks at keys in a token with it, as others see them" },
+  "rsvg-convert": { of: "librsvg2-bin", why: "npm run verify prints the recovery sheet with it, to a picture" },
   "softhsm2-util": {
     of: "softhsm2",
     why: "npm run verify keeps keys in a token of SoftHSM, and npm run bench compares signatures with it",
@@ -28,6 +30,7 @@ const PROGRAMS = {
   "ssh-agent": { of: "openssh-client", why: "npm run bench compares signatures with it" },
   "ssh-keygen": { of: "openssh-client", why: "npm run verify holds the agent and the reader of key files to what OpenSSH does" },
   sshd: { of: "openssh-server", why: "npm run verify logs in to one of its own through the agent" },
+  zbarimg: { of: "zbar-tools", why: "npm run verify reads the QR code of the printed recovery sheet with it" },
   zsh: { of: "zsh", why: "npm run verify completes command lines in it" },
 }
 

@@ -5,7 +5,21 @@ import { join } from "node:path"
 import { installPackages, installPrograms, node24, root } from "./install.mjs"
 
 const ready =
-  installPackages() && installPrograms(["bash", "fish", "git", "openssl", "pkcs11-tool", "softhsm2-util", "ssh-keygen", "sshd", "zsh"])
+  installPackages() &&
+  installPrograms([
+    "bash",
+    "fish",
+    "git",
+    "openssl",
+    "pdftoppm",
+    "pkcs11-tool",
+    "rsvg-convert",
+    "softhsm2-util",
+    "ssh-keygen",
+    "sshd",
+    "zbarimg",
+    "zsh",
+  ])
 process.exitCode = ready
   ? (spawnSync(node24, [join(root, "scripts", "gate", "verify.ts")], { cwd: root, stdio: "inherit" }).status ?? 1)
   : 1

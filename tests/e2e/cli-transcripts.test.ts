@@ -10,6 +10,7 @@ import { firstDifference, type Stage } from "./transcript.ts"
 /** Each transcript is a chapter of the documentation and runs here, in this order, on one grove. */
 const chapters = [
   "init-up-down",
+  "root",
   "node-tree",
   "status",
   "id",

@@ -1,6 +1,6 @@
 import { mkdirSync, rmSync } from "node:fs"
 import { join } from "node:path"
-import { ok, refuse, type Result, type Secret } from "@keygrove/base"
+import { ok, refuse, type Refusal, type Result, type Secret } from "@keygrove/base"
 import type { ClusterId } from "@keygrove/hierarchy"
 import type { KeystoreTools } from "../engine.ts"
 import type { SourceOptions } from "../inherited-source.ts"
@@ -85,16 +85,21 @@ async function showShares(
       `Press Enter when ${index === 0 ? "you are" : "the next person is"} ready to write down ${name}. `,
       options,
     )
-    if (!ready.ok) return ready
+    if (!ready.ok) return stopped(ready, index)
     terminal.clear()
     terminal.say(`${heading(name, sharing)}\nCluster ${cluster}\n\n${grid(words)}\n\n`)
     const wrong = await firstWrong({ words, count: ASKED_BACK }, terminal, options)
     terminal.clear()
-    if (!wrong.ok) return wrong
+    if (!wrong.ok) return stopped(wrong, index + 1)
     if (wrong.value !== undefined) return unconfirmed(wrong.value, index)
     terminal.say(`${name} is confirmed.\n`)
   }
   return ok(true)
+}
+
+/** `seen`: how many shares were on the screen. */
+function stopped(refusal: Refusal, seen: number): Refusal {
+  return seen === 0 ? refusal : refuse(refusal.code, `stopped after ${seen} of the shares; destroy what was written down and run it again`)
 }
 
 function unconfirmed(position: number, index: number): Result<never> {
