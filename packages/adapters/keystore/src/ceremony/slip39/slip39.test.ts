@@ -197,6 +197,32 @@ describe("what people are told", () => {
     for (const text of ["", "acid ".repeat(65)]) expect(decodeShare(text)).toMatchObject({ ok: false, code: "SHARE_LENGTH" })
   })
 
+  test("one to three wrong words are always noticed, wherever they are", () => {
+    const other = fc.tuple(fc.nat(32), fc.nat(1_023))
+    fc.assert(
+      fc.property(fc.uniqueArray(other, { minLength: 1, maxLength: 3, selector: ([position]) => position }), (changes) => {
+        const changed = changes.reduce((list, [position, number]) => list.with(position, SHARE_WORDS[number] ?? ""), words)
+        fc.pre(changed.join(" ") !== words.join(" "))
+        expect(decodeShare(changed.join(" "))).toMatchObject({ ok: false, code: "SHARE_CHECKSUM" })
+      }),
+      { numRuns: 500 },
+    )
+  })
+
+  test("any text and any words are a share or refused, and no refusal repeats them", () => {
+    const garbage = fc.oneof(fc.string(), fc.string({ unit: "grapheme", maxLength: 400 }))
+    const listed = fc.array(fc.constantFrom(...SHARE_WORDS), { maxLength: 70 }).map((list) => list.join(" "))
+    fc.assert(
+      fc.property(fc.oneof(garbage, listed), (text) => {
+        const decoded = decodeShare(text)
+        if (decoded.ok) decoded.value[Symbol.dispose]()
+        else expect(decoded.code).toMatch(/^SHARE_(LENGTH|WORD_UNKNOWN|CHECKSUM|INVALID)$/)
+        if (!decoded.ok && text.trim().length > 12) expect(decoded.message).not.toContain(text.trim())
+      }),
+      { numRuns: 500 },
+    )
+  })
+
   test("a share twice, and how many are missing", () => {
     using set = new ShareSet()
     expect(set.missing).toBe("at least one share")
