@@ -9,6 +9,7 @@ const PAPERS: Readonly<Record<Paper, { readonly width: number; readonly height: 
   a4: { width: 595.28, height: 841.89 },
   letter: { width: 612, height: 792 },
 }
+/** Also for a printer that cannot print to the edge. */
 const MARGIN = 44
 /** 44 mm: a module of the 53 is then 0.8 mm, which any camera and printer can do. */
 const QR_POINTS = 125
@@ -27,9 +28,9 @@ export function drawRecoverySheet(facts: RootFacts, paper: Paper): Drawing {
     ...heading(inner.x, 56),
     ...identification(facts, inner.x, 108),
     ...qrCode(encodeRootUri(facts), { x: inner.x + inner.width - QR_POINTS, y: 40, width: QR_POINTS, height: QR_POINTS }),
-    ...wordBoxes({ x: inner.x, y: 272, width: inner.width, height: 150 }),
-    ...shareBoxes({ x: inner.x, y: 462, width: inner.width, height: 128 }),
-    ...instructions(short, inner.x, 618),
+    ...wordBoxes({ x: inner.x, y: 272, width: inner.width, height: 144 }),
+    ...shareBoxes({ x: inner.x, y: 452, width: inner.width, height: 120 }),
+    ...instructions(short, inner.x, 602),
   ]
   return { title: `Recovery sheet of Keygrove cluster ${short}`, width, height, marks }
 }
@@ -51,12 +52,12 @@ function identification({ anchorKey, cluster }: RootFacts, x: number, y: number)
     text("bold", 9, [x, y + 52], "Root anchor (Ed25519 public key)"),
     ...hexRows(toHex(anchorKey), x, y + 66),
     text("plain", 9, [x, y + 108], "Words written down on"),
-    rule(x + 96, x + 200, y + 110),
-    text("plain", 9, [x + 208, y + 108], "by"),
-    rule(x + 222, x + 330, y + 110),
+    rule(x + 116, x + 212, y + 110),
+    text("plain", 9, [x + 220, y + 108], "by"),
+    rule(x + 238, x + 340, y + 110),
     frame({ x, y: y + 118, width: 9, height: 9 }),
     text("plain", 9, [x + 15, y + 126], "The words have a passphrase as well, which is kept at"),
-    rule(x + 236, x + 420, y + 128),
+    rule(x + 282, x + 480, y + 128),
   ]
 }
 
@@ -110,11 +111,11 @@ function shareBoxes(at: Rectangle): readonly Mark[] {
   const y = at.y - 8
   return [
     text("bold", 11, [at.x, y], "Who holds which share"),
-    text("plain", 9, [at.x + 130, y], "(names only, no words of shares)   Any"),
-    rule(at.x + 294, at.x + 324, y + 2),
-    text("plain", 9, [at.x + 328, y], "of"),
-    rule(at.x + 340, at.x + 370, y + 2),
-    text("plain", 9, [at.x + 374, y], "open the root."),
+    text("plain", 9, [at.x + 160, y], "(names, no words)    Any"),
+    rule(at.x + 290, at.x + 320, y + 2),
+    text("plain", 9, [at.x + 326, y], "of"),
+    rule(at.x + 342, at.x + 372, y + 2),
+    text("plain", 9, [at.x + 378, y], "open the root."),
     ...cells.flat(),
   ]
 }
@@ -125,14 +126,16 @@ function instructions(cluster: string, x: number, y: number): readonly Mark[] {
     ...lines([x, y + 16], 9, ["1. Make a node of this cluster again; it asks for the words:"]),
     text("mono", 9, [x + 12, y + 30], `keygrove init --recover --cluster ${cluster}`),
     ...lines([x + 12, y + 44], 9, [
-      "With shares instead of the words add --shares; with a passphrase of the words add --words-passphrase;",
-      "when another machine hosts the ledger, --ledger and its address. The --name of before gives that node's keys again.",
+      "With shares instead of the words add --shares; if the words have a passphrase, --words-passphrase;",
+      "when another machine hosts the ledger, --ledger and its address.",
+      "With the --name of before, the node has the keys of before.",
     ]),
-    ...lines([x, y + 72], 9, ["2. Start it (keygrove up) and open your files (keygrove decrypt FILE.kg)."]),
-    ...lines([x, y + 90], 9, ["To check this paper at any time, on any machine, without changing anything:"]),
-    text("mono", 9, [x + 12, y + 104], `keygrove root verify --cluster ${cluster}`),
-    ...lines([x, y + 122], 8, [
-      "The words are BIP39, English, 256 bits; shares are SLIP-39 of the same 256 bits. How keys come from them: docs/protocol/recovery.md.",
+    ...lines([x, y + 84], 9, ["2. Start it (keygrove up) and open your files (keygrove decrypt FILE.kg)."]),
+    ...lines([x, y + 102], 9, ["To check this paper at any time, on any machine, without changing anything:"]),
+    text("mono", 9, [x + 12, y + 116], `keygrove root verify --cluster ${cluster}`),
+    ...lines([x, y + 136], 8, [
+      "The words are BIP39, English, 256 bits; shares are SLIP-39 of the same 256 bits.",
+      "How all keys come from them: docs/protocol/recovery.md of Keygrove.",
     ]),
   ]
 }

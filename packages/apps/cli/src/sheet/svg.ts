@@ -13,6 +13,8 @@ export function renderSvg({ height, marks, title, width }: Drawing): string {
   return [
     `<svg xmlns="http://www.w3.org/2000/svg" ${size}>`,
     `<title>${escaped(title)}</title>`,
+    // Browsers would print it with margins of their own, and so on two pages.
+    `<style>@page { size: ${points(width)}pt ${points(height)}pt; margin: 0 }</style>`,
     '<rect width="100%" height="100%" fill="white"/>',
     ...marks.map(renderMark),
     "</svg>\n",
