@@ -12,6 +12,7 @@ const chapters = [
   "init-up-down",
   "root",
   "node-tree",
+  "node-recover",
   "status",
   "id",
   "encrypt-decrypt",

@@ -1,3 +1,4 @@
+export { LedgerCopyEngine } from "./ledger/copy-engine.ts"
 export { FollowerLedgerEngine, type FollowerOptions } from "./ledger/follower.ts"
 export { DEFAULT_PEER_LIMITS, type PeerLimits } from "./ledger/peer-limits.ts"
 export { serveLedger, type LedgerHostOptions } from "./ledger/serve.ts"

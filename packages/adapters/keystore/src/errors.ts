@@ -36,6 +36,7 @@ export type KeystoreErrorCode =
   | "INVITATION_CODE_INVALID"
   | "INVITATION_CODE_UNWRITABLE"
   | "INVITATION_CODE_WRONG"
+  | "RECOVERY_ANCHOR_WRONG"
   | "SEALED_MESSAGE_INVALID"
   | "CAPSULE_INVALID"
   | "FRAGMENT_INVALID"
@@ -171,12 +172,21 @@ export const keystoreErrors: ErrorTable<KeystoreErrorCode> = {
     remedy: "It was made by a faulty program; use other shares.",
   },
   SHARE_TWICE: { class: "usage", meaning: "A share was given twice.", remedy: "Give another one of the set." },
-  SHARES_DIFFER: { class: "usage", meaning: "Shares of different sets were mixed.", remedy: "Put together shares that were made in one run." },
+  SHARES_DIFFER: {
+    class: "usage",
+    meaning: "Shares of different sets were mixed.",
+    remedy: "Put together shares that were made in one run.",
+  },
   SHARES_TOO_FEW: { class: "usage", meaning: "More shares are needed.", remedy: "Find as many more as the message says." },
   SHARES_WRONG: {
     class: "usage",
     meaning: "Shares of one set do not fit together.",
     remedy: "One of them is forged or of another set; try others.",
+  },
+  RECOVERY_ANCHOR_WRONG: {
+    class: "failed",
+    meaning: "The key derived for a node is not the one that the ledger certified.",
+    remedy: "Give the ledger of this cluster; nothing was made.",
   },
   SEALED_MESSAGE_INVALID: {
     class: "failed",

@@ -34,7 +34,8 @@ export interface RecordTools {
 }
 
 const NONCE_BYTES = 24
-const MAX_OPEN_BYTES = 4_096
+/** Longest public part of a record. */
+export const MAX_OPEN_BYTES: number = 4_096
 const PROOF = encodeInfo(["keygrove/v1/keystore-proof"])
 
 /** Sealed records of one keystore, unlocked. Owns the key-encryption key; disposal wipes it. The database stays the caller's. */

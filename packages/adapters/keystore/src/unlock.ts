@@ -1,11 +1,11 @@
 import type { DatabaseSync } from "node:sqlite"
-import { brandShape, checkShape, ok, type Result, type Secret, type Shape } from "@keygrove/base"
+import { brandShape, checkShape, decodeCanonical, ok, refuse, type CborValue, type Result, type Secret, type Shape } from "@keygrove/base"
 import { decodeClusterBytes, decodeEpoch, decodeGeneration, decodeNodePath, deriveVault, type VaultSecrets } from "@keygrove/hierarchy"
 import * as v from "valibot"
 import { KeystoreEngine, type KeystoreTools } from "./engine.ts"
 import type { UnlockSecret } from "./key-encryption.ts"
 import { unlockNode, type NodePlace } from "./node-secrets.ts"
-import { SealedRecords } from "./sealed-records.ts"
+import { MAX_OPEN_BYTES, SealedRecords } from "./sealed-records.ts"
 
 /** Public part of a node's sealed record. */
 export const placeShape: Shape<NodePlace> = v.strictObject({
@@ -14,6 +14,19 @@ export const placeShape: Shape<NodePlace> = v.strictObject({
   generation: brandShape(decodeGeneration),
   epoch: brandShape(decodeEpoch),
 })
+
+/** Checks the public part of a node's sealed record. */
+export function decodePlace(open: CborValue): Result<NodePlace, "KEYSTORE_RECORD_CORRUPT"> {
+  return checkShape(open, { shape: placeShape, code: "KEYSTORE_RECORD_CORRUPT", noun: "sealed record of the node" })
+}
+
+/** Whose keystore a database says that it is. A claim, which nothing authenticates while the record is sealed. */
+export function claimedPlace(database: DatabaseSync): Result<NodePlace, "KEYSTORE_EMPTY" | "KEYSTORE_RECORD_CORRUPT"> {
+  const open = database.prepare("SELECT open FROM record WHERE id = 'node'").get()?.["open"]
+  if (!(open instanceof Uint8Array)) return refuse("KEYSTORE_EMPTY", "the keystore holds no node; is it the right file?")
+  const value = decodeCanonical(open, MAX_OPEN_BYTES)
+  return decodePlace(value.ok ? value.value : null)
+}
 
 /** What unlocking gives: all of it belongs to the caller. */
 export interface UnlockedKeystore {
@@ -32,11 +45,7 @@ export function unlockKeystore(database: DatabaseSync, tools: KeystoreTools, unl
   const node = records.get("node")
   if (!node.ok) return node
   using nodeSecret = node.value.secret
-  const place = checkShape(node.value.record.open, {
-    shape: placeShape,
-    code: "KEYSTORE_RECORD_CORRUPT",
-    noun: "sealed record of the node",
-  })
+  const place = decodePlace(node.value.record.open)
   if (!place.ok) return place
   const unlocked = unlockNode(tools.primitives, nodeSecret, place.value)
   const vaultSecrets = deriveVault(tools.primitives, nodeSecret)

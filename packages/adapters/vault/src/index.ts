@@ -1,3 +1,4 @@
+export { adoptKeys, verifyAuditTrail } from "./adopt-keys.ts"
 export { vaultErrors, type VaultErrorCode } from "./errors.ts"
 export { KeyVault, type KeyVaultTools, type VaultStore } from "./key-vault.ts"
 export type { KeyVariables } from "./key-source.ts"

@@ -77,6 +77,45 @@ export const treeCommands: readonly CommandSpec[] = [
     load: () => import("./commands/node-revoke.ts"),
   },
   {
+    name: "node recover",
+    summary: "make a home for a node below this one whose machine is lost",
+    details:
+      "Derives the node's secret again, from this home's node or from the root and its words, through the generations that the ledger certified, and seals it under a new passphrase. " +
+      "The new home opens the node's files, of every epoch, and with --keystore its named keys. A node that was revoked or replaced stays so: its home follows nobody and " +
+      "says what it is. Needs no running node. When the lost machine may be in foreign hands, give the node new keys with `node replace` as well.",
+    operands: [node],
+    options: [
+      { flags: "--to <DIR>", description: "the new home; it must not exist or be empty", required: true },
+      { flags: "--generation <N>", description: "which generation of the node (default: the newest)" },
+      { flags: "--keystore <FILE>", description: "bring over the named keys of the lost machine's keystore.db" },
+      { flags: "--audit <FILE>", description: "with --keystore: continue its audit.db instead of beginning a new one" },
+      { flags: "--ledger-file <FILE>", description: "the ledger.db to recover from (default: that of this home)" },
+      {
+        flags: "--ledger <ADDRESS>",
+        description:
+          "where the new home follows the ledger; `embedded`: it is the host (default: as this home has it while the node is a member, else a copy)",
+      },
+      { flags: "--cluster <ID>", description: "which cluster of the ledger (default: this home's); its id or the first digits" },
+      { flags: "--listen <ADDRESS>", description: "where other nodes reach the new home (default: /ip4/127.0.0.1/tcp/0)" },
+      { flags: "--rpc-port <PORT>", description: "TCP port of JSON-RPC of the new home on 127.0.0.1 (default: 0: only the Unix socket)" },
+      passphraseFile,
+      {
+        flags: "--passphrase-file-new <FILE>",
+        description: "read the new home's passphrase from FILE's first line instead of the terminal",
+      },
+      { flags: "--key-file-new <FILE>", description: "the 32 random bytes in FILE lock the new home; made if missing" },
+      { flags: "--words-file <FILE>", description: "recover from the root, and read its words from FILE (`-`: standard input)" },
+      ...sharesOptions,
+      ...wordsPassphraseOptions,
+      { flags: "--root", description: "recover from the root, with its words from the terminal, where this node could too" },
+    ],
+    examples: [
+      "keygrove node recover phone --to ~/phone --keystore backup/keystore.db",
+      "keygrove node recover /laptop/phone --to ~/phone --words-file words.txt --ledger-file backup/ledger.db",
+    ],
+    load: () => import("./commands/node-recover.ts"),
+  },
+  {
     name: "join",
     summary: "make this home the node that an invitation speaks of",
     details:

@@ -13,6 +13,8 @@ export type NodeErrorCode =
   | "NODE_START_FAILED"
   | "POLICY_AMBIGUOUS"
   | "NODE_NOT_ON_LEDGER"
+  | "RECOVERY_KEYSTORE_FOREIGN"
+  | "RECOVERY_FILE_UNREADABLE"
   | "SSH_AGENT_ENDED"
   | "SSH_AGENTS_TOO_MANY"
 
@@ -69,6 +71,16 @@ export const nodeErrors: ErrorTable<NodeErrorCode> = {
     class: "failed",
     meaning: "The ledger does not know this node yet.",
     remedy: "Wait until the ledger's host can be reached; see `keygrove status`.",
+  },
+  RECOVERY_KEYSTORE_FOREIGN: {
+    class: "refused",
+    meaning: "The keystore given with --keystore is not that of the node to be recovered.",
+    remedy: "Give the keystore.db of that node and generation; nothing was made.",
+  },
+  RECOVERY_FILE_UNREADABLE: {
+    class: "failed",
+    meaning: "A ledger, keystore or audit trail to recover from cannot be read.",
+    remedy: "Check the path and its permissions; nothing was made.",
   },
   SSH_AGENT_ENDED: {
     class: "failed",

@@ -7,6 +7,7 @@ import { decodeEntry, findNodeByKey, type LedgerState } from "@keygrove/ledger"
 import { openLibp2pTransport, parsePeerAddress } from "@keygrove/libp2p"
 import {
   FollowerLedgerEngine,
+  LedgerCopyEngine,
   LedgerPlacement,
   LedgerReplica,
   ProxyService,
@@ -49,7 +50,7 @@ export interface NodeRuntime extends AsyncDisposable {
   readonly keystore: KeystoreClient
   readonly placement: Placement
   readonly proxy: ProxyService
-  readonly role: "host" | "follower"
+  readonly role: LedgerRole
   /** What needs attention now. */
   warnings(): readonly string[]
 }
@@ -102,8 +103,8 @@ export async function startNode(options: NodeOptions, call: CallOptions): Promis
   background.start()
   const placement = new LedgerPlacement(context.replica, nativePrimitives, client.identity().keys.signingKey)
   const owned = stack.move()
-  const warnings = (): readonly string[] => warningsOf(context, background)
   const { role } = ledger.value
+  const warnings = (): readonly string[] => [...warningsOf(context, background), ...copyWarning(role, context.replica)]
   return ok({
     home: home.value,
     config: settled,
@@ -189,9 +190,12 @@ function keepPort(home: Home, config: NodeConfig, transport: Transport): NodeCon
   return settled
 }
 
+/** How a node has its ledger: as its host, from another node, or as a copy that learns nothing new. */
+type LedgerRole = "host" | "follower" | "copy"
+
 interface OpenedLedger {
   readonly replica: LedgerReplica
-  readonly role: "host" | "follower"
+  readonly role: LedgerRole
 }
 
 async function openLedger(
@@ -202,24 +206,25 @@ async function openLedger(
 ): Promise<Result<OpenedLedger>> {
   const copy = EmbeddedLedgerEngine.open({ path: home.ledger, primitives: nativePrimitives })
   if (!copy.ok) return copy
-  const isHost = config.ledger === "embedded"
-  const host = isHost ? undefined : parsePeerAddress(config.ledger)
+  const role = config.ledger === "embedded" ? "host" : config.ledger === "copy" ? "copy" : "follower"
+  const host = role === "follower" ? parsePeerAddress(config.ledger) : undefined
   if (host?.ok === false) {
     await copy.value[Symbol.asyncDispose]()
     return refuse(
       "CONFIG_INVALID",
-      `${home.config}: "ledger" is neither "embedded" nor the address of a node (/ip4/…/tcp/…/p2p/…): ${host.message}`,
+      `${home.config}: "ledger" is neither "embedded" nor "copy" nor the address of a node (/ip4/…/tcp/…/p2p/…): ${host.message}`,
     )
   }
+  const own: LedgerEngine = role === "copy" ? new LedgerCopyEngine(copy.value) : copy.value
   const engine: LedgerEngine =
     host === undefined
-      ? copy.value
-      : FollowerLedgerEngine.start({ transport, host: host.value, copy: copy.value, clock: systemClock, primitives: nativePrimitives })
+      ? own
+      : FollowerLedgerEngine.start({ transport, host: host.value, copy: own, clock: systemClock, primitives: nativePrimitives })
   const replica = await LedgerReplica.open({ primitives: nativePrimitives, engine }, call)
   if (!replica.ok) return refuse(replica.code, `${home.ledger}: ${replica.message}`)
   stack.use(replica.value)
-  if (isHost) stack.use(serveLedger({ transport, engine, clock: systemClock, replica: replica.value }))
-  return ok({ replica: replica.value, role: isHost ? "host" : "follower" })
+  if (role === "host") stack.use(serveLedger({ transport, engine, clock: systemClock, replica: replica.value }))
+  return ok({ replica: replica.value, role })
 }
 
 /** What a node does by itself while it runs. */
@@ -310,6 +315,14 @@ function warningsOf({ keystore, replica }: NodeContext, background: Background):
   if (background.lastRefusal !== undefined)
     warnings.push(`this node is not on the ledger yet: ${background.lastRefusal.code}: ${background.lastRefusal.message}`)
   return warnings
+}
+
+/** A home that was recovered from data alone: what it knows of the world ends where its copy does. */
+function copyWarning(role: LedgerRole, { head }: LedgerReplica): readonly string[] {
+  if (role !== "copy") return []
+  return [
+    `the ledger is a copy of ${head.length} entries and follows nobody; name its host as "ledger" in config.json to learn what came after`,
+  ]
 }
 
 /** What became of this node on the ledger, when it is none any more. */

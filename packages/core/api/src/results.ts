@@ -49,7 +49,8 @@ export interface NodeIdentityFacts extends NodeName {
 
 /** Answer of `ledger.status`. */
 export interface LedgerStatus {
-  readonly role: "host" | "follower"
+  /** `copy`: what it holds and nothing more, in a home that was recovered from data alone. */
+  readonly role: "host" | "follower" | "copy"
   readonly length: number
   /** 64 hex digits. */
   readonly head: string

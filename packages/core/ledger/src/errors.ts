@@ -1,5 +1,6 @@
 import type { ErrorTable } from "@keygrove/base"
 import type { KeyChainRefusal } from "./key-chain.ts"
+import type { LineageRefusal } from "./lineage.ts"
 import type { VoidReason } from "./verdict.ts"
 
 /** Codes that a ledger's readers and engines answer with. */
@@ -17,7 +18,7 @@ export type LedgerCode =
   | "LEDGER_ANSWER_INVALID"
 
 /** Codes of core/ledger: of logs, and of entries that are void. */
-export const ledgerErrors: ErrorTable<LedgerCode | VoidReason | KeyChainRefusal | "INVITATION_INVALID"> = {
+export const ledgerErrors: ErrorTable<LedgerCode | VoidReason | KeyChainRefusal | LineageRefusal | "INVITATION_INVALID"> = {
   ENTRY_INVALID: {
     class: "failed",
     meaning: "A ledger entry is malformed or its signature does not hold.",
@@ -144,6 +145,11 @@ export const ledgerErrors: ErrorTable<LedgerCode | VoidReason | KeyChainRefusal 
     class: "refused",
     meaning: "The cluster's root stepped down for another one; its keys only remove from then on.",
     remedy: "Use the node's certificate from the new root.",
+  },
+  NODE_GENERATION_UNKNOWN: {
+    class: "refused",
+    meaning: "The ledger never certified that generation of the node.",
+    remedy: "Give one that the message names, or leave --generation out for the newest.",
   },
   NODE_UNKNOWN: {
     class: "refused",

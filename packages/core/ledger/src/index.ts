@@ -47,6 +47,7 @@ export {
   MAX_SLICE_ENTRIES,
   MAX_TRUSTED_CLUSTERS,
 } from "./limits.ts"
+export { NodeHistory, type Lineage, type LineageRefusal, type NodeGeneration } from "./lineage.ts"
 export { OrderedMap } from "./ordered-map.ts"
 export { applyEntry, type Judgeable } from "./reducer.ts"
 export {

@@ -7,6 +7,14 @@ export {
 } from "./administer.ts"
 export { holdCeremony, type CeremonyOrder, type CeremonyOutcome } from "./ceremony.ts"
 export { joinCluster, type JoinOrder } from "./join.ts"
+export {
+  recoverNode,
+  type Adoption,
+  type RecoveryAncestor,
+  type RecoveryOrder,
+  type RecoveryOutcome,
+  type RecoveryStep,
+} from "./recover.ts"
 export { shareRoot, type SharesOrder, type SharesOutcome } from "./root-shares.ts"
 export type { WordsSource } from "./root-source.ts"
 export { showRootWords, verifyRoot, type RootOrder } from "./root-words.ts"

@@ -1,5 +1,5 @@
 import type { DatabaseSync } from "node:sqlite"
-import { checkShape, equalBytes, ok, refuse, type Result, type Secret } from "@keygrove/base"
+import { equalBytes, ok, refuse, unwrap, type Result, type Secret } from "@keygrove/base"
 import {
   decodeEpoch,
   deriveAnchor,
@@ -23,7 +23,7 @@ import type { SourceOptions } from "../inherited-source.ts"
 import { unlockNode, type NodePlace } from "../node-secrets.ts"
 import { SealedRecords } from "../sealed-records.ts"
 import { readUnlockSecret, type SecretSource } from "../secret-source.ts"
-import { placeShape } from "../unlock.ts"
+import { decodePlace } from "../unlock.ts"
 import { readRoot, type WordsSource } from "./root-source.ts"
 import { newUnlockSecret, storeNode } from "./store-node.ts"
 
@@ -39,7 +39,12 @@ export interface RecoveryStep {
 export type RecoveryAncestor =
   | { readonly kind: "root"; readonly words: WordsSource }
   /** A node in its own keystore, at the place that the first step hangs on. */
-  | { readonly kind: "node"; readonly database: DatabaseSync; readonly unlock: SecretSource; readonly node: Omit<RecoveryStep, "anchorKey"> }
+  | {
+      readonly kind: "node"
+      readonly database: DatabaseSync
+      readonly unlock: SecretSource
+      readonly node: Omit<RecoveryStep, "anchorKey">
+    }
 
 export interface RecoveryOrder {
   readonly cluster: ClusterId
@@ -80,9 +85,7 @@ export async function recoverNode(
   const adopted = await adopt(vault)
   if (!adopted.ok) return adopted
   const { generation, path } = derived.value.step
-  const first = decodeEpoch(1)
-  if (!first.ok) throw new TypeError("the first epoch is 1")
-  const place: NodePlace = { cluster: order.cluster, path, generation, epoch: order.epoch ?? first.value }
+  const place: NodePlace = { cluster: order.cluster, path, generation, epoch: order.epoch ?? unwrap(decodeEpoch(1)) }
   const unlock = await newUnlockSecret(order.unlock, tools, options)
   if (!unlock.ok) return unlock
   using secret = unlock.value.secret
@@ -105,11 +108,7 @@ async function openAncestor(tools: KeystoreTools, { ancestor, cluster }: Recover
   using records = opened.value
   const node = records.get("node")
   if (!node.ok) return node
-  const place = checkShape(node.value.record.open, {
-    shape: placeShape,
-    code: "KEYSTORE_RECORD_CORRUPT",
-    noun: "sealed record of the node",
-  })
+  const place = decodePlace(node.value.record.open)
   const { generation, path } = ancestor.node
   if (place.ok && place.value.cluster === cluster && place.value.path === path && place.value.generation === generation)
     return ok(node.value.secret)
@@ -117,7 +116,7 @@ async function openAncestor(tools: KeystoreTools, { ancestor, cluster }: Recover
   if (!place.ok) return place
   const { value: found } = place
   return refuse(
-    "RECOVERY_NOT_BELOW",
+    "NODE_NOT_BELOW",
     `it descends from ${path}, generation ${generation}, and this home is ${found.path}, generation ${found.generation}; recover it with the words of the root`,
   )
 }

@@ -27,7 +27,7 @@ export async function run(_input: CommandInput, context: CommandContext): Promis
 
 function notRunning(facts: HomeFacts, directory: string): CommandOutcome {
   const { cluster, id, ledger, listen, path, rpcPort, unlocks } = facts
-  const isHost = ledger === "embedded"
+  const role = ledger === "embedded" ? "host" : ledger === "copy" ? "copy" : "follower"
   const unlock = unlocks === "passphrase" ? "a passphrase" : `the key file ${unlocks.keyFile}`
   const json = {
     state: "not running",
@@ -35,7 +35,7 @@ function notRunning(facts: HomeFacts, directory: string): CommandOutcome {
     path,
     cluster,
     id,
-    ledger: isHost ? { role: "host" } : { role: "follower", address: ledger },
+    ledger: role === "follower" ? { role, address: ledger } : { role },
     listen,
     rpcPort,
     unlocks,
@@ -46,7 +46,7 @@ function notRunning(facts: HomeFacts, directory: string): CommandOutcome {
     ["home", directory],
     ["node", `${path} of cluster ${cluster}`],
     ["id", id],
-    ["ledger", isHost ? "host" : `follower of ${ledger}`],
+    ["ledger", role === "follower" ? `follower of ${ledger}` : role],
     ["listens", listen],
     ["unlocks", `with ${unlock}`],
     ["back up", BACKUP],

@@ -50,8 +50,10 @@ export async function readTree(context: CommandContext): Promise<Tree> {
   throw commandError("UNEXPECTED", `the node lists more than ${nodes.length} nodes; is it another version of keygrove?`)
 }
 
-/** A path as people give it: from the root (`/server`), or a name, which is a child of this home's node (`phone`). */
-export function pathOperand(text: string, self: NodePath): NodePath {
+/** A path as people give it: from the root (`/server`), or a name, which is a child of this home's node (`phone`), when there is a home. */
+export function pathOperand(text: string, self: NodePath | undefined): NodePath {
+  if (self === undefined && !text.startsWith("/"))
+    throw commandError("USAGE_INVALID", `without a home, the node is named by its whole path, e.g. /laptop/${text}`)
   const path = decodeNodePath(text.startsWith("/") ? text : `${self}/${text}`)
   if (!path.ok) throw new CommandError(path.code, path.message)
   if (path.value === "/") throw commandError("USAGE_INVALID", "/ is the root itself, which is no node; name a node, e.g. /laptop")

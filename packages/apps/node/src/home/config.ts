@@ -16,7 +16,7 @@ import { forgetVariable } from "./environment.ts"
 /** Public settings of a node, `config.json`. */
 export interface NodeConfig {
   readonly version: 1
-  /** `embedded`, or the address of the node that hosts the ledger: /ip4/…/tcp/…/p2p/… */
+  /** `embedded`, the address of the node that hosts the ledger (/ip4/…/tcp/…/p2p/…), or `copy`: what is in `ledger.db` and nothing more. */
   readonly ledger: string
   /** Where other nodes reach this one; port 0 is replaced by the one the system gave at the first start, so that it stays. */
   readonly listen: string

@@ -1,13 +1,12 @@
-import { closeSync, existsSync, fsyncSync, mkdirSync, openSync, readdirSync, renameSync, rmSync, writeSync } from "node:fs"
-import { dirname, join, resolve } from "node:path"
-import { KeygroveError, ok, refuse, type Result } from "@keygrove/base"
+import { resolve } from "node:path"
+import { ok, type Result } from "@keygrove/base"
 import { decodeNodeName, encodeIdentity } from "@keygrove/hierarchy"
 import { decodeIdentityValue } from "@keygrove/keystore"
 import type { CallOptions, NodeIdentity } from "@keygrove/service"
 import { recoverArguments, runCeremony, withoutResult, wordsPassphraseArguments } from "./ceremony-process.ts"
 import { encodeConfig, type NodeConfig } from "./config.ts"
-import { fileFailure } from "./file-failure.ts"
-import { checkSocketPath, homeOf, type Home } from "./home.ts"
+import { homeOf, type Home } from "./home.ts"
+import { makeHome, writeDurably } from "./make-home.ts"
 
 /** What `keygrove init` asks for. Descriptors are passed on unread. */
 export interface InitialiseOptions {
@@ -38,64 +37,23 @@ export interface InitialisedNode {
   readonly id: string
 }
 
-/**
- * Makes the home of a new node: all of it beside its final place, which it takes by one rename. A crash before leaves only a `.keygrove-init-…` directory;
- * nothing that exists is ever changed.
- */
-export async function initialiseNode(options: InitialiseOptions, { signal }: CallOptions): Promise<Result<InitialisedNode>> {
-  signal.throwIfAborted()
-  const target = homeOf(options.home)
-  const free = checkFree(target, options)
-  if (!free.ok) return free
-  const making = homeOf(join(dirname(target.directory), `.keygrove-init-${process.pid}-${Date.now().toString(36)}`))
-  try {
-    mkdirSync(making.directory, { recursive: true, mode: 0o700 })
-    const made = await makeNode(making, options, signal)
+/** Makes the home of a new node, whole or not at all. */
+export async function initialiseNode(options: InitialiseOptions, call: CallOptions): Promise<Result<InitialisedNode>> {
+  const valid = decodeNodeName(options.name)
+  if (!valid.ok) return valid
+  const fill = async (making: Home): Promise<Result<InitialisedNode>> => {
+    const made = await makeNode(making, options, call.signal)
     if (!made.ok) return made
     writeDurably(making.genesis, made.value.genesis)
     writeDurably(making.config, Buffer.from(encodeConfig(configOf(options))))
-    takePlace(making, target)
     const { cluster, keys, path } = made.value.identity
     return ok({ cluster, path, id: encodeIdentity({ encryptionKey: keys.encryptionKey, signingKey: keys.signingKey, cluster }) })
-  } catch (cause) {
-    if (signal.aborted || !(cause instanceof Error) || !("syscall" in cause)) throw cause
-    const refusal = fileFailure(cause, target.directory)
-    if (refusal !== undefined) return refusal
-    const code = "code" in cause ? String(cause.code) : "unknown reason"
-    throw new KeygroveError("HOME_UNWRITABLE", `${target.directory} cannot be made (${code}); check its parent directory`, { cause })
-  } finally {
-    rmSync(making.directory, { recursive: true, force: true })
   }
-}
-
-function checkFree(target: Home, { name }: InitialiseOptions): Result<true> {
-  const valid = decodeNodeName(name)
-  if (!valid.ok) return valid
-  const socket = checkSocketPath(target)
-  if (!socket.ok) return socket
-  if (existsSync(target.directory) && readdirSync(target.directory).length > 0) {
-    return refuse("HOME_EXISTS", `${target.directory} is not empty; choose another directory with --home, nothing was changed`)
-  }
-  return ok(true)
+  return await makeHome(homeOf(options.home), fill, call)
 }
 
 function configOf({ keyFile, ledger, listen, rpcPort }: InitialiseOptions): NodeConfig {
   return { version: 1, ledger, listen, rpcPort, ...(keyFile === undefined ? {} : { keyFile: resolve(keyFile) }) }
-}
-
-/** An empty directory in the way is replaced; a rename onto anything else fails. */
-function takePlace(making: Home, target: Home): void {
-  renameSync(making.directory, target.directory)
-  const parent = openSync(dirname(target.directory), "r")
-  fsyncSync(parent)
-  closeSync(parent)
-}
-
-function writeDurably(path: string, bytes: Uint8Array): void {
-  const descriptor = openSync(path, "wx", 0o600)
-  writeSync(descriptor, bytes)
-  fsyncSync(descriptor)
-  closeSync(descriptor)
 }
 
 interface Ceremony {

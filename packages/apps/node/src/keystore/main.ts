@@ -10,8 +10,6 @@ import {
   encodeAnswer,
   encodeFrame,
   identityValue,
-  KEYSTORE_APPLICATION_ID,
-  KEYSTORE_MIGRATIONS,
   readUnlockSecret,
   serveKeystore,
   unlockKeystore,
@@ -26,10 +24,11 @@ import type { OperatorWorkers } from "@keygrove/operators"
 import { makeUndumpable, openReadable } from "@keygrove/posix"
 import { openDatabase } from "@keygrove/sqlite"
 import { systemRandom } from "@keygrove/system"
-import { AUDIT_APPLICATION_ID, AUDIT_MIGRATIONS, KeyVault, VAULT_MIGRATIONS, type KeyVariables } from "@keygrove/vault"
+import { KeyVault, type KeyVariables } from "@keygrove/vault"
 import * as v from "valibot"
 import { operatorWorkerPath } from "../program-path.ts"
 import { takeKeyVariables } from "./key-variables.ts"
+import { auditFile, keystoreFile } from "./keystore-files.ts"
 import { openTokenKeys, tokenOptions, type TokenOptions } from "./token-keys.ts"
 import { passphraseSource, recoverSource, wordsOptions, type WordsOptions } from "./words-options.ts"
 
@@ -95,7 +94,7 @@ async function perform(
 ): Promise<void> {
   if (options.mode === "ceremony") return await ceremony(socket, tools, options, signal)
   if (options.mode === "root") return await rootCeremony(socket, tools, options, signal)
-  if (options.mode === "administer" || options.mode === "join") return await treeCeremony(socket, tools, options, signal)
+  if (["administer", "join", "recover"].includes(options.mode)) return await treeCeremony(socket, tools, options, signal)
   return await serve(socket, tools, options, signal)
 }
 
@@ -159,7 +158,7 @@ function openDatabases({ audit: path, store }: ProgramOptions, stack: AsyncDispo
   const keys = openDatabase(keystoreFile(store))
   if (!keys.ok) return keys
   stack.adopt(keys.value, (open) => open.close())
-  const audit = openDatabase({ path, applicationId: AUDIT_APPLICATION_ID, migrations: AUDIT_MIGRATIONS })
+  const audit = openDatabase(auditFile(path))
   if (!audit.ok) return audit
   stack.adopt(audit.value, (open) => open.close())
   return ok({ keys: keys.value, audit: audit.value })
@@ -207,6 +206,7 @@ async function ceremony(socket: Socket, tools: KeystoreTools, options: ProgramOp
 /** What is done to the tree of nodes: an anchor signs, or a home becomes a child. */
 async function treeCeremony(socket: Socket, tools: KeystoreTools, options: ProgramOptions, signal: AbortSignal): Promise<void> {
   const { administerMode, joinMode } = await import("./tree-ceremonies.ts")
+  const { recoverMode } = await import("./recover-ceremony.ts")
   const database = openDatabase(keystoreFile(options.store))
   if (!database.ok) return await greetWithFailure(socket, database)
   using stack = new DisposableStack()
@@ -214,10 +214,13 @@ async function treeCeremony(socket: Socket, tools: KeystoreTools, options: Progr
   const words = { ...recoverSource(options.words), ...passphraseSource(options.words) }
   const means = { database: database.value, tools, unlock: sourceOf(options), words }
   using asking = await askUntilOrphaned(socket, signal)
-  await send(
-    socket,
-    await (options.mode === "join" ? joinMode(means, options.invitation, asking) : administerMode(means, options.order, asking)),
-  )
+  const held = {
+    administer: async () => await administerMode(means, options.order, asking),
+    join: async () => await joinMode(means, options.invitation, asking),
+    recover: async () => await recoverMode({ ...means, audit: options.audit }, options.order, asking),
+  }
+  const hold = options.mode === "join" ? held.join : options.mode === "recover" ? held.recover : held.administer
+  await send(socket, await hold())
 }
 
 /** What is done with the words of the root alone: no home is opened. */
@@ -247,10 +250,6 @@ async function askUntilOrphaned(socket: Socket, signal: AbortSignal): Promise<Di
 
 function sourceOf({ keyFile }: ProgramOptions): SecretSource {
   return keyFile === undefined ? { kind: "descriptor", descriptor: PASSPHRASE_DESCRIPTOR } : { kind: "key-file", path: keyFile }
-}
-
-function keystoreFile(path: string): Parameters<typeof openDatabase>[0] {
-  return { path, applicationId: KEYSTORE_APPLICATION_ID, migrations: [...KEYSTORE_MIGRATIONS, ...VAULT_MIGRATIONS] }
 }
 
 function readOptions(): ProgramOptions {
