@@ -83,6 +83,8 @@ async function makeWorld(): Promise<World> {
     await world.run(["key", "add", from, "--type", "aes256", "--from", from], phone)
     await world.run(["key", "encrypt", from, world.file("note"), "-o", world.file(`${from}.sealed`)], phone)
   }
+  const invitation = ["-o", world.file("watch.invite"), "--code-out", world.file("watch.code")]
+  await world.run(["node", "invite", "watch", ...invitation, ...passphrase], phone)
   await world.run(["down"], phone)
   mkdirSync(world.file("lost"))
   for (const name of ["keystore.db", "audit.db"]) cpSync(join(phone, name), world.file(`lost/${name}`))
@@ -138,6 +140,25 @@ describe("a node whose machine is lost", () => {
       const [policy] = (await world().run(["policy", "list"], home)).answer["policies"] as readonly { id: string; role: string }[]
       expect(policy?.role).toBe("owner")
       await world().run(["revoke", policy?.id ?? ""], home)
+    })
+  })
+
+  test("that was never heard of is recovered from the one above, by its passphrase, and then joins", { timeout: 60_000 }, async () => {
+    const [phone, watch, again] = [world().newHome(), world().newHome(), world().newHome()]
+    await world().run(world().recovery(phone))
+    const fresh = ["--passphrase-file-new", world().file("passphrase")]
+    const bySecret = ["node", "recover", "watch", "--passphrase-file", world().file("passphrase"), "--to", watch, ...fresh]
+    const { answer } = await world().run(bySecret, phone)
+    expect(answer).toMatchObject({ path: "/laptop/phone/watch", epoch: 1, standing: "member" })
+    writeFileSync(world().file("wrong"), "wrong horse battery\n")
+    const byWrong = ["node", "recover", "watch", "--passphrase-file", world().file("wrong"), "--to", again, ...fresh]
+    expect(await world().refused(byWrong, phone)).toMatchObject({ code: "KEYSTORE_PASSPHRASE_WRONG" })
+    // Two steps down, from the laptop: the same keys.
+    const { answer: twice } = await world().run(["node", "recover", "/laptop/phone/watch", "--to", again, ...fresh])
+    expect(twice["id"]).toBe(answer["id"])
+    await world().whileUp(watch, async () => {
+      const nodes = async (): Promise<unknown> => (await world().run(["node", "list"])).answer["nodes"]
+      await expect.poll(nodes).toContainEqual(expect.objectContaining({ path: "/laptop/phone/watch", state: "active", epoch: 1 }))
     })
   })
 

@@ -9,7 +9,9 @@ const call = { signal: new AbortController().signal }
 const UNREACHABLE = { code: "LEDGER_UNREACHABLE" }
 
 test("a copy of a ledger serves what it has, and neither learns nor appends", async () => {
-  const [first = new Uint8Array(0), second = new Uint8Array(0), third = new Uint8Array(0)] = kitLog(3).map((entry) => Uint8Array.from(entry))
+  const [first = new Uint8Array(0), second = new Uint8Array(0), third = new Uint8Array(0)] = kitLog(3).map((entry) =>
+    Uint8Array.from(entry),
+  )
   const log = new MemoryLedgerEngine(kitPrimitives)
   const head = unwrap(await log.append([first, second], emptyHead(), call))
   await using copy = new LedgerCopyEngine(log)
