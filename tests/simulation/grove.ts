@@ -127,7 +127,7 @@ export class Grove implements AsyncDisposable, Surroundings {
 
   async grant({ owner, reader, ...order }: GrantWish): Promise<Result<PolicyState>> {
     const { encryptionKey, signingKey } = reader.identity.keys
-    const placement = new LedgerPlacement(owner.context.replica, nativePrimitives, owner.key)
+    const placement = new LedgerPlacement(owner.context.replica, nativePrimitives, owner.identity)
     return await grantPolicy(owner.context, placement, { ...order, reader: { encryptionKey, signingKey } }, call)
   }
 

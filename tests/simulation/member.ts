@@ -1,10 +1,11 @@
 import { createHash } from "node:crypto"
-import { Secret, unwrap } from "@keygrove/base"
+import { ok, Secret, unwrap } from "@keygrove/base"
 import { nativePrimitives } from "@keygrove/curves-native"
 import { systemRandom } from "@keygrove/system"
 import { createSealing } from "@keygrove/hpke"
-import type { Timestamp } from "@keygrove/hierarchy"
+import { decodeEpoch, deriveAnchor, deriveEpoch, makeRekey, noPreviousRekey, type Timestamp } from "@keygrove/hierarchy"
 import { foundNode, KeystoreEngine, unlockNode, type FoundedNode } from "@keygrove/keystore"
+import { findNode } from "@keygrove/ledger"
 import { MemoryLedgerEngine, MemoryStorage, seededRandom, type MemoryNetwork } from "@keygrove/memory"
 import {
   FollowerLedgerEngine,
@@ -55,14 +56,13 @@ interface Running {
  */
 export class Member implements AsyncDisposable {
   readonly name: string
-  /** Its signing key, 32 bytes. */
-  readonly key: Uint8Array
   readonly storage: MemoryStorage = new MemoryStorage()
   /** Answers instead of the proxy service, until it is unset. */
   lie: Lie | undefined
   readonly #copy = new MemoryLedgerEngine(nativePrimitives)
   readonly #founded: FoundedNode
   readonly #around: Surroundings
+  #identity: NodeIdentity
   #starts = 0
   #running: Running | undefined
 
@@ -71,11 +71,16 @@ export class Member implements AsyncDisposable {
     this.name = name
     this.#around = around
     this.#founded = unwrap(foundNode(nativePrimitives, seed, name))
-    this.key = this.#founded.identity.keys.signingKey
+    this.#identity = this.#founded.identity
   }
 
   get identity(): NodeIdentity {
-    return this.#founded.identity
+    return this.#identity
+  }
+
+  /** Its signing key, 32 bytes. */
+  get key(): Uint8Array {
+    return this.#identity.keys.signingKey
   }
 
   get isRunning(): boolean {
@@ -112,7 +117,8 @@ export class Member implements AsyncDisposable {
     const { clock, host, lines, network, seed } = this.#around
     const random = seededRandom(`${seed}/${this.name}/${++this.#starts}`)
     const tools = { primitives: nativePrimitives, sealing: hpkeSealing, random }
-    const keystore = stack.use(new KeystoreEngine(tools, unlockNode(nativePrimitives, this.#founded.nodeSecret, this.#founded.place)))
+    const place = { ...this.#founded.place, epoch: this.#identity.keys.epoch }
+    const keystore = stack.use(new KeystoreEngine(tools, unlockNode(nativePrimitives, this.#founded.nodeSecret, place)))
     const joined = lines.connect(this.key, network.join(this.key), () => this.lie)
     const transport = stack.use(mortalTransport(joined, life))
     const copy = lastingEngine(this.#copy)
@@ -141,6 +147,29 @@ export class Member implements AsyncDisposable {
   /** Becomes known on the ledger. */
   async introduce(): Promise<void> {
     unwrap(await this.context.replica.appendEntries(this.#founded.genesis, call))
+  }
+
+  /** Names the keys of its next epoch on the ledger and starts again with them. */
+  async rekey(): Promise<void> {
+    const { nodeSecret, place } = this.#founded
+    const epoch = unwrap(decodeEpoch(this.#identity.keys.epoch + 1))
+    using secrets = deriveEpoch(nativePrimitives, nodeSecret, epoch)
+    using anchor = deriveAnchor(nativePrimitives, nodeSecret)
+    const { replica } = this.context
+    const body = makeRekey(nativePrimitives, secrets, {
+      ...place,
+      previous: findNode(replica.state, place)?.lastRekey ?? noPreviousRekey(),
+    })
+    const signer = {
+      cluster: place.cluster,
+      path: place.path,
+      key: anchor.publicKey,
+      sign: async (message: Uint8Array) => await Promise.resolve(ok(nativePrimitives.ed25519.sign(anchor.seed, message))),
+    }
+    unwrap(await replica.append([{ kind: "rekey", body }], signer, call))
+    await this.stop()
+    this.#identity = { ...this.#identity, keys: body.keys }
+    await this.start()
   }
 
   /** Offers to keep up to 100 fragments until a time. */

@@ -75,6 +75,21 @@ describe("sharing a label", () => {
     expect(await grove.read(reader, sealed)).toBe("opened")
   })
 
+  test("an owner, a reader and proxies that have rekeyed open and serve what was shared before", async () => {
+    const sealed = await grove.encrypt(owner, label)
+    const policy = unwrap(await grant()).grant
+    await reader.rekey()
+    await grove.settle()
+    expect(await grove.read(reader, sealed)).toBe("opened")
+    for (const member of [owner, reader, ...proxies]) await member.rekey()
+    await grove.settle()
+    expect([await grove.read(owner, sealed), await grove.read(reader, sealed)]).toEqual(["opened", "opened"])
+    expect(keptCounts().toSorted((a, b) => a - b)).toEqual([0, 1, 1, 1])
+    unwrap(await revokePolicy(owner.context, policy.policyId, call))
+    await grove.settle()
+    expect(await grove.read(reader, sealed)).toBe("POLICY_REVOKED")
+  })
+
   test("a revocation stands at once, empties the proxies, and revoking again is fine", async () => {
     const sealed = await grove.encrypt(owner, label)
     const { policyId } = unwrap(await grant()).grant

@@ -53,5 +53,6 @@ export { grantPolicy, resumeGrants, retryGrants, type GrantOrder } from "./shari
 export { labelNames, listLabels, useLabel, type LabelRecord } from "./sharing/labels.ts"
 export { LedgerPlacement } from "./sharing/ledger-placement.ts"
 export { openHeader, type HeaderOpening, type OpenedHeader } from "./sharing/open-header.ts"
+export { isReader } from "./sharing/read-policy.ts"
 export { retryRevocations, revokePolicy, type Revocation } from "./sharing/revoke.ts"
 export { statementSigner } from "./sharing/statement-signer.ts"

@@ -101,7 +101,7 @@ export async function startNode(options: NodeOptions, call: CallOptions): Promis
   if (!introduced.ok) return introduced
   stack.use(background)
   background.start()
-  const placement = new LedgerPlacement(context.replica, nativePrimitives, client.identity().keys.signingKey)
+  const placement = new LedgerPlacement(context.replica, nativePrimitives, client.identity())
   const owned = stack.move()
   const { role } = ledger.value
   const warnings = (): readonly string[] => [...warningsOf(context, background), ...copyWarning(role, context.replica)]

@@ -52,6 +52,7 @@ export { OrderedMap } from "./ordered-map.ts"
 export { applyEntry, type Judgeable } from "./reducer.ts"
 export {
   emptyState,
+  findHolder,
   findNode,
   findNodeByKey,
   findPolicy,

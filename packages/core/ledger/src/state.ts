@@ -119,6 +119,16 @@ export function findNodeByKey(state: LedgerState, signingKey: Uint8Array): Keyed
   return node !== undefined && hasKeys(node) && toHex(node.keys.signingKey) === hex ? node : undefined
 }
 
+/**
+ * The node that a signing key is of, or was of before it rekeyed; none when that generation of it has ended. What names a key, such as the reader of a policy, means the node behind it.
+ */
+export function findHolder(state: LedgerState, signingKey: Uint8Array): KeyedNode | undefined {
+  const holder = state.signingKeys.get(toHex(signingKey))
+  const node = holder === undefined ? undefined : findNode(state, holder)
+  // A later generation at the path is certified after the key was named.
+  return holder !== undefined && node !== undefined && hasKeys(node) && node.certifiedAt < holder.since ? node : undefined
+}
+
 /** What a cluster thinks of another: whether its trust stands, and is stale because the other's root stepped down after the two had met. */
 export function trustIn(
   state: LedgerState,

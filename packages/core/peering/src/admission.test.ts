@@ -140,6 +140,19 @@ describe("a capsule is re-encrypted", () => {
     expect(ask(signed({ issuedAt: at(EXPIRY - 1) }), standing, EXPIRY - 1).ok).toBe(true)
   })
 
+  test("for a reader that has rekeyed, under its current key only, and until then under the one that the policy names", () => {
+    const reader = { encryptionKey: grant.reader.encryptionKey, signingKey: keyOf(mallory) }
+    const toMallory = kitEntry({ kind: "policy-granted", body: { ...grant, reader } }, alice, signingName(alice, 1))
+    const [before, after] = [stateOf(terms(OFFER_END), toMallory), stateOf(terms(OFFER_END), toMallory, rekeyEntry(mallory, 2))]
+    const [first, second] = [signed({}, signingName(mallory, 1)), signed({}, signingName(mallory, 2))]
+    expect([ask(first, before).ok, ask(second, after).ok]).toEqual([true, true])
+    for (const outcome of [ask(second, before), ask(first, after)]) expect(outcome).toMatchObject({ code: "NOT_READER" })
+    // What another generation names is another node's.
+    const replaced = nodeEntry(rootOf(mallory), { ...mallory, generation: 2 })
+    const next = stateOf(terms(OFFER_END), toMallory, replaced, rekeyEntry({ ...mallory, generation: 2 }, 1))
+    expect(ask(signed({}, signingName({ ...mallory, generation: 2 }, 1)), next)).toMatchObject({ code: "NOT_READER" })
+  })
+
   test.each([
     ["of a policy nobody granted", "POLICY_UNKNOWN", () => ask(signed(), stateOf(terms(OFFER_END)))],
     ["of a revoked policy", "POLICY_REVOKED", () => ask(signed(), stateOf(terms(OFFER_END), granted, revoked))],

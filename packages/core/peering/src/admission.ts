@@ -1,7 +1,16 @@
 import { equalBytes, ok, refuse, type Result } from "@keygrove/base"
 import type { Primitives } from "@keygrove/crypto"
 import { isSameNode, type Timestamp } from "@keygrove/hierarchy"
-import { findNode, findNodeByKey, findPolicy, hasKeys, type KeyedNode, type LedgerState, type PolicyState } from "@keygrove/ledger"
+import {
+  findHolder,
+  findNode,
+  findNodeByKey,
+  findPolicy,
+  hasKeys,
+  type KeyedNode,
+  type LedgerState,
+  type PolicyState,
+} from "@keygrove/ledger"
 import type { PolicyDraft, ReencryptionRequest } from "./proxy-messages.ts"
 import { requestSignBytes } from "./proxy-signatures.ts"
 
@@ -59,7 +68,9 @@ export function admitReencrypt(
   if (!standing.ok) return standing
   const { grant } = standing.value
   const message = requestSignBytes(primitives, request, view.selfKey)
-  if (!primitives.ed25519.verify(grant.reader.signingKey, message, request.signature))
+  // A reader that has rekeyed since is still the reader, and its old key is not any more.
+  const readerKey = findHolder(view.state, grant.reader.signingKey)?.keys.signingKey ?? grant.reader.signingKey
+  if (!primitives.ed25519.verify(readerKey, message, request.signature))
     return refuse("NOT_READER", "the request is not signed by the reader of the policy")
   if (Math.abs(view.now - request.issuedAt) > MAX_CLOCK_SKEW_MS) {
     return refuse(

@@ -1,7 +1,7 @@
 import { toHex } from "@keygrove/base"
 import type { Primitives } from "@keygrove/crypto"
-import type { Timestamp } from "@keygrove/hierarchy"
-import { hasKeys, type KeyedNode, type LedgerState } from "@keygrove/ledger"
+import { isSameNode, type NodeReference, type Timestamp } from "@keygrove/hierarchy"
+import { findHolder, hasKeys, type KeyedNode, type LedgerState } from "@keygrove/ledger"
 import type { LedgerReplica } from "../ledger/replica.ts"
 import type { CallOptions } from "../ports/call-options.ts"
 import type { Placement, ProxyCandidate } from "../ports/placement.ts"
@@ -13,13 +13,13 @@ const MAX_CANDIDATES = 64
 export class LedgerPlacement implements Placement {
   readonly #replica: LedgerReplica
   readonly #primitives: Pick<Primitives, "sha256">
-  readonly #selfKey: Uint8Array
+  readonly #self: NodeReference
 
-  /** @param selfKey signing key of this node, which never serves its own policies. */
-  constructor(replica: LedgerReplica, primitives: Pick<Primitives, "sha256">, selfKey: Uint8Array) {
+  /** @param self this node, which never serves its own policies. */
+  constructor(replica: LedgerReplica, primitives: Pick<Primitives, "sha256">, self: NodeReference) {
     this.#replica = replica
     this.#primitives = primitives
-    this.#selfKey = selfKey
+    this.#self = self
   }
 
   async candidates(policyId: Uint8Array, until: Timestamp, { signal }: CallOptions): Promise<readonly ProxyCandidate[]> {
@@ -28,10 +28,8 @@ export class LedgerPlacement implements Placement {
     const { state } = this.#replica
     const used = fragmentCounts(state)
     const able = [...offering(state)].filter((node) => {
-      const key = toHex(node.keys.signingKey)
-      return (
-        node.terms !== undefined && node.terms.until >= until && (used.get(key) ?? 0) < node.terms.capacity && key !== toHex(this.#selfKey)
-      )
+      const held = used.get(toHex(node.keys.signingKey)) ?? 0
+      return node.terms !== undefined && node.terms.until >= until && held < node.terms.capacity && !isSameNode(node, this.#self)
     })
     return able
       .map((node) => ({ node, distance: this.#distance(policyId, node.keys.signingKey) }))
@@ -59,12 +57,15 @@ function* offering(state: LedgerState): Generator<KeyedNode, undefined> {
   }
 }
 
-/** How many policies that are not revoked each signing key serves. */
+/** How many policies that are not revoked each node serves, by its current signing key; a policy may name the key that it had before. */
 function fragmentCounts(state: LedgerState): ReadonlyMap<string, number> {
   const counts = new Map<string, number>()
   for (const policy of state.policies.values()) {
     if (policy.revokedAt !== undefined) continue
-    for (const proxy of policy.grant.proxies) counts.set(toHex(proxy.signingKey), (counts.get(toHex(proxy.signingKey)) ?? 0) + 1)
+    for (const { signingKey } of policy.grant.proxies) {
+      const key = toHex(findHolder(state, signingKey)?.keys.signingKey ?? signingKey)
+      counts.set(key, (counts.get(key) ?? 0) + 1)
+    }
   }
   return counts
 }

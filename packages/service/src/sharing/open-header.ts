@@ -35,6 +35,8 @@ const OTHERS_MAY_HELP: ReadonlySet<string> = new Set([
   "POLICY_REVOKED",
   "POLICY_EXPIRED",
   "NOT_READER",
+  // A policy may name a key beside this node's that is not this node's.
+  "KEYSTORE_REQUEST_INVALID",
   "NOT_ENOUGH_PROXIES",
   "FRAGMENT_INVALID",
   "FRAGMENTS_INSUFFICIENT",
@@ -69,8 +71,7 @@ async function openThroughPolicies(
   tried: Tried,
   options: CallOptions,
 ): Promise<Result<OpenedHeader>> {
-  const { keys } = context.keystore.identity()
-  const policies = findReadPolicies(context.replica.state, context.clock.now(), opening.header.labelKey, keys)
+  const policies = findReadPolicies(context.replica.state, context.clock.now(), opening.header.labelKey, context.keystore.identity())
   if (!policies.ok) return policies
   const attempt = async (policy: PolicyState): Promise<Result<OpenedHeader>> => {
     const id = toHex(policy.grant.policyId)

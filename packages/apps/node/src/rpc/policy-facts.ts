@@ -1,9 +1,8 @@
 import { toHex } from "@keygrove/base"
-import { equalBytes } from "@keygrove/base"
 import type { PolicyFacts } from "@keygrove/api"
 import { isSameNode } from "@keygrove/hierarchy"
 import { findNode, findNodeByKey, type PolicyState } from "@keygrove/ledger"
-import type { NodeContext } from "@keygrove/service"
+import { isReader, type NodeContext } from "@keygrove/service"
 
 /** A policy as the interface tells it. `labels` are this node's labels by the hex of their keys. */
 export function policyFacts(context: NodeContext, policy: PolicyState, labels: ReadonlyMap<string, string>): PolicyFacts {
@@ -26,10 +25,10 @@ export function policyFacts(context: NodeContext, policy: PolicyState, labels: R
 }
 
 /** What this node has to do with a policy. */
-export function roleOf({ keystore }: NodeContext, { grant, owner }: PolicyState): PolicyFacts["role"] {
-  const { cluster, keys, path } = keystore.identity()
-  if (isSameNode(owner, { cluster, path })) return "owner"
-  return equalBytes(grant.reader.encryptionKey, keys.encryptionKey) ? "reader" : "other"
+export function roleOf({ keystore, replica }: NodeContext, policy: PolicyState): PolicyFacts["role"] {
+  const own = keystore.identity()
+  if (isSameNode(policy.owner, own)) return "owner"
+  return isReader(replica.state, policy, own) ? "reader" : "other"
 }
 
 function stateOf({ clock }: NodeContext, { grant, revokedAt }: PolicyState): PolicyFacts["state"] {
