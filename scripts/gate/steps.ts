@@ -22,5 +22,15 @@ export const staticSteps: readonly Step[] = [
 /** The tests of core, which need nothing but a processor; pure code needs no process a file either. */
 export const coreTests: Step = tests("unit", ["packages/core", "--no-isolate"])
 
-/** Every test, one kind after the other, because the last ones start processes and measure time. */
-export const allTests: readonly Step[] = ["unit", "repository", "interop", "simulation", "fuzz", "e2e", "crash"].map((name) => tests(name))
+/**
+ * Every test, one kind after the other; but killing processes for minutes and using them for minutes wait most of the time, so these two go side by side where there
+ * are two processors.
+ */
+export const allTests: readonly (readonly Step[])[] = [
+  ["unit"],
+  ["repository"],
+  ["interop"],
+  ["simulation"],
+  ["fuzz"],
+  ["e2e", "crash"],
+].map((names) => names.map((name) => tests(name)))

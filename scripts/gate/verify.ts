@@ -2,6 +2,6 @@ import { printCounts, runSteps } from "./run-steps.ts"
 import { allTests, staticSteps } from "./steps.ts"
 
 /** Everything, after scripts/verify.mjs has installed what it needs. */
-const counts = await runSteps([staticSteps, ...allTests.map((step) => [step])])
+const counts = await runSteps([staticSteps, ...allTests])
 printCounts(counts)
 process.exitCode = counts.failed === 0 ? 0 : 1
