@@ -3,7 +3,7 @@ import { mkdir, writeFile } from "node:fs/promises"
 import { join } from "node:path"
 import { afterAll, beforeAll, describe, expect, test } from "vitest"
 import { startGrove, type Grove } from "../../packages/apps/cli/src/grove/grove.ts"
-import { SOFT_HSM } from "../../packages/adapters/pkcs11/src/soft-hsm.fixture.ts"
+import { hasToken, SOFT_HSM } from "../../packages/adapters/pkcs11/src/soft-hsm.fixture.ts"
 import { entry } from "./bundle.ts"
 import { firstDifference, type Stage } from "./transcript.ts"
 
@@ -66,9 +66,8 @@ afterAll(async () => {
 }, 60_000)
 
 describe("the command line does what its documentation shows", () => {
-  test.each(chapters)(
-    "%s",
-    async (chapter) => expect(await firstDifference(chapter, state.stage ?? { directory: ".", variables: {} })).toBeUndefined(),
-    120_000,
-  )
+  test.for(chapters)("%s", { timeout: 120_000 }, async (chapter, context) => {
+    context.skip(chapter === "key-backends" && !hasToken, "SoftHSM or the binding of PKCS #11 is missing")
+    expect(await firstDifference(chapter, state.stage ?? { directory: ".", variables: {} })).toBeUndefined()
+  })
 })
