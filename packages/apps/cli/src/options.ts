@@ -52,3 +52,13 @@ export function wholeNumber(text: string, what: string, limits: { readonly least
     throw commandError("USAGE_INVALID", `${what} must be a whole number from ${limits.least} to ${limits.most}, got "${text}"`)
   return value
 }
+
+/** `--listen ADDRESS` of a new home. */
+export function listenOption(input: CommandInput): string {
+  return optional(input, "listen") ?? "/ip4/127.0.0.1/tcp/0"
+}
+
+/** `--rpc-port PORT` of a new home. */
+export function rpcPortOption(input: CommandInput): number {
+  return wholeNumber(optional(input, "rpcPort") ?? "7411", "--rpc-port", { least: 0, most: 65_535 })
+}

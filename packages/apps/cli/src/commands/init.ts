@@ -2,14 +2,11 @@ import { hostname } from "node:os"
 import { initialiseNode } from "@keygrove/node"
 import type { CommandContext, CommandInput, CommandOutcome } from "../command.ts"
 import { commandError, CommandError } from "../errors.ts"
-import { optional, wholeNumber } from "../options.ts"
+import { listenOption, optional, rpcPortOption } from "../options.ts"
 import { openSource } from "../passphrase-source.ts"
 import { clusterDigits } from "../root/expected-cluster.ts"
 import { checkStandardInput, namesRoot, openRootSources } from "../root/root-sources.ts"
 import { fields } from "../text.ts"
-
-const DEFAULT_LISTEN = "/ip4/127.0.0.1/tcp/0"
-const DEFAULT_RPC_PORT = "7411"
 
 /** `init`: the ceremony runs in the keystore process, which alone sees the words and the passphrase. */
 export async function run(input: CommandInput, context: CommandContext): Promise<CommandOutcome> {
@@ -29,8 +26,8 @@ export async function run(input: CommandInput, context: CommandContext): Promise
       home: context.home.directory,
       name: optional(input, "name") ?? nameOfHost(),
       ledger: optional(input, "ledger") ?? "embedded",
-      listen: optional(input, "listen") ?? DEFAULT_LISTEN,
-      rpcPort: wholeNumber(optional(input, "rpcPort") ?? DEFAULT_RPC_PORT, "--rpc-port", { least: 0, most: 65_535 }),
+      listen: listenOption(input),
+      rpcPort: rpcPortOption(input),
       recover,
       ...(wordsOut === undefined ? {} : { wordsOut }),
       ...(wordsSource === undefined ? {} : { wordsSource }),

@@ -5,12 +5,9 @@ import { MAX_INVITATION_CHARACTERS, openInvitation } from "@keygrove/ledger"
 import { initialiseNode } from "@keygrove/node"
 import type { CommandContext, CommandInput, CommandOutcome } from "../command.ts"
 import { commandError, CommandError } from "../errors.ts"
-import { optional, required, wholeNumber } from "../options.ts"
+import { listenOption, optional, required, rpcPortOption } from "../options.ts"
 import { errnoOf, openSource } from "../passphrase-source.ts"
 import { fields } from "../text.ts"
-
-const DEFAULT_LISTEN = "/ip4/127.0.0.1/tcp/0"
-const DEFAULT_RPC_PORT = "7411"
 
 /** `join INVITATION`: the ceremony runs in the keystore process, which alone sees the code, the passphrase and the secret. */
 export async function run(input: CommandInput, context: CommandContext): Promise<CommandOutcome> {
@@ -26,8 +23,8 @@ export async function run(input: CommandInput, context: CommandContext): Promise
       home: context.home.directory,
       name: pathNames(child.path).at(-1) ?? "",
       ledger,
-      listen: optional(input, "listen") ?? DEFAULT_LISTEN,
-      rpcPort: wholeNumber(optional(input, "rpcPort") ?? DEFAULT_RPC_PORT, "--rpc-port", { least: 0, most: 65_535 }),
+      listen: listenOption(input),
+      rpcPort: rpcPortOption(input),
       recover: false,
       invitation: text,
       ...(code === undefined ? {} : { wordsSource: code.descriptor }),

@@ -3,7 +3,7 @@ import { isBelow } from "@keygrove/hierarchy"
 import { recoverNode, type CeremonySources, type RecoveredNode, type RecoverOptions } from "@keygrove/node"
 import type { CommandContext, CommandInput, CommandOutcome } from "../command.ts"
 import { commandError, CommandError } from "../errors.ts"
-import { optional, required, wholeNumber } from "../options.ts"
+import { listenOption, optional, required, wholeNumber } from "../options.ts"
 import { openSource } from "../passphrase-source.ts"
 import { clusterDigits } from "../root/expected-cluster.ts"
 import { checkStandardInput, namesRoot, openRootSources } from "../root/root-sources.ts"
@@ -11,7 +11,6 @@ import { fields } from "../text.ts"
 import { pathOperand } from "../tree/node-tree.ts"
 import { ledgerOfHome, recoveryHome, type RecoveryHome } from "../tree/recovery-home.ts"
 
-const DEFAULT_LISTEN = "/ip4/127.0.0.1/tcp/0"
 const MAX_GENERATION = 0xffff_ffff
 
 /** `node recover NAME`: works without a running node, and without a home when the words and a ledger are given. */
@@ -61,7 +60,7 @@ async function chosen(input: CommandInput, context: CommandContext, home: Recove
   const ledger = explicit ?? (isOfHome ? await ledgerOfHome(context, home) : undefined)
   return {
     ledgerFile,
-    listen: optional(input, "listen") ?? DEFAULT_LISTEN,
+    listen: listenOption(input),
     rpcPort: wholeNumber(optional(input, "rpcPort") ?? "0", "--rpc-port", { least: 0, most: 65_535 }),
     followsAnyway: explicit !== undefined,
     ...(ledger === undefined ? {} : { ledger }),

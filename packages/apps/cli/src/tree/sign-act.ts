@@ -1,6 +1,7 @@
 import { isBelow, parentPath, ROOT_PATH, type NodePath } from "@keygrove/hierarchy"
 import { administerNode, type NodeAct, type SignedAct } from "@keygrove/node"
 import { readConfig } from "@keygrove/node/config"
+import { AnswerFields } from "keygrove/rpc"
 import type { CommandContext, CommandInput } from "../command.ts"
 import { commandError, CommandError } from "../errors.ts"
 import { callNode } from "../node-call.ts"
@@ -96,6 +97,6 @@ async function signed(
 
 async function publish(context: CommandContext, entry: Uint8Array): Promise<{ readonly index: number }> {
   const answer = await callNode(context, "ledger.publish", { entry: Buffer.from(entry).toString("base64") })
-  const length = typeof answer === "object" && answer !== null && "length" in answer ? Number(answer.length) : Number.NaN
+  const length = new AnswerFields("ledger.publish", answer).number("length")
   return { index: length - 1 }
 }
