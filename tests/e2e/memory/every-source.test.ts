@@ -133,17 +133,17 @@ test.runIf(canReadMemory)(
     for (const plan of plans) await exercise(keys, plan)
     const first = storedSecrets(home, vault)
     expect(first.size).toBe(plans.length)
-    await expect.poll(async () => await left(first), { timeout: 30_000 }).toEqual([])
+    await expect.poll(async () => await left(first), { timeout: 90_000 }).toEqual([])
 
     for (const { id } of plans) await keys.rotate(id)
     for (const plan of plans) await exercise(keys, plan)
     const both = storedSecrets(home, vault)
     expect(both.size).toBe(2 * plans.length)
-    await expect.poll(async () => await left(both), { timeout: 30_000 }).toEqual([])
+    await expect.poll(async () => await left(both), { timeout: 90_000 }).toEqual([])
 
     for (const { id } of plans) await keys.destroy(id)
     expect(storedSecrets(home, vault).size).toBe(0)
-    await expect.poll(async () => await left(both), { timeout: 30_000 }).toEqual([])
+    await expect.poll(async () => await left(both), { timeout: 90_000 }).toEqual([])
 
     expect(readFileSync(`/proc/${keystore}/status`, "utf8")).toMatch(/^VmLck:\s+[1-9]/m)
     unwrap(await node.call("node.lock"))
