@@ -21,7 +21,7 @@ export interface Libp2pTransportOptions extends HostOptions {
   readonly signal?: AbortSignal
 }
 
-const PROTOCOLS: readonly ProtocolName[] = ["ledger", "proxy"]
+const PROTOCOLS: readonly ProtocolName[] = ["ledger", "proxy", "meet", "chain"]
 
 /** Opens the {@link Transport} over TCP with Noise and Yamux. */
 export async function openLibp2pTransport(options: Libp2pTransportOptions): Promise<Result<Transport, "PORT_IN_USE" | "LISTEN_FAILED">> {

@@ -16,6 +16,15 @@ export type {
   SignatureFacts,
   VerificationFacts,
 } from "./key-results.ts"
+export {
+  meetingMethods,
+  type MeetingApiParams,
+  type MeetingPhase,
+  type MeetView,
+  type MetNode,
+  type TrustedClusterFacts,
+  type TrustedClusters,
+} from "./meeting-methods.ts"
 export type { MethodSpec } from "./method-spec.ts"
 export { apiMethods, decodeMethodParams, isMethodName, type ApiParams, type MethodName } from "./methods.ts"
 export { openRpcDocument } from "./open-rpc.ts"

@@ -18,7 +18,16 @@ export interface Storage extends AsyncDisposable {
   write(changes: readonly StorageChange[], options: CallOptions): Promise<Result<true, StorageRefusal>>
 }
 
-export type StorageCollection = "fragment" | "grant-job" | "revoke-job" | "receipt" | "label" | "setting"
+export type StorageCollection =
+  | "fragment"
+  | "grant-job"
+  | "revoke-job"
+  | "receipt"
+  | "label"
+  | "setting"
+  | "meeting"
+  | "key-chain"
+  | "trusted"
 export type StorageRefusal = "STORAGE_CORRUPT" | "DISK_FULL" | "STORAGE_FAILED"
 
 export interface StorageRecord {

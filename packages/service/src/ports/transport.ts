@@ -15,7 +15,7 @@ export interface InboundRequest {
 }
 
 /** Protocols spoken between nodes; the name on the wire is `/keygrove/1/NAME`. */
-export type ProtocolName = "ledger" | "proxy"
+export type ProtocolName = "ledger" | "proxy" | "meet" | "chain"
 
 /**
  * Why there is no answer: nothing answers at the peer's addresses, or it is this node itself; another node answers there; the signal's time ran out;
