@@ -241,6 +241,16 @@ export const ledgerErrors: ErrorTable<LedgerCode | VoidReason | KeyChainRefusal 
     meaning: "The policy names a proxy that is not on the ledger, or under an old key.",
     remedy: "Grant again with other proxies.",
   },
+  POLICY_CONTINUES_WRONG: {
+    class: "refused",
+    meaning: "The policy continues one that does not exist, is another node's, or continues a third.",
+    remedy: "Name the first policy of the grant, or grant again.",
+  },
+  POLICY_CONTINUES_REVOKED: {
+    class: "refused",
+    meaning: "The policy continues a grant that was revoked.",
+    remedy: "Nothing: the grant has ended; grant again if it was not meant to.",
+  },
   POLICY_LIMIT: { class: "refused", meaning: "The cluster has no room for another policy.", remedy: "Revoke policies that nobody needs." },
   POLICY_UNKNOWN: { class: "refused", meaning: "The ledger has no such policy.", remedy: "Check the id with `keygrove policy list`." },
   POLICY_OWNER_WRONG: {

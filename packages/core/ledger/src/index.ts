@@ -53,11 +53,13 @@ export { applyEntry, type Judgeable } from "./reducer.ts"
 export {
   emptyState,
   findHolder,
+  findLastKey,
   findNode,
   findNodeByKey,
   findPolicy,
   hasKeys,
   owesRekey,
+  policiesOfGrant,
   trustIn,
   type ClusterState,
   type KeyedNode,

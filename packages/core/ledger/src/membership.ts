@@ -111,10 +111,14 @@ export function applyRekey(
   if (!node.ok) return rejected(state, node.code)
   const reason = rekeyObjection(primitives, state, node.value, body)
   if (reason !== undefined) return rejected(state, reason)
-  const { cluster, path } = node.value
+  const { anchorKey, cluster, path } = node.value
+  const { epoch, signingKey } = body.keys
   const changed = withNode(state, { ...node.value, keys: body.keys, lastRekey: digest })
-  const holder = { cluster, path, epoch: body.keys.epoch, since: index }
-  return applied({ ...changed, signingKeys: changed.signingKeys.set(toHex(body.keys.signingKey), holder) })
+  return applied({
+    ...changed,
+    signingKeys: changed.signingKeys.set(toHex(signingKey), { cluster, path, epoch, since: index, anchorKey }),
+    anchorKeys: changed.anchorKeys.set(toHex(anchorKey), { cluster, path, lastKey: signingKey }),
+  })
 }
 
 function rekeyObjection(

@@ -162,18 +162,37 @@ export class NaiveLedger {
       case "policy-granted": {
         const isNew = this.#of("policy-granted").every((other) => toHex(other.statement.body.policyId) !== toHex(statement.body.policyId))
         const areKnown = statement.body.proxies.every((proxy) => this.#signingKey(proxy.cluster, proxy.path) === toHex(proxy.signingKey))
-        return bySigningKey && isNew && areKnown
+        return bySigningKey && isNew && areKnown && this.#mayContinue({ cluster, path }, statement.body.continues)
       }
       default:
         return false
     }
   }
 
+  #mayContinue(owner: Pick<Entry["author"], "cluster" | "path">, continues: Uint8Array | undefined): boolean {
+    if (continues === undefined) return true
+    const first = this.#granted(continues)
+    const isOwn = first?.author.cluster === owner.cluster && first.author.path === owner.path
+    return isOwn && first.statement.body.continues === undefined && !this.#hasEnded(first)
+  }
+
+  #granted(policyId: Uint8Array): OfKind<"policy-granted"> | undefined {
+    return this.#of("policy-granted").find(({ statement }) => toHex(statement.body.policyId) === toHex(policyId))
+  }
+
+  /** Whether a policy, or any other of its grant, was revoked, or it was undone. */
+  #hasEnded(granted: OfKind<"policy-granted">): boolean {
+    const grantOf = ({ statement: { body } }: OfKind<"policy-granted">): string => toHex(body.continues ?? body.policyId)
+    const isRevoked = this.#of("policy-revoked").some(({ statement: { body } }) => {
+      const other = this.#granted(body.policyId)
+      return other !== undefined && grantOf(other) === grantOf(granted)
+    })
+    return isRevoked || this.#isUndone(granted)
+  }
+
   #mayRevoke({ author }: Entry, { body }: Extract<Statement, { kind: "policy-revoked" }>): boolean {
-    const isAbout = (other: OfKind<"policy-granted"> | OfKind<"policy-revoked">): boolean =>
-      toHex(other.statement.body.policyId) === toHex(body.policyId)
-    const granted = this.#of("policy-granted").find(isAbout)
-    if (granted === undefined || this.#isUndone(granted) || this.#of("policy-revoked").some(isAbout)) return false
+    const granted = this.#granted(body.policyId)
+    if (granted === undefined || this.#hasEnded(granted)) return false
     return granted.author.cluster === author.cluster && isOrBelow(granted.author.path, author.path)
   }
 }

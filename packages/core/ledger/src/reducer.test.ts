@@ -22,7 +22,7 @@ import {
 import { NaiveLedger } from "./naive-ledger.contract.ts"
 import { OrderedMap } from "./ordered-map.ts"
 import { plausibleHistories } from "./plausible-history.contract.ts"
-import { findNode, findNodeByKey, findPolicy } from "./state.ts"
+import { findLastKey, findNode, findNodeByKey, findPolicy, policiesOfGrant, type LedgerState } from "./state.ts"
 
 const root = kitRoot("alice")
 const laptop = kitChild(root, "/laptop")
@@ -116,6 +116,49 @@ describe("what the ledger allows", () => {
     // After a rekey the new key revokes what the old one granted.
     expect(last([grantEntry("p", laptop), rekeyEntry(laptop, 2), revokeEntry("p", laptop, 1)])).toBe("AUTHOR_KEY_WRONG")
     expect(last([grantEntry("p", laptop), rekeyEntry(laptop, 2), revokeEntry("p", laptop, 2)])).toBe("applied")
+  })
+
+  test("a policy that continues another of the same owner ends with it, whichever of them is named", () => {
+    const continuing = (name: string, first: string, owner = laptop, epoch = 1): Uint8Array => {
+      const body = { ...kitGrant(name, { node: owner, epoch }, [{ node: laptop, epoch }]), continues: kitBytes(`policy ${first}`) }
+      return kitEntry({ kind: "policy-granted", body }, owner, signingName(owner, epoch))
+    }
+    const granted = [grantEntry("p", laptop), grantEntry("other", laptop), rekeyEntry(laptop, 2), continuing("q", "p", laptop, 2)]
+    const { ledger, verdicts } = kitFold([...base, ...granted, continuing("r", "p", laptop, 2)])
+    expect(verdicts.every((verdict) => verdict === "applied")).toBe(true)
+    const idsOf = (state: LedgerState, name: string): readonly Uint8Array[] => {
+      const policy = findPolicy(state, kitBytes(`policy ${name}`))
+      return policy === undefined ? [] : policiesOfGrant(state, policy).map(({ grant }) => grant.policyId)
+    }
+    for (const name of ["p", "q", "r"]) expect(idsOf(ledger.state, name)).toEqual(["p", "q", "r"].map((each) => kitBytes(`policy ${each}`)))
+    for (const named of ["p", "q"]) {
+      const revoked = kitFold([revokeEntry(named, laptop, 2), continuing("s", "p", laptop, 2), revokeEntry("r", laptop, 2)], ledger)
+      expect(revoked.verdicts).toEqual(["applied", "POLICY_CONTINUES_REVOKED", "POLICY_ALREADY_REVOKED"])
+      const { clusters } = revoked.ledger.state
+      for (const name of ["p", "q", "r"]) expect(findPolicy(revoked.ledger.state, kitBytes(`policy ${name}`))?.revokedAt).toBe(8)
+      expect([...(clusters.get(root.cluster)?.livePolicies.values() ?? [])]).toHaveLength(1)
+    }
+    const both = [nodeEntry(laptop, phone), rekeyEntry(phone, 1), grantEntry("p", laptop), continuing("q", "p")]
+    expect(last([...both, continuing("r", "p", phone)])).toBe("POLICY_CONTINUES_WRONG")
+    expect(last([...both, continuing("r", "q")])).toBe("POLICY_CONTINUES_WRONG")
+    expect(last([...both, continuing("r", "nobody's")])).toBe("POLICY_CONTINUES_WRONG")
+  })
+
+  test("the last key of a generation is remembered when it has ended, under each key that it had", () => {
+    const replaced = kitChild(root, "/laptop", 2)
+    const history = [
+      nodeEntry(laptop, phone),
+      rekeyEntry(phone, 1),
+      rekeyEntry(laptop, 2),
+      nodeEntry(root, replaced),
+      rekeyEntry(replaced, 1),
+    ]
+    const { state } = kitFold([...base, ...history]).ledger
+    const keyOf = (node: KitNode, epoch: number): Uint8Array => kitRekey(node, epoch).keys.signingKey
+    for (const epoch of [1, 2]) expect(findLastKey(state, keyOf(laptop, epoch))).toEqual(keyOf(laptop, 2))
+    expect(findLastKey(state, keyOf(phone, 1))).toEqual(keyOf(phone, 1))
+    expect(findLastKey(state, keyOf(replaced, 1))).toEqual(keyOf(replaced, 1))
+    expect(findLastKey(state, kitBytes("nobody's"))).toBeUndefined()
   })
 
   test("old states stay as they were", () => {

@@ -4,7 +4,7 @@ import type { PolicyGrant, PolicyRevocation, ProxyTerms } from "@keygrove/reencr
 import { anchorAuthor, signingAuthor } from "./author.ts"
 import { MAX_LIVE_POLICIES } from "./limits.ts"
 import { applied, clusterOf, rejected, withCluster, withNode, type Placed } from "./transitions.ts"
-import { findNodeByKey, type KeyedNode, type LedgerState, type PolicyState } from "./state.ts"
+import { findNodeByKey, findPolicy, policiesOfGrant, type KeyedNode, type LedgerState, type PolicyState } from "./state.ts"
 import type { Application, VoidReason } from "./verdict.ts"
 
 type Applied = Application<LedgerState>
@@ -28,7 +28,10 @@ export function applyPolicyGranted(state: LedgerState, entry: Placed<PolicyGrant
   const policy: PolicyState = { grant: body, owner: { cluster, path }, ownerSigningKey: author.key, grantedAt: index }
   const granting = clusterOf(state, owner.value)
   const counted = withCluster(state, { ...granting, livePolicies: granting.livePolicies.set(index, toHex(body.policyId)) })
-  return applied(withPolicy(counted, policy))
+  const first = body.continues === undefined ? undefined : findPolicy(counted, body.continues)
+  if (first === undefined) return applied(withPolicy(counted, policy))
+  const continued = { ...first, continuedBy: [...(first.continuedBy ?? []), toHex(body.policyId)] }
+  return applied(withPolicy(withPolicy(counted, continued), policy))
 }
 
 function grantObjection(state: LedgerState, owner: KeyedNode, grant: PolicyGrant): VoidReason | undefined {
@@ -39,12 +42,22 @@ function grantObjection(state: LedgerState, owner: KeyedNode, grant: PolicyGrant
     const node = findNodeByKey(state, proxy.signingKey)
     if (node === undefined || !isSameNode(node, proxy)) return "POLICY_PROXY_UNKNOWN"
   }
-  if (clusterOf(state, owner).livePolicies.size >= MAX_LIVE_POLICIES) return "POLICY_LIMIT"
-  return undefined
+  if (grant.continues !== undefined) return continuationObjection(state, owner, grant.continues) ?? limitObjection(state, owner)
+  return limitObjection(state, owner)
+}
+
+function continuationObjection(state: LedgerState, owner: KeyedNode, continues: Uint8Array): VoidReason | undefined {
+  const first = findPolicy(state, continues)
+  if (first === undefined || first.grant.continues !== undefined || !isSameNode(first.owner, owner)) return "POLICY_CONTINUES_WRONG"
+  return first.revokedAt === undefined ? undefined : "POLICY_CONTINUES_REVOKED"
+}
+
+function limitObjection(state: LedgerState, owner: KeyedNode): VoidReason | undefined {
+  return clusterOf(state, owner).livePolicies.size >= MAX_LIVE_POLICIES ? "POLICY_LIMIT" : undefined
 }
 
 /**
- * An owner, or a node above it, which has power over it, ends a policy, for ever. A root that is no node signs with its anchor. No limit stands in its way.
+ * An owner, or a node above it, which has power over it, ends a policy with all of its grant, for ever. A root that is no node signs with its anchor. No limit stands in its way.
  */
 export function applyPolicyRevoked(state: LedgerState, entry: Placed<PolicyRevocation>): Applied {
   const { author, body, index } = entry
@@ -57,8 +70,14 @@ export function applyPolicyRevoked(state: LedgerState, entry: Placed<PolicyRevoc
     return rejected(state, "POLICY_OWNER_WRONG")
   if (policy.revokedAt !== undefined) return rejected(state, "POLICY_ALREADY_REVOKED")
   const cluster = clusterOf(state, owner)
-  const counted = withCluster(state, { ...cluster, livePolicies: cluster.livePolicies.delete(policy.grantedAt) })
-  return applied(withPolicy(counted, { ...policy, revokedAt: index }))
+  let { livePolicies } = cluster
+  let { policies } = state
+  for (const each of policiesOfGrant(state, policy)) {
+    if (each.revokedAt !== undefined) continue
+    livePolicies = livePolicies.delete(each.grantedAt)
+    policies = policies.set(toHex(each.grant.policyId), { ...each, revokedAt: index })
+  }
+  return applied({ ...withCluster(state, { ...cluster, livePolicies }), policies })
 }
 
 function withPolicy(state: LedgerState, policy: PolicyState): LedgerState {

@@ -8,6 +8,7 @@ import type {
   NodeReference,
   RevocationReason,
   RootReplacement,
+  TrustContact,
 } from "@keygrove/hierarchy"
 import type { PolicyGrant, ProxyTerms } from "@keygrove/reencryption"
 import type { LedgerIndex } from "./head.ts"
@@ -47,6 +48,8 @@ export interface TrustState {
   /** The other root's anchor, 32 bytes. */
   readonly anchorKey: Uint8Array
   readonly revision: number
+  /** Where a node of it was when they met. */
+  readonly contact?: TrustContact
   /** The node that said so, and where. */
   readonly by: NodePath
   readonly at: LedgerIndex
@@ -79,12 +82,21 @@ export interface PolicyState {
   readonly grantedAt: LedgerIndex
   /** Index of the revocation; absent while the policy stands. Expiry is judged by the reader's clock, not here. */
   readonly revokedAt?: LedgerIndex
+  /** Ids in hex of the policies that continue this one, in the order of the ledger; absent where there are none. */
+  readonly continuedBy?: readonly string[]
 }
 
 /** Who used a signing key, and since when; kept for ever, because a key never comes back. */
 export interface KeyHolder extends NodeReference {
   readonly epoch: Epoch
   readonly since: LedgerIndex
+  /** Of the generation that used it, 32 bytes. */
+  readonly anchorKey: Uint8Array
+}
+
+/** Whose an anchor is or was, and the signing key that its generation named last, 32 bytes: also when that generation has ended. */
+export interface AnchorHolder extends NodeReference {
+  readonly lastKey?: Uint8Array
 }
 
 /** The fold over a ledger. Immutable: a reference to it is a snapshot. */
@@ -96,7 +108,7 @@ export interface LedgerState {
   /** By the hex of the signing key. */
   readonly signingKeys: HexMap<KeyHolder>
   /** Every anchor that was ever certified, by its hex, and whose it was: none comes back, for any node. */
-  readonly anchorKeys: HexMap<NodeReference>
+  readonly anchorKeys: HexMap<AnchorHolder>
   /** SHA-256 of the log's first encoded entry, 32 bytes; absent while the log is empty. */
   readonly origin?: Uint8Array
 }
@@ -127,6 +139,23 @@ export function findHolder(state: LedgerState, signingKey: Uint8Array): KeyedNod
   const node = holder === undefined ? undefined : findNode(state, holder)
   // A later generation at the path is certified after the key was named.
   return holder !== undefined && node !== undefined && hasKeys(node) && node.certifiedAt < holder.since ? node : undefined
+}
+
+/**
+ * The signing key that a node had last in the generation that used this one, 32 bytes: its current key, or the one that it ended with. A rekey ends the keys before it also
+ * for what is judged after the node is gone. `undefined` for a key that the ledger does not know.
+ */
+export function findLastKey(state: LedgerState, signingKey: Uint8Array): Uint8Array | undefined {
+  const holder = state.signingKeys.get(toHex(signingKey))
+  return holder === undefined ? undefined : state.anchorKeys.get(toHex(holder.anchorKey))?.lastKey
+}
+
+/**
+ * All policies of the grant that a policy belongs to, the first one first: it gives a reader a label, by one policy for each key of the label. They are of one owner and end together.
+ */
+export function policiesOfGrant(state: LedgerState, policy: PolicyState): readonly [PolicyState, ...PolicyState[]] {
+  const first = policy.grant.continues === undefined ? policy : (findPolicy(state, policy.grant.continues) ?? policy)
+  return [first, ...(first.continuedBy ?? []).flatMap((id) => state.policies.get(id) ?? [])]
 }
 
 /** What a cluster thinks of another: whether its trust stands, and is stale because the other's root stepped down after the two had met. */

@@ -15,6 +15,7 @@ import {
   kitRoot,
   kitSeed,
   nodeEntry,
+  nodeRevokedEntry,
   rekeyEntry,
   signingName,
   type KitNode,
@@ -151,6 +152,25 @@ describe("a capsule is re-encrypted", () => {
     const replaced = nodeEntry(rootOf(mallory), { ...mallory, generation: 2 })
     const next = stateOf(terms(OFFER_END), toMallory, replaced, rekeyEntry({ ...mallory, generation: 2 }, 1))
     expect(ask(signed({}, signingName({ ...mallory, generation: 2 }, 1)), next)).toMatchObject({ code: "NOT_READER" })
+  })
+
+  test("not for a reader that rekeyed and ended then, under the key that its rekey had ended", () => {
+    const reader = { encryptionKey: grant.reader.encryptionKey, signingKey: keyOf(mallory) }
+    const toMallory = kitEntry({ kind: "policy-granted", body: { ...grant, reader } }, alice, signingName(alice, 1))
+    const ended = nodeRevokedEntry(rootOf(mallory), mallory, { isLast: true })
+    const gone = stateOf(terms(OFFER_END), toMallory, rekeyEntry(mallory, 2), ended)
+    expect(ask(signed({}, signingName(mallory, 1)), gone)).toMatchObject({ code: "NOT_READER" })
+    // What ends its readership is the owner's revocation.
+    expect(ask(signed({}, signingName(mallory, 2)), gone).ok).toBe(true)
+    expect(ask(signed({}, signingName(mallory, 1)), stateOf(terms(OFFER_END), toMallory, ended)).ok).toBe(true)
+  })
+
+  test("for a request that names the key which the proxy rekeyed from a moment ago, and no other", () => {
+    const request = signed()
+    const after = { ...view(standing), selfKey: keyOf(proxy, 2) }
+    expect(admitReencrypt(kitPrimitives, after, request)).toMatchObject({ code: "NOT_READER" })
+    expect(admitReencrypt(kitPrimitives, { ...after, lateKeys: [keyOf(proxy)] }, request).ok).toBe(true)
+    expect(admitReencrypt(kitPrimitives, { ...after, lateKeys: [keyOf(mallory)] }, request)).toMatchObject({ code: "NOT_READER" })
   })
 
   test.each([

@@ -3,6 +3,7 @@ import type { Primitives } from "@keygrove/crypto"
 import { isSameNode, type Timestamp } from "@keygrove/hierarchy"
 import {
   findHolder,
+  findLastKey,
   findNode,
   findNodeByKey,
   findPolicy,
@@ -23,6 +24,8 @@ export interface ProxyView {
   readonly now: Timestamp
   /** The proxy's own signing key, 32 bytes. */
   readonly selfKey: Uint8Array
+  /** Keys that it rekeyed from so lately that requests which name them may still be under way; 32 bytes each. */
+  readonly lateKeys?: readonly Uint8Array[]
 }
 
 export type StoreRefusal =
@@ -36,7 +39,7 @@ export type StoreRefusal =
 
 /** Whether a fragment is accepted from `from` (the channel's key). `held` is how many of other policies the proxy keeps. */
 export function admitStore(view: ProxyView, from: Uint8Array, draft: PolicyDraft, held: number): Result<KeyedNode, StoreRefusal> {
-  const self = findNodeByKey(view.state, view.selfKey)
+  const self = findHolder(view.state, view.selfKey)
   if (self?.terms === undefined || self.terms.until <= view.now)
     return refuse("NOT_OFFERING", "this node offers nothing as a proxy; choose another")
   if (self.terms.until < draft.expiresAt)
@@ -67,11 +70,12 @@ export function admitReencrypt(
   const standing = standingPolicy(view, request.policyId)
   if (!standing.ok) return standing
   const { grant } = standing.value
-  const message = requestSignBytes(primitives, request, view.selfKey)
-  // A reader that has rekeyed since is still the reader, and its old key is not any more.
-  const readerKey = findHolder(view.state, grant.reader.signingKey)?.keys.signingKey ?? grant.reader.signingKey
-  if (!primitives.ed25519.verify(readerKey, message, request.signature))
-    return refuse("NOT_READER", "the request is not signed by the reader of the policy")
+  // A reader that has rekeyed since is still the reader, and its old key is not any more, also when the node has ended.
+  const readerKey = findLastKey(view.state, grant.reader.signingKey) ?? grant.reader.signingKey
+  const isSigned = [view.selfKey, ...(view.lateKeys ?? [])].some((proxyKey) =>
+    primitives.ed25519.verify(readerKey, requestSignBytes(primitives, request, proxyKey), request.signature),
+  )
+  if (!isSigned) return refuse("NOT_READER", "the request is not signed by the reader of the policy")
   if (Math.abs(view.now - request.issuedAt) > MAX_CLOCK_SKEW_MS) {
     return refuse(
       "REQUEST_STALE",

@@ -24,6 +24,7 @@ const grant = (count: number, threshold = 1): PolicyGrant => ({
   threshold,
   expiresAt: unwrap(decodeTimestamp(1)),
   proxies: proxies(count),
+  continues: key(5),
   sealedLabel: new Uint8Array(256),
 })
 
@@ -41,8 +42,8 @@ describe("policy grants", () => {
     expect(unwrap(decodePolicyGrant(bytes))).toEqual(grant(30, 30))
   })
 
-  test("an absent sealed label stays absent", () => {
-    const { sealedLabel: _, ...rest } = grant(1)
+  test("what is absent stays absent: a sealed label, and what the policy continues", () => {
+    const { continues: _first, sealedLabel: _label, ...rest } = grant(1)
     expect(unwrap(decodePolicyGrant(encodePolicyGrant(rest)))).toEqual(rest)
   })
 
@@ -53,6 +54,7 @@ describe("policy grants", () => {
     ["another scheme", { scheme: "bbs98" }],
     ["an uncompressed key", { labelKey: Uint8Array.of(4, ...key(1)) }],
     ["a short id", { policyId: new Uint8Array(31) }],
+    ["a short id of what it continues", { continues: new Uint8Array(31) }],
     ["an empty sealed label", { sealedLabel: new Uint8Array(0) }],
     ["a long sealed label", { sealedLabel: new Uint8Array(257) }],
     ["an unknown field", { secret: 1 }],

@@ -35,6 +35,8 @@ export interface PolicyProxy extends NodeReference {
 export interface PolicyGrant {
   /** 32 random bytes, unique on the ledger for ever. */
   readonly policyId: Uint8Array
+  /** The first policy of the same grant, 32 bytes, when this one gives the same reader the same label under another key of it. All policies of a grant end together. */
+  readonly continues?: Uint8Array
   readonly scheme: "umbral"
   /** Epoch of the owner that the label key belongs to. */
   readonly epoch: Epoch
@@ -70,6 +72,7 @@ const proxyShape = v.strictObject({
 const shape = v.pipe(
   v.strictObject({
     policyId: bytesShape(32),
+    continues: v.exactOptional(bytesShape(32)),
     scheme: v.literal("umbral"),
     epoch: brandShape(decodeEpoch),
     labelKey: compressedPointShape(),
@@ -90,7 +93,7 @@ const shape = v.pipe(
 
 /** Canonical CBOR of the grant. */
 export function encodePolicyGrant(grant: PolicyGrant): Uint8Array {
-  const { policyId, scheme, epoch, labelKey, delegationKey, reader, threshold, expiresAt, proxies, sealedLabel } = grant
+  const { policyId, continues, scheme, epoch, labelKey, delegationKey, reader, threshold, expiresAt, proxies, sealedLabel } = grant
   const value: Record<string, CborValue> = {
     policyId,
     scheme,
@@ -102,6 +105,7 @@ export function encodePolicyGrant(grant: PolicyGrant): Uint8Array {
     expiresAt,
     proxies: proxies.map(proxyValue),
   }
+  if (continues !== undefined) value.continues = continues
   if (sealedLabel !== undefined) value.sealedLabel = sealedLabel
   return encodeCanonical(value)
 }
