@@ -1,0 +1,86 @@
+import { ok, type Refusal, type Result } from "@keygrove/base"
+import { decodeEntry, findNodeByKey } from "@keygrove/ledger"
+import { resumeGrants, retryGrants, retryRevocations, type CallOptions, type NodeContext } from "@keygrove/service"
+import { readGenesis } from "../home/home-facts.ts"
+import type { Home } from "../home/home.ts"
+
+/** How often what a start could not finish is tried again: being known on the ledger, and jobs that need it. */
+const SETTLE_RETRY_MS = 1_000
+
+/** What a node does by itself while it runs. */
+export class Background implements AsyncDisposable {
+  readonly #context: NodeContext
+  readonly #home: Home
+  readonly #log: (line: string) => void
+  readonly #stop = new AbortController()
+  #work: Promise<unknown> = Promise.resolve()
+  #lastRefusal: Refusal | undefined
+
+  constructor(context: NodeContext, home: Home, log: (line: string) => void) {
+    this.#context = context
+    this.#home = home
+    this.#log = log
+  }
+
+  get lastRefusal(): Refusal | undefined {
+    return this.#lastRefusal
+  }
+
+  /** Tries once to put the ceremony's statements on the ledger; a host that cannot be reached is for {@link Background.start}. */
+  async introduce(call: CallOptions): Promise<Result<true>> {
+    const { keystore, replica } = this.#context
+    if (findNodeByKey(replica.state, keystore.identity().keys.signingKey) !== undefined) return ok(true)
+    // A child's first keys count after its certificate, which its parent has written; a host that cannot be reached is asked again below.
+    await replica.refresh(call)
+    const genesis = readGenesis(this.#home.genesis)
+    if (!genesis.ok) return genesis
+    const missing = genesis.value.filter((entry) => replica.judge([entry]).ok || isLater(entry))
+    const appended = await replica.appendEntries(missing, call)
+    if (appended.ok || findNodeByKey(replica.state, keystore.identity().keys.signingKey) !== undefined) return ok(true)
+    this.#lastRefusal = appended
+    return ok(true)
+  }
+
+  start(): void {
+    const { signal } = this.#stop
+    const work = [this.#settle(signal), this.#endGrants(signal), retryRevocations(this.#context, { signal })]
+    this.#work = Promise.all(work.map(async (each) => await this.#guard(each)))
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#stop.abort()
+    await this.#work
+  }
+
+  /** Becomes known on the ledger. */
+  async #settle(signal: AbortSignal): Promise<void> {
+    const { clock, keystore, replica } = this.#context
+    while (findNodeByKey(replica.state, keystore.identity().keys.signingKey) === undefined) {
+      await clock.sleep(SETTLE_RETRY_MS, { signal })
+      await this.introduce({ signal })
+    }
+    this.#lastRefusal = undefined
+  }
+
+  /** Ends the grants that an earlier run left, then those of which this one does not know whether they stand. */
+  async #endGrants(signal: AbortSignal): Promise<void> {
+    const resumed = await resumeGrants(this.#context, { signal })
+    if (!resumed.ok) this.#log(`${resumed.code}: ${resumed.message}`)
+    await retryGrants(this.#context, { signal })
+  }
+
+  async #guard(work: Promise<void>): Promise<void> {
+    try {
+      await work
+    } catch (error) {
+      if (this.#stop.signal.aborted) return
+      this.#log(`NODE_BACKGROUND_FAILED: ${error instanceof Error ? error.message : "unknown"}`)
+    }
+  }
+}
+
+/** Certificates and rekeys are judged together with what stands before them in the batch, not alone. */
+function isLater(entry: Uint8Array): boolean {
+  const decoded = decodeEntry(entry)
+  return decoded.ok && decoded.value.kind !== "cluster"
+}

@@ -1,0 +1,54 @@
+import { ok, refuse, type Result } from "@keygrove/base"
+import { nativePrimitives } from "@keygrove/curves-native"
+import { parsePeerAddress } from "@keygrove/libp2p"
+import {
+  FollowerLedgerEngine,
+  LedgerCopyEngine,
+  LedgerReplica,
+  serveLedger,
+  type CallOptions,
+  type LedgerEngine,
+  type Transport,
+} from "@keygrove/service"
+import { EmbeddedLedgerEngine } from "@keygrove/sqlite"
+import { systemClock } from "@keygrove/system"
+import type { NodeConfig } from "../home/config.ts"
+import type { Home } from "../home/home.ts"
+
+/** How a node has its ledger: as its host, from another node, or as a copy that learns nothing new. */
+export type LedgerRole = "host" | "follower" | "copy"
+
+export interface OpenedLedger {
+  readonly replica: LedgerReplica
+  readonly role: LedgerRole
+}
+
+/** Opens the node's ledger in the role that its configuration names; what was opened is left on `stack`. */
+export async function openLedger(
+  home: Home,
+  config: NodeConfig,
+  { transport, stack }: { readonly transport: Transport; readonly stack: AsyncDisposableStack },
+  call: CallOptions,
+): Promise<Result<OpenedLedger>> {
+  const copy = EmbeddedLedgerEngine.open({ path: home.ledger, primitives: nativePrimitives })
+  if (!copy.ok) return copy
+  const role = config.ledger === "embedded" ? "host" : config.ledger === "copy" ? "copy" : "follower"
+  const host = role === "follower" ? parsePeerAddress(config.ledger) : undefined
+  if (host?.ok === false) {
+    await copy.value[Symbol.asyncDispose]()
+    return refuse(
+      "CONFIG_INVALID",
+      `${home.config}: "ledger" is neither "embedded" nor "copy" nor the address of a node (/ip4/…/tcp/…/p2p/…): ${host.message}`,
+    )
+  }
+  const own: LedgerEngine = role === "copy" ? new LedgerCopyEngine(copy.value) : copy.value
+  const engine: LedgerEngine =
+    host === undefined
+      ? own
+      : FollowerLedgerEngine.start({ transport, host: host.value, copy: own, clock: systemClock, primitives: nativePrimitives })
+  const replica = await LedgerReplica.open({ primitives: nativePrimitives, engine }, call)
+  if (!replica.ok) return refuse(replica.code, `${home.ledger}: ${replica.message}`)
+  stack.use(replica.value)
+  if (role === "host") stack.use(serveLedger({ transport, engine, clock: systemClock, replica: replica.value }))
+  return ok({ replica: replica.value, role })
+}

@@ -1,0 +1,33 @@
+import { renameSync, writeFileSync } from "node:fs"
+import { KeygroveError, type Result } from "@keygrove/base"
+import type { KeystoreClient } from "@keygrove/keystore"
+import { openLibp2pTransport } from "@keygrove/libp2p"
+import type { CallOptions, Transport } from "@keygrove/service"
+import { encodeConfig, type NodeConfig } from "../home/config.ts"
+import type { Home } from "../home/home.ts"
+
+/** Listens as the node that the keystore is. */
+export async function openTransport(keystore: KeystoreClient, config: NodeConfig, call: CallOptions): Promise<Result<Transport>> {
+  return await openLibp2pTransport({
+    signingKey: keystore.identity().keys.signingKey,
+    sign: async (message, options) => {
+      const signature = await keystore.sign("handshake", message, options)
+      if (signature.ok) return signature.value
+      throw new KeygroveError(signature.code, signature.message)
+    },
+    listen: [config.listen],
+    signal: call.signal,
+  })
+}
+
+/** A port that the system chose is kept from now on, so that others find the node again after a restart. */
+export function keepPort(home: Home, config: NodeConfig, transport: Transport): NodeConfig {
+  const [address] = transport.addresses()
+  if (!config.listen.endsWith("/tcp/0") || address === undefined) return config
+  const port = /\/tcp\/(\d+)/.exec(address)?.[1]
+  if (port === undefined) return config
+  const settled = { ...config, listen: config.listen.replace(/\/tcp\/0$/, `/tcp/${port}`) }
+  writeFileSync(`${home.config}.new`, encodeConfig(settled), { mode: 0o600, flush: true })
+  renameSync(`${home.config}.new`, home.config)
+  return settled
+}

@@ -1,0 +1,37 @@
+import type { LedgerState } from "@keygrove/ledger"
+import type { LedgerReplica, NodeContext, NodeIdentity } from "@keygrove/service"
+import type { Background } from "./background.ts"
+import type { LedgerRole } from "./open-ledger.ts"
+
+/** What a person should know about this node now, in one line each. */
+export function warningsOf({ keystore, replica }: NodeContext, background: Background): readonly string[] {
+  const warnings: string[] = []
+  if (keystore.state() !== "unlocked") warnings.push("the keystore is locked: `keygrove down` and `keygrove up` unlock it")
+  if (replica.failure !== undefined)
+    warnings.push(`the ledger is not followed any more: ${replica.failure.code}: ${replica.failure.message}`)
+  const ended = endOf(keystore.identity(), replica.state)
+  if (ended !== undefined) return [...warnings, ended]
+  if (background.lastRefusal !== undefined)
+    warnings.push(`this node is not on the ledger yet: ${background.lastRefusal.code}: ${background.lastRefusal.message}`)
+  return warnings
+}
+
+/** A home that was recovered from data alone: what it knows of the world ends where its copy does. */
+export function copyWarning(role: LedgerRole, { head }: LedgerReplica): readonly string[] {
+  if (role !== "copy") return []
+  return [
+    `the ledger is a copy of ${head.length} entries and follows nobody; name its host as "ledger" in config.json to learn what came after`,
+  ]
+}
+
+/** What became of this node on the ledger, when it is none any more. */
+function endOf({ cluster, generation, path }: NodeIdentity, state: LedgerState): string | undefined {
+  const members = state.clusters.get(cluster)
+  const now = members?.nodes.get(path)
+  if (now !== undefined && now.generation > generation)
+    return `this node was replaced by generation ${now.generation} (entry ${now.certifiedAt}); its keys are worth nothing any more`
+  const removed = members?.removed.get(path)
+  if (now !== undefined || removed === undefined) return undefined
+  const how = removed.reason === "replaced" ? "ended with a node above it that was replaced" : `was revoked (${removed.reason})`
+  return `this node ${how} by entry ${removed.at}; it is no member of its cluster any more, ask for a new invitation`
+}
