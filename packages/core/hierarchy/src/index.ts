@@ -4,11 +4,14 @@ export {
   deriveAnchor,
   deriveChild,
   deriveEpoch,
+  deriveEpochSecret,
   deriveReading,
   deriveRoot,
   deriveVault,
   epochKeys,
+  expandEpoch,
   labelSecret,
+  retireEpoch,
   type Anchor,
   type EpochSecrets,
   type ReadingSecrets,
@@ -37,6 +40,7 @@ export {
   type Timestamp,
 } from "./names.ts"
 export { childPath, isBelow, isSameNode, parentPath, pathNames, ROOT_PATH, type NodeReference } from "./paths.ts"
+export { rekeyExchangeBytes, rekeySecretContext, type EpochPlace } from "./rekey-exchange.ts"
 export { decodeRootUri, encodeRootUri, type RootFacts } from "./root-uri.ts"
 export { decodeClusterStatement, encodeClusterStatement, type ClusterStatement } from "./statements/cluster.ts"
 export { decodeNodeCertificate, encodeNodeCertificate, type NodeCertificate } from "./statements/node.ts"
@@ -64,6 +68,9 @@ export {
   decodeTrustStatement,
   encodeTrustRemoval,
   encodeTrustStatement,
+  MAX_CONTACT_ADDRESS_CHARACTERS,
+  MAX_CONTACT_ADDRESSES,
+  type TrustContact,
   type TrustRemoval,
   type TrustStatement,
 } from "./statements/trust.ts"
