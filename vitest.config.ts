@@ -28,7 +28,7 @@ const config: ViteUserConfig = defineConfig({
           exclude: ["tests/e2e/crash/**"],
           testTimeout: 180_000,
           hookTimeout: 60_000,
-          ...bundled,
+          globalSetup: ["tests/e2e/build-bundle.ts"],
         },
       },
       // A million inputs, most of a minute; KEYGROVE_FUZZ_INPUTS asks for more.

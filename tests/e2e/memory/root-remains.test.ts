@@ -1,8 +1,9 @@
 import { execFile } from "node:child_process"
 import { readdirSync, readFileSync } from "node:fs"
-import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises"
+import { cp, mkdir, mkdtemp, readFile, rm, symlink, writeFile } from "node:fs/promises"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
+import { fileURLToPath } from "node:url"
 import { promisify } from "node:util"
 import { Secret } from "@keygrove/base"
 import { nativePrimitives } from "@keygrove/curves-native"
@@ -10,25 +11,32 @@ import { deriveAnchor, deriveRoot } from "@keygrove/hierarchy"
 import { afterAll, beforeAll, describe, expect, test } from "vitest"
 import { entropyOfWords, seedOfWords } from "../../../packages/adapters/keystore/src/ceremony/words.ts"
 import { processTree } from "../../../packages/apps/cli/src/grove/peak-memory.ts"
-import { bundle, entry } from "../bundle.ts"
+import { bundle } from "../bundle.ts"
 import { missingTerminal, onTerminal } from "../terminal/terminal-session.ts"
 import { canReadMemory, findInProcess } from "./process-memory.ts"
 
 /** Everything that the commands can reach is in here: homes, the user's own directory, temporary files. */
 const stage = { directory: "" }
 const place = (name: string): string => join(stage.directory, name)
+/** Programs of its own, so that those of other tests are not taken for what this one left. */
+const programs = (): string => `${stage.directory}-programs/bundle`
+const entry = (): string => join(programs(), "keygrove.mjs")
 
 beforeAll(async () => {
   stage.directory = await mkdtemp(join(tmpdir(), "keygrove-remains-"))
   for (const name of ["user", "tmp", "work"]) await mkdir(place(name))
+  await cp(bundle, programs(), { recursive: true })
+  await symlink(fileURLToPath(new URL("../../../node_modules", import.meta.url)), `${stage.directory}-programs/node_modules`)
   await writeFile(place("passphrase"), "correct horse battery\n")
   await writeFile(place("of-words"), "Bäume im März\n")
 })
-afterAll(async () => await rm(stage.directory, { recursive: true }))
+afterAll(async () => {
+  for (const directory of [stage.directory, `${stage.directory}-programs`]) await rm(directory, { recursive: true })
+})
 
 async function keygrove(...args: readonly string[]): Promise<void> {
   const env = { ...process.env, HOME: place("user"), TMPDIR: place("tmp"), XDG_CACHE_HOME: place("user/cache") }
-  await promisify(execFile)(process.execPath, [entry, ...args], { cwd: place("work"), env })
+  await promisify(execFile)(process.execPath, [entry(), ...args], { cwd: place("work"), env })
 }
 
 /** Every way in which bytes could be spelled. Pieces, since a file may hold a secret across two pages. */
@@ -94,12 +102,12 @@ function findOnDisk(patterns: ReadonlyMap<string, Buffer>): readonly string[] {
     })
 }
 
-/** Keystore processes of this run's bundle that have not ended. */
+/** Keystore processes of this test that have not ended. */
 function keystoresLeft(): readonly number[] {
   return readdirSync("/proc")
     .filter((name) => /^\d+$/.test(name))
     .map(Number)
-    .filter((pid) => commandLine(pid).includes(join(bundle, "keystore.mjs")))
+    .filter((pid) => commandLine(pid).includes(join(programs(), "keystore.mjs")))
 }
 
 function commandLine(pid: number): string {
@@ -158,9 +166,9 @@ describe("what the commands of the root leave", () => {
       const words = (await readFile(place("words"), "utf8")).trim().split(" ")
       const patterns = new Map(formsOfWords("words", words).filter(([, bytes]) => bytes.length >= 12 && bytes.length <= 64))
       const args = ["root", "shares", "-m", "2", "-n", "2", "--home", home, "--words-file", place("words")]
-      const session = onTerminal(process.execPath, [entry, ...args])
+      const session = onTerminal(process.execPath, [entry(), ...args])
       await session.see(/ready to write down share 1/)
-      const running = processTree(session.pid).filter((pid) => commandLine(pid).includes(bundle))
+      const running = processTree(session.pid).filter((pid) => commandLine(pid).includes(programs()))
       const [keystore = 0] = running.filter((pid) => commandLine(pid).includes("keystore.mjs"))
       const [command = 0] = running.filter((pid) => pid !== keystore)
       expect(await findInProcess(command, patterns)).toEqual([])
