@@ -12,7 +12,7 @@ import {
 } from "../../packages/adapters/keystore/src/ipc/messages.ts"
 import { pick, type Dice } from "./dice.ts"
 import { fuzz, FUZZ_TIMEOUT_MS } from "./fuzz.ts"
-import { entrySample, identitySample, methodSamples } from "./keystore-messages.ts"
+import { entrySample, greetingSample, identitySample, methodSamples } from "./keystore-messages.ts"
 import { mutateBytes, randomBytesOf } from "./mutate-bytes.ts"
 import { mutateTree, type Tree } from "./mutate-tree.ts"
 
@@ -83,7 +83,7 @@ test("answers of a broken keystore are decoded or refused", { timeout: FUZZ_TIME
     share: 14,
     once: (roll) => {
       const method = pick(roll, methods)
-      const bytes = encoded(pick(roll, [answerOf(method), answerOf(method), failure, { id: 0, value: identitySample }]), roll)
+      const bytes = encoded(pick(roll, [answerOf(method), answerOf(method), failure, { id: 0, value: greetingSample }]), roll)
       const message = decodeAnswer(bytes)
       if (!message.ok || !message.value.answer.ok) return
       const { value } = message.value.answer

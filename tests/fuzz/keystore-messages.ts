@@ -26,14 +26,11 @@ const point = Uint8Array.from(Buffer.from("0279be667ef9dcbbac55a06295ce870b07029
 
 export const entrySample: CborValue = entry
 export const eventSample: Readonly<Record<string, CborValue>> = event
+const keys = { epoch: 1, signingKey: bytes(32), encryptionKey: bytes(33), sealingKey: bytes(32), delegationKey: bytes(33) }
+const pendingRekey = { keys, entry: bytes(500) }
+export const identitySample: CborValue = { cluster: bytes(32), path: "/laptop/phone", generation: 1, anchorKey: bytes(32), keys }
 /** What an unlocked keystore greets with. */
-export const identitySample: CborValue = {
-  cluster: bytes(32),
-  path: "/laptop/phone",
-  generation: 1,
-  anchorKey: bytes(32),
-  keys: { epoch: 1, signingKey: bytes(32), encryptionKey: bytes(33), sealingKey: bytes(32), delegationKey: bytes(33) },
-}
+export const greetingSample: CborValue = { identity: identitySample, pendingRekey }
 
 const register = { caller, id, type: "ed25519", exportable: false, rules: entry.rules }
 
@@ -82,6 +79,9 @@ export const methodSamples: Readonly<Record<string, MethodSample>> = {
     },
     value: bytes(80),
   },
+  beginRekey: { params: {}, value: { exchangeKey: bytes(32), signature: bytes(64) } },
+  acceptRekey: { params: { entry: bytes(500), sealed: bytes(400) }, value: pendingRekey },
+  finishRekey: { params: {}, value: identitySample },
   lock: { params: {}, value: true },
   "keys.register": { params: { ...register, source: { kind: "import", sealed: bytes(80) } }, value: { entry, created: true } },
   "keys.list": { params: { caller, after: id, limit: 500 }, value: [entry, { ...entry, id: "a" }] },

@@ -15,7 +15,7 @@ import { afterAll, beforeAll, expect, test } from "vitest"
 import { openTestVault } from "../../packages/adapters/vault/src/vault-kit.contract.ts"
 import { pick, type Dice } from "./dice.ts"
 import { fuzz, FUZZ_TIMEOUT_MS } from "./fuzz.ts"
-import { identitySample, methodSamples } from "./keystore-messages.ts"
+import { greetingSample, methodSamples } from "./keystore-messages.ts"
 import { mutateBytes, randomBytesOf } from "./mutate-bytes.ts"
 import { mutateTree, type Tree } from "./mutate-tree.ts"
 
@@ -142,7 +142,7 @@ test("a client of a lying keystore gets an answer to every call", { timeout: FUZ
       const [liar]: Socket[] = await lying
       liar?.on("error", () => undefined).resume()
       const isHonest = roll(2) === 0
-      liar?.write(isHonest ? encodeFrame(encode({ id: 0, value: identitySample })) : frameOf({ id: 0, value: identitySample }, roll))
+      liar?.write(isHonest ? encodeFrame(encode({ id: 0, value: greetingSample })) : frameOf({ id: 0, value: greetingSample }, roll))
       lie(liar, roll)
       // Whoever starts a keystore ends one that never greets.
       if (!isHonest) liar?.end()

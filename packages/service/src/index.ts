@@ -17,8 +17,11 @@ export type {
   LabelKeyName,
   NodeIdentity,
   OriginalOpening,
+  PendingRekey,
+  PreparedRekey,
   ReencryptedOpening,
   ReencryptionOrder,
+  RekeyExchange,
   SealedFragment,
   SigningPurpose,
 } from "./ports/keystore.ts"

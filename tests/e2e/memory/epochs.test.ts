@@ -43,7 +43,7 @@ function expectedOf(home: TestHome, label: string): Expected {
 test.runIf(canReadMemory)("a keystore in epoch 3 holds of epochs 1 and 2 what opens, and nothing that signs; locked, nothing", async () => {
   await using stage = await makeStage()
   const home = await makeHome(stage.directory, NAME)
-  const store = storeInEpoch(home.file("keystore.db"), { keyFile: home.keyFile, epoch: 3 })
+  const store = storeInEpoch(home.file("keystore.db"), { keyFile: home.keyFile, epoch: 3, name: "3" })
   const args = [join(bundle, "keystore.mjs"), "serve", "--store", store, "--audit", home.file("audit.db"), "--key-file", home.keyFile]
   const call = { signal: AbortSignal.timeout(60_000) }
   await using child = unwrap(await spawnKeystore({ command: process.execPath, args }, call))

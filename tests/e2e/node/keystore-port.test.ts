@@ -6,10 +6,13 @@ import { unwrap } from "@keygrove/base"
 import { encodeInfo } from "@keygrove/crypto"
 import { nativePrimitives } from "@keygrove/curves-native"
 import { createSealing } from "@keygrove/hpke"
-import { spawnKeystore, type KeystoreProcess } from "@keygrove/keystore"
+import { KEYSTORE_APPLICATION_ID, KEYSTORE_MIGRATIONS, spawnKeystore, type KeystoreProcess } from "@keygrove/keystore"
+import { holdRekey } from "@keygrove/keystore/ceremony"
 import type { Keystore } from "@keygrove/service"
+import { openDatabase } from "@keygrove/sqlite"
 import { systemRandom } from "@keygrove/system"
 import { afterAll, describe, expect, test } from "vitest"
+import type { Rekeying } from "../../../packages/service/src/ports/keystore-cast.contract.ts"
 import { keystoreContract } from "../../../packages/service/src/ports/keystore.contract.ts"
 import { bundle } from "../bundle.ts"
 import { isAlive, makeHome, type TestHome } from "./node-process.ts"
@@ -25,6 +28,8 @@ afterAll(() => rmSync(stage, { recursive: true, force: true }))
 const HOMES = 4
 const homes: Promise<TestHome>[] = []
 let opened = 0
+/** Keystores that were copied for a rekey. */
+let copies = 0
 
 /** The keystore process of a node that a key file unlocks: of another node each time, and again of the first after the last. */
 async function openProcess(): Promise<KeystoreProcess> {
@@ -34,25 +39,35 @@ async function openProcess(): Promise<KeystoreProcess> {
 
 async function openHome({ file, keyFile }: TestHome, epoch?: number): Promise<KeystoreProcess> {
   const [store, audit] = [file("keystore.db"), file("audit.db")]
-  const args = [
-    join(bundle, "keystore.mjs"),
-    "serve",
-    "--store",
-    epoch === undefined ? store : storeInEpoch(store, { keyFile, epoch }),
-    "--audit",
-    epoch === undefined ? audit : `${audit}-${epoch}`,
-    "--key-file",
-    keyFile,
-  ]
+  if (epoch === undefined) return await openStore({ store, audit, keyFile })
+  return await openStore({ store: storeInEpoch(store, { keyFile, epoch, name: `${epoch}` }), audit: `${audit}-${epoch}`, keyFile })
+}
+
+async function openStore({
+  audit,
+  keyFile,
+  store,
+}: {
+  readonly store: string
+  readonly audit: string
+  readonly keyFile: string
+}): Promise<KeystoreProcess> {
+  const args = [join(bundle, "keystore.mjs"), "serve", "--store", store, "--audit", audit, "--key-file", keyFile]
   return unwrap(await spawnKeystore({ command: process.execPath, args }, call))
 }
 
 /** The port with the life of its process: disposing of it ends the process. */
 function asPort({ keystore, ...child }: KeystoreProcess): Keystore {
-  const { acceptFragment, generateFragments, labelPublicKey, openOriginal, openReencrypted, reencrypt, sign } = keystore
+  const { acceptFragment, acceptRekey, beginRekey, finishRekey, generateFragments, labelPublicKey } = keystore
+  const { openOriginal, openReencrypted, reencrypt, sign } = keystore
   return {
     state: () => keystore.state(),
     identity: () => keystore.identity(),
+    pendingRekey: () => keystore.pendingRekey(),
+    onRekey: (listener) => keystore.onRekey(listener),
+    beginRekey,
+    acceptRekey,
+    finishRekey,
     acceptFragment,
     generateFragments,
     labelPublicKey,
@@ -65,6 +80,28 @@ function asPort({ keystore, ...child }: KeystoreProcess): Keystore {
   }
 }
 
+/** The process on a copy of a home's keystore in epoch 1, and the real ceremony on the same file. */
+async function openToRekey({ file, keyFile }: TestHome): Promise<Rekeying> {
+  const store = storeInEpoch(file("keystore.db"), { keyFile, epoch: 1, name: `rekeying-${++copies}` })
+  const open = async (): Promise<Keystore> => asPort(await openStore({ store, audit: `${store}-audit`, keyFile }))
+  const keystore = await open()
+  const tools = { primitives: nativePrimitives, sealing: hpkeSealing, random: systemRandom }
+  return {
+    keystore,
+    reopen: open,
+    prepare: async (exchange) => {
+      using database = unwrap(openDatabase({ path: store, applicationId: KEYSTORE_APPLICATION_ID, migrations: [...KEYSTORE_MIGRATIONS] }))
+      const identity = keystore.identity()
+      const place = { ...identity, epoch: identity.keys.epoch }
+      const { entry, sealed } = unwrap(
+        await holdRekey(database, tools, { place, exchange, unlock: { kind: "key-file", path: keyFile } }, call),
+      )
+      if (sealed === undefined) throw new TypeError("what an exchange asks for is sealed to it")
+      return { entry, sealed }
+    },
+  }
+}
+
 keystoreContract("a process of its own", {
   primitives: nativePrimitives,
   sealing: hpkeSealing,
@@ -74,6 +111,7 @@ keystoreContract("a process of its own", {
     const home = await makeHome(stage, "rekeyed")
     return { before: asPort(await openHome(home)), after: asPort(await openHome(home, 3)) }
   },
+  openToRekey: async () => await openToRekey(await (homes[0] ??= makeHome(stage, "n0"))),
 })
 
 describe("the keystore process", () => {

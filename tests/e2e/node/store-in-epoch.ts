@@ -7,13 +7,15 @@ import { KEYSTORE_APPLICATION_ID, KEYSTORE_MIGRATIONS, SealedRecords } from "@ke
 import { openDatabase } from "@keygrove/sqlite"
 import { systemRandom } from "@keygrove/system"
 import { storeNode } from "../../../packages/adapters/keystore/src/ceremony/store-node.ts"
-import { placeShape } from "../../../packages/adapters/keystore/src/unlock.ts"
-import * as v from "valibot"
+import { decodeNodeRecord } from "../../../packages/adapters/keystore/src/node-record.ts"
 
 const tools = { primitives: nativePrimitives, random: systemRandom }
 
-/** Makes a keystore of the node in `store` as it would be in another epoch, under the same key file; the path of it. */
-export function storeInEpoch(store: string, { epoch, keyFile }: { readonly keyFile: string; readonly epoch: number }): string {
+/** Makes a keystore of the node in `store` as it would be in another epoch, under the same key file; the path of it, which ends in `name`. */
+export function storeInEpoch(
+  store: string,
+  { epoch, keyFile, name }: { readonly keyFile: string; readonly epoch: number; readonly name: string },
+): string {
   using secret = Secret.take(Uint8Array.from(readFileSync(keyFile)))
   const unlock = { method: "key-file", secret } as const
   const source = new DatabaseSync(store, { readOnly: true })
@@ -21,8 +23,8 @@ export function storeInEpoch(store: string, { epoch, keyFile }: { readonly keyFi
   const { record, secret: nodeSecret } = unwrap(records.get("node"))
   using _wiped = nodeSecret
   source.close()
-  const place = { ...v.parse(placeShape, record.open), epoch: unwrap(decodeEpoch(epoch)) }
-  const path = `${store}-${epoch}`
+  const place = { ...unwrap(decodeNodeRecord(record.open)), epoch: unwrap(decodeEpoch(epoch)) }
+  const path = `${store}-${name}`
   // The vault's tables come with the keystore program's first start.
   const file = { path, applicationId: KEYSTORE_APPLICATION_ID, migrations: [...KEYSTORE_MIGRATIONS] }
   const target = unwrap(openDatabase(file))

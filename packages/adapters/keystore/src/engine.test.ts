@@ -6,6 +6,7 @@ import { systemRandom } from "@keygrove/system"
 import { describe, expect, test } from "vitest"
 import { keystoreContract } from "../../../service/src/ports/keystore.contract.ts"
 import { foundNode, type FoundedNode } from "./ceremony/found-node.ts"
+import { rekeyingOf } from "./ceremony/rekey-kit.contract.ts"
 import { KeystoreEngine } from "./engine.ts"
 import { MAX_EPOCHS_AT_HAND, unlockNode, type UnlockedNode } from "./node-secrets.ts"
 
@@ -35,6 +36,7 @@ keystoreContract("in this process", {
     const open = (epoch: number): KeystoreEngine => new KeystoreEngine(tools, inEpoch(epoch, founded))
     return await Promise.resolve({ before: open(1), after: open(3) })
   },
+  openToRekey: async () => await rekeyingOf(tools, newNode(), async (engine) => await Promise.resolve(engine)),
 })
 
 describe("epochs at hand", () => {

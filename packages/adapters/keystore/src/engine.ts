@@ -9,14 +9,19 @@ import type {
   LabelKeyName,
   NodeIdentity,
   OriginalOpening,
+  PendingRekey,
+  PreparedRekey,
   ReencryptedOpening,
   ReencryptionOrder,
+  RekeyExchange,
   Sealing,
   SigningPurpose,
 } from "@keygrove/service"
 import { FragmentDesk } from "./fragment-desk.ts"
 import { NodeEpochs } from "./node-epochs.ts"
 import type { UnlockedNode } from "./node-secrets.ts"
+import { RekeyDesk } from "./rekey-desk.ts"
+import { RekeyListeners } from "./rekey-listeners.ts"
 import { maySign } from "./signing-domains.ts"
 
 /** What the keystore needs of its platform. */
@@ -39,6 +44,11 @@ export class KeystoreEngine implements Keystore {
   readonly #node: UnlockedNode
   readonly #epochs: NodeEpochs
   readonly #desk: FragmentDesk
+  readonly #rekeys: RekeyDesk
+  readonly #listeners = new RekeyListeners()
+  readonly #underWay = new Set<Promise<unknown>>()
+  /** Resolves when a rekey that waits for the calls under way has ended; new ones wait for it. */
+  #rekeying: Promise<unknown> | undefined
   #unlocked = true
 
   constructor(tools: KeystoreTools, node: UnlockedNode) {
@@ -48,6 +58,7 @@ export class KeystoreEngine implements Keystore {
     this.#umbral = createUmbral({ curve, sha256, random: tools.random })
     this.#epochs = new NodeEpochs(tools.primitives, node)
     this.#desk = new FragmentDesk(tools, this.#umbral, { node, epochs: this.#epochs })
+    this.#rekeys = new RekeyDesk(tools, node)
   }
 
   state(): "unlocked" | "locked" {
@@ -102,6 +113,40 @@ export class KeystoreEngine implements Keystore {
     })
   }
 
+  pendingRekey(): PendingRekey | undefined {
+    return this.#node.pending
+  }
+
+  onRekey(listener: (identity: NodeIdentity) => void): Disposable {
+    return this.#listeners.add(listener)
+  }
+
+  async beginRekey(options: CallOptions): Promise<Result<RekeyExchange, KeystoreRefusal>> {
+    return await this.#perform(options, async () => await this.#rekeys.begin())
+  }
+
+  async acceptRekey(prepared: PreparedRekey, options: CallOptions): Promise<Result<PendingRekey, KeystoreRefusal>> {
+    return await this.#perform(options, async () => await this.#rekeys.accept(prepared))
+  }
+
+  async finishRekey(options: CallOptions): Promise<Result<NodeIdentity, KeystoreRefusal>> {
+    options.signal.throwIfAborted()
+    if (!this.#unlocked) return locked()
+    const finished = Promise.allSettled([this.#rekeying, ...this.#underWay]).then(() => {
+      options.signal.throwIfAborted()
+      return this.#unlocked ? this.#rekeys.finish() : locked()
+    })
+    const gate = finished.catch(() => undefined)
+    this.#rekeying = gate
+    try {
+      const identity = await finished
+      if (identity.ok) this.#listeners.tell(identity.value)
+      return identity
+    } finally {
+      if (this.#rekeying === gate) this.#rekeying = undefined
+    }
+  }
+
   async lock(_options: CallOptions): Promise<Result<true>> {
     await this[Symbol.asyncDispose]()
     return ok(true)
@@ -110,6 +155,7 @@ export class KeystoreEngine implements Keystore {
   async [Symbol.asyncDispose](): Promise<void> {
     this.#unlocked = false
     this.#desk[Symbol.dispose]()
+    this.#rekeys[Symbol.dispose]()
     this.#node[Symbol.dispose]()
     await Promise.resolve()
   }
@@ -120,6 +166,11 @@ export class KeystoreEngine implements Keystore {
   ): Promise<Result<T, KeystoreRefusal>> {
     signal.throwIfAborted()
     if (!this.#unlocked) return locked()
+    while (this.#rekeying !== undefined) await this.#rekeying
+    signal.throwIfAborted()
+    if (!this.#unlocked) return locked()
+    const done = Promise.withResolvers<undefined>()
+    this.#underWay.add(done.promise)
     try {
       const result = await work()
       signal.throwIfAborted()
@@ -128,6 +179,9 @@ export class KeystoreEngine implements Keystore {
       // Locking wipes the secrets under the hands of whoever works with them.
       if (!this.#unlocked && !signal.aborted) return locked()
       throw error
+    } finally {
+      this.#underWay.delete(done.promise)
+      done.resolve(undefined)
     }
   }
 

@@ -41,6 +41,10 @@ export type KeystoreErrorCode =
   | "CAPSULE_INVALID"
   | "FRAGMENT_INVALID"
   | "FRAGMENTS_INSUFFICIENT"
+  | "REKEY_PENDING"
+  | "REKEY_NOT_PENDING"
+  | "REKEY_EXCHANGE_INVALID"
+  | "REKEY_EPOCHS_EXHAUSTED"
 
 /** Codes of the keystore. */
 export const keystoreErrors: ErrorTable<KeystoreErrorCode> = {
@@ -199,5 +203,21 @@ export const keystoreErrors: ErrorTable<KeystoreErrorCode> = {
     class: "peers",
     meaning: "The fragments collected do not open the capsule.",
     remedy: "Try again; other proxies are asked then.",
+  },
+  REKEY_PENDING: {
+    class: "failed",
+    meaning: "The node's next epoch is prepared, and its statement is not on the ledger yet.",
+    remedy: "Wait until the ledger can be reached; `keygrove status` says what is missing.",
+  },
+  REKEY_NOT_PENDING: { class: "failed", meaning: "No next epoch of the node is prepared.", remedy: "Run `keygrove node rekey`." },
+  REKEY_EXCHANGE_INVALID: {
+    class: "failed",
+    meaning: "What the running keystore and the ceremony of a rekey tell each other does not fit together.",
+    remedy: "Run `keygrove node rekey` again; if it stays, restart the node.",
+  },
+  REKEY_EPOCHS_EXHAUSTED: {
+    class: "refused",
+    meaning: "The node is in the last epoch in which a keystore can keep its oldest data readable.",
+    remedy: "Have a new generation made with `keygrove node replace` on a node above it.",
   },
 }

@@ -44,8 +44,7 @@ export class FragmentDesk implements Disposable {
     this.#umbral = umbral
     this.#node = node
     this.#epochs = epochs
-    const earlier = node.earlier.map(({ storage }) => storage)
-    this.#vault = new FragmentVault(tools.primitives, tools.random, [node.secrets.storage, ...earlier])
+    this.#vault = new FragmentVault(tools.primitives, tools.random, () => epochs.all.map(({ storage }) => storage))
   }
 
   /** As owner: one fragment for each recipient, sealed and signed. Borrows `labelKey`. */

@@ -8,7 +8,9 @@ export class NodeEpochs {
   readonly #primitives: Primitives
   readonly #node: UnlockedNode
   /** Filled when something of an earlier epoch is first asked for; as many as there are epochs. */
-  #byKey: ReadonlyMap<string, ReadingSecrets> | undefined
+  readonly #byKey: Map<string, ReadingSecrets> = new Map()
+  /** Epochs that {@link NodeEpochs.#byKey} has. */
+  #known = 0
 
   constructor(primitives: Primitives, node: UnlockedNode) {
     this.#primitives = primitives
@@ -36,7 +38,11 @@ export class NodeEpochs {
     const { keys } = this.#node.identity
     const hex = toHex(publicKey)
     if (hex === toHex(keys.encryptionKey) || hex === toHex(keys.sealingKey)) return this.#node.secrets
-    this.#byKey ??= new Map(this.#node.earlier.flatMap((secrets) => this.#publicKeysOf(secrets).map((key) => [key, secrets] as const)))
+    const { earlier } = this.#node
+    // Newest first: a rekey puts one more in front.
+    for (const secrets of earlier.slice(0, earlier.length - this.#known))
+      for (const key of this.#publicKeysOf(secrets)) this.#byKey.set(key, secrets)
+    this.#known = earlier.length
     return this.#byKey.get(hex)
   }
 

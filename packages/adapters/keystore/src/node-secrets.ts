@@ -1,4 +1,4 @@
-import { unwrap, type Secret } from "@keygrove/base"
+import { ok, refuse, unwrap, type Result, type Secret } from "@keygrove/base"
 import type { Primitives } from "@keygrove/crypto"
 import {
   decodeEpoch,
@@ -6,22 +6,13 @@ import {
   deriveEpoch,
   deriveReading,
   epochKeys,
-  type ClusterId,
+  retireEpoch,
   type Epoch,
   type EpochSecrets,
-  type Generation,
-  type NodePath,
+  type NodePlace,
   type ReadingSecrets,
 } from "@keygrove/hierarchy"
-import type { NodeIdentity } from "@keygrove/service"
-
-/** Where a node stands, without its keys. */
-export interface NodePlace {
-  readonly cluster: ClusterId
-  readonly path: NodePath
-  readonly generation: Generation
-  readonly epoch: Epoch
-}
+import type { NodeIdentity, PendingRekey } from "@keygrove/service"
 
 /**
  * Epochs of which a running keystore has the secrets, the current one included: those before it need 160 bytes and about 0.4 ms of deriving each. A node that rekeys every
@@ -29,12 +20,62 @@ export interface NodePlace {
  */
 export const MAX_EPOCHS_AT_HAND = 1_024
 
-/** What a running keystore holds: the secrets of the current epoch, and of earlier ones what opens old data. s(node) is not among them. */
-export interface UnlockedNode extends Disposable {
-  readonly identity: NodeIdentity
+/** The next epoch of a node, whole, and the statement that makes it count. */
+export interface NextEpoch {
   readonly secrets: EpochSecrets
-  /** Of the epochs before the current one, newest first. */
-  readonly earlier: readonly ReadingSecrets[]
+  readonly rekey: PendingRekey
+}
+
+/** What a running keystore holds, and owns: the secrets of the current epoch, of earlier ones what opens old data, and a next one that is prepared. s(node) is not among them. */
+export class UnlockedNode implements Disposable {
+  #identity: NodeIdentity
+  #secrets: EpochSecrets
+  #earlier: readonly ReadingSecrets[]
+  #next: NextEpoch | undefined
+
+  /** @param earlier of the epochs before the current one, newest first. */
+  constructor(identity: NodeIdentity, secrets: EpochSecrets, earlier: readonly ReadingSecrets[]) {
+    this.#identity = identity
+    this.#secrets = secrets
+    this.#earlier = earlier
+  }
+
+  get identity(): NodeIdentity {
+    return this.#identity
+  }
+
+  get secrets(): EpochSecrets {
+    return this.#secrets
+  }
+
+  get earlier(): readonly ReadingSecrets[] {
+    return this.#earlier
+  }
+
+  get pending(): PendingRekey | undefined {
+    return this.#next?.rekey
+  }
+
+  /** Keeps the next epoch, and owns it, until {@link UnlockedNode.advance}. */
+  prepare(next: NextEpoch): void {
+    if (this.#next !== undefined) throw new TypeError("an epoch is pending already")
+    this.#next = next
+  }
+
+  /** Goes on to the next epoch; of the one that was current, what signs is wiped. `undefined` when none was prepared. */
+  advance(): NodeIdentity | undefined {
+    if (this.#next === undefined) return undefined
+    const { rekey, secrets } = this.#next
+    this.#next = undefined
+    this.#earlier = [retireEpoch(this.#secrets), ...this.#earlier]
+    this.#secrets = secrets
+    this.#identity = { ...this.#identity, keys: rekey.keys }
+    return this.#identity
+  }
+
+  [Symbol.dispose](): void {
+    for (const each of [this.#secrets, this.#next?.secrets, ...this.#earlier]) each?.[Symbol.dispose]()
+  }
 }
 
 /** Derives the epochs from s(node), which stays the caller's to wipe at once. The result owns their secrets. */
@@ -45,8 +86,17 @@ export function unlockNode(primitives: Primitives, nodeSecret: Secret, place: No
   using anchor = deriveAnchor(primitives, nodeSecret)
   const { cluster, path, generation } = place
   const identity = { cluster, path, generation, anchorKey: anchor.publicKey, keys: epochKeys(primitives, secrets) }
-  const owned = partial.move()
-  return { identity, secrets, earlier, [Symbol.dispose]: () => owned.dispose() }
+  partial.move()
+  return new UnlockedNode(identity, secrets, earlier)
+}
+
+/** The place of a node in its next epoch, unless a keystore could not keep its oldest data readable then. */
+export function nextPlace({ cluster, epoch, generation, path }: NodePlace): Result<NodePlace, "REKEY_EPOCHS_EXHAUSTED"> {
+  if (epoch < MAX_EPOCHS_AT_HAND) return ok({ cluster, path, generation, epoch: unwrap(decodeEpoch(epoch + 1)) })
+  return refuse(
+    "REKEY_EPOCHS_EXHAUSTED",
+    `${path} is in epoch ${epoch}, the last that a keystore keeps at hand; have a new generation made with \`keygrove node replace\``,
+  )
 }
 
 function earlierEpochs(current: Epoch): readonly Epoch[] {

@@ -102,6 +102,16 @@ export class SealedRecords implements Disposable {
       .run(id, kind, version, encodeCanonical(open), sealed)
   }
 
+  /** Seals a record that there is with another public part, durably and at once. The secret stays the caller's. */
+  replace(record: SealedRecord, secret: Secret): void {
+    const { id, kind, version, open } = record
+    const sealed = this.#seal(secret, this.#associated(`${kind}:${id}`, version, open))
+    const { changes } = this.#database
+      .prepare("UPDATE record SET open = ?, sealed = ? WHERE id = ? AND kind = ? AND version = ?")
+      .run(encodeCanonical(open), sealed, id, kind, version)
+    if (changes !== 1) throw new TypeError(`there is no record "${id}" to replace`)
+  }
+
   /** Opens a record; the secret belongs to the caller. */
   get(id: string): Result<{ readonly record: SealedRecord; readonly secret: Secret }, RecordsRefusal> {
     const row = this.#database.prepare("SELECT kind, version, open, sealed FROM record WHERE id = ?").get(id)

@@ -7,24 +7,24 @@ const NONCE_BYTES = 24
 export class FragmentVault implements Disposable {
   readonly #primitives: Primitives
   readonly #random: RandomBytes
-  readonly #key: Secret
-  readonly #storages: readonly Secret[]
+  readonly #storages: () => readonly Secret[]
   readonly #owned = new DisposableStack()
-  /** Derived when something old is first asked for; one of each epoch at hand. */
-  #earlier: readonly Secret[] | undefined
+  /** By storage secret, derived when the epoch is first needed; one of each at hand. */
+  readonly #keys = new Map<Secret, Secret>()
 
-  /** @param storages the storage secrets of the epochs, the current one first and at least that; borrowed. */
-  constructor(primitives: Primitives, random: RandomBytes, storages: readonly [Secret, ...Secret[]]) {
-    const [current, ...earlier] = storages
+  /** @param storages the storage secrets of the epochs now, the current one first and at least that; borrowed. */
+  constructor(primitives: Primitives, random: RandomBytes, storages: () => readonly Secret[]) {
     this.#primitives = primitives
     this.#random = random
-    this.#storages = earlier
-    this.#key = this.#derive(current)
+    this.#storages = storages
   }
 
   seal(policyId: Uint8Array, fragment: Secret): Uint8Array {
     const nonce = this.#random(NONCE_BYTES)
-    const sealed = fragment.expose((bytes) => this.#aead().seal(this.#key, nonce, bytes, associated(policyId)))
+    const [current] = this.#storages()
+    if (current === undefined) throw new TypeError("a node has a current epoch")
+    const key = this.#keyOf(current)
+    const sealed = fragment.expose((bytes) => this.#aead().seal(key, nonce, bytes, associated(policyId)))
     const stored = new Uint8Array(NONCE_BYTES + sealed.length)
     stored.set(nonce)
     stored.set(sealed, NONCE_BYTES)
@@ -34,16 +34,9 @@ export class FragmentVault implements Disposable {
   /** The fragment belongs to the caller. What is stored does not say its epoch, so each is tried, the newest first. */
   open(policyId: Uint8Array, stored: Uint8Array): Result<Secret, "FRAGMENT_INVALID"> {
     const place = associated(policyId)
-    const openWith = (key: Secret): Secret | undefined => {
-      const opened = this.#aead().open(key, stored.subarray(0, NONCE_BYTES), stored.subarray(NONCE_BYTES), place)
-      return opened.ok ? Secret.take(opened.value) : undefined
-    }
-    const current = openWith(this.#key)
-    if (current !== undefined) return ok(current)
-    this.#earlier ??= this.#storages.map((storage) => this.#derive(storage))
-    for (const key of this.#earlier) {
-      const fragment = openWith(key)
-      if (fragment !== undefined) return ok(fragment)
+    for (const storage of this.#storages()) {
+      const opened = this.#aead().open(this.#keyOf(storage), stored.subarray(0, NONCE_BYTES), stored.subarray(NONCE_BYTES), place)
+      if (opened.ok) return ok(Secret.take(opened.value))
     }
     return refuse("FRAGMENT_INVALID", "the stored fragment was changed or belongs to another policy or node")
   }
@@ -52,8 +45,12 @@ export class FragmentVault implements Disposable {
     this.#owned.dispose()
   }
 
-  #derive(storage: Secret): Secret {
-    return this.#owned.use(deriveKey(this.#primitives, storage, ["keygrove/v1/stored-fragment"], 32))
+  #keyOf(storage: Secret): Secret {
+    const known = this.#keys.get(storage)
+    if (known !== undefined) return known
+    const key = this.#owned.use(deriveKey(this.#primitives, storage, ["keygrove/v1/stored-fragment"], 32))
+    this.#keys.set(storage, key)
+    return key
   }
 
   #aead(): ReturnType<Primitives["aead"]> {

@@ -26,7 +26,7 @@ export interface CipherTools {
 /** What {@link sourceSecret} needs. */
 export interface SourceTools extends CipherTools {
   readonly secrets: VaultSecrets
-  readonly importKey: Secret
+  readonly importKeys: () => readonly Secret[]
   readonly algorithms: Readonly<Record<KeyType, KeyAlgorithm>>
 }
 
@@ -70,8 +70,9 @@ async function materialOf(
 }
 
 async function opened(tools: SourceTools, sealed: Uint8Array): Promise<Result<Secret, "KEY_MATERIAL_INVALID">> {
-  const material = await tools.sealing.open(tools.importKey, sealed, { info: IMPORT_INFO })
-  return material.ok
-    ? material
-    : refuse("KEY_MATERIAL_INVALID", "the key is not encrypted to this keystore; ask the node for its sealing key again")
+  for (const importKey of tools.importKeys()) {
+    const material = await tools.sealing.open(importKey, sealed, { info: IMPORT_INFO })
+    if (material.ok) return material
+  }
+  return refuse("KEY_MATERIAL_INVALID", "the key is not encrypted to this keystore; ask the node for its sealing key again")
 }

@@ -38,8 +38,8 @@ export interface VaultStore {
   readonly audit: DatabaseSync
   /** Borrowed until the vault is disposed of. */
   readonly secrets: VaultSecrets
-  /** The node's X25519 secret, to which imported keys are encrypted; borrowed. */
-  readonly importKey: Secret
+  /** The node's X25519 secrets to which imported keys may be encrypted, at most two; asked for each time and borrowed. */
+  readonly importKeys: () => readonly Secret[]
   /** None unless given. */
   readonly variables?: KeyVariables
   /** Backends besides the vault's own two, such as a token; borrowed. */
@@ -85,8 +85,8 @@ export class KeyVault implements NamedKeys, Disposable {
       new SecretBackend(secretTools, this.#owned.use(new MemoryShelf())),
       ...(store.backends ?? []),
     ])
-    const { importKey, secrets, variables } = store
-    const life = new KeyLife({ ...tools, algorithms, guard, records, stored, preloaded, backends, importKey, secrets, variables })
+    const { importKeys, secrets, variables } = store
+    const life = new KeyLife({ ...tools, algorithms, guard, records, stored, preloaded, backends, importKeys, secrets, variables })
     const uses = new KeyUses({ guard, records, backends, algorithms, sealing: tools.sealing })
     const { derivation } = secrets
     const operators = new KeyOperators({

@@ -46,7 +46,7 @@ export function openTestVault(variables?: KeyVariables, backends: readonly KeyBa
         secrets,
         backends,
         operators: new InlineOperators(),
-        importKey: importSecret,
+        importKeys: () => [importSecret],
         ...(variables === undefined ? {} : { variables }),
       }),
     )

@@ -58,6 +58,11 @@ export function deriveAnchor(primitives: Primitives, node: Secret): Anchor {
 /** All secrets of one epoch from s(node); whatever was derived is wiped when a step throws. */
 export function deriveEpoch(primitives: Primitives, node: Secret, epoch: Epoch): EpochSecrets {
   using epochSecret = deriveEpochSecret(primitives, node, epoch)
+  return expandEpoch(primitives, epochSecret, epoch)
+}
+
+/** All secrets of one epoch from its {@link deriveEpochSecret}, which stays the caller's. */
+export function expandEpoch(primitives: Primitives, epochSecret: Secret, epoch: Epoch): EpochSecrets {
   using partial = new DisposableStack()
   const reading = partial.use(readingOf(primitives, epochSecret, epoch))
   const secrets = {
@@ -75,7 +80,16 @@ export function deriveReading(primitives: Primitives, node: Secret, epoch: Epoch
   return readingOf(primitives, epochSecret, epoch)
 }
 
-function deriveEpochSecret(primitives: Primitives, node: Secret, epoch: Epoch): Secret {
+/** What leaves of an epoch that is over: its signing and delegation keys are wiped, the rest goes over to the result. */
+export function retireEpoch({ delegation, signing, ...rest }: EpochSecrets): ReadingSecrets {
+  signing[Symbol.dispose]()
+  delegation[Symbol.dispose]()
+  const { encryption, epoch, labels, sealing, storage } = rest
+  return { epoch, encryption, sealing, storage, labels, [Symbol.dispose]: rest[Symbol.dispose] }
+}
+
+/** What one epoch's secrets come from, 32 bytes; says nothing about s(node) or any other epoch. The caller's. */
+export function deriveEpochSecret(primitives: Primitives, node: Secret, epoch: Epoch): Secret {
   return derive(primitives, node, ["keygrove/v1/epoch", epoch])
 }
 

@@ -40,7 +40,7 @@ export {
   type Timestamp,
 } from "./names.ts"
 export { childPath, isBelow, isSameNode, parentPath, pathNames, ROOT_PATH, type NodeReference } from "./paths.ts"
-export { rekeyExchangeBytes, rekeySecretContext, type EpochPlace } from "./rekey-exchange.ts"
+export { rekeyExchangeBytes, rekeySecretContext, type NodePlace } from "./rekey-exchange.ts"
 export { decodeRootUri, encodeRootUri, type RootFacts } from "./root-uri.ts"
 export { decodeClusterStatement, encodeClusterStatement, type ClusterStatement } from "./statements/cluster.ts"
 export { decodeNodeCertificate, encodeNodeCertificate, type NodeCertificate } from "./statements/node.ts"

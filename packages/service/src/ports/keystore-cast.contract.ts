@@ -3,7 +3,16 @@ import { encodeInfo, type Primitives } from "@keygrove/crypto"
 import { decodeEpoch, type Epoch } from "@keygrove/hierarchy"
 import { createUmbral, deriveFileKey } from "@keygrove/reencryption"
 import type { CallOptions } from "./call-options.ts"
-import type { FragmentAcceptance, FragmentOrder, Keystore, OriginalOpening, ReencryptedOpening, SealedFragment } from "./keystore.ts"
+import type {
+  FragmentAcceptance,
+  FragmentOrder,
+  Keystore,
+  OriginalOpening,
+  PreparedRekey,
+  ReencryptedOpening,
+  RekeyExchange,
+  SealedFragment,
+} from "./keystore.ts"
 import type { Sealing } from "./sealing.ts"
 
 /** How a suite gets its keystores, and what it computes the other side with. */
@@ -12,6 +21,8 @@ export interface KeystoreSubject {
   open(): Promise<Keystore>
   /** Two of another new node: as it was in epoch 1, and as it is in epoch 3. */
   openBeforeAndAfter(): Promise<BeforeAndAfter>
+  /** One of another new node, and its person. */
+  openToRekey(): Promise<Rekeying>
   readonly primitives: Primitives
   readonly sealing: Sealing
   readonly random: RandomBytes
@@ -21,6 +32,15 @@ export interface KeystoreSubject {
 export interface BeforeAndAfter {
   readonly before: Keystore
   readonly after: Keystore
+}
+
+/** A keystore in epoch 1, and what the ceremony of its node does. */
+export interface Rekeying {
+  readonly keystore: Keystore
+  /** Prepares the next epoch for the keystore that began this exchange, durably. */
+  prepare(exchange: RekeyExchange): Promise<PreparedRekey>
+  /** The keystore as it starts after the last {@link Rekeying.prepare}; the caller's. */
+  reopen(): Promise<Keystore>
 }
 
 /** Never fires. */

@@ -21,6 +21,7 @@ import {
   signal,
 } from "./keystore-cast.contract.ts"
 import { earlierEpochs } from "./keystore-epochs.contract.ts"
+import { rekeying } from "./keystore-rekey.contract.ts"
 import type { FragmentAcceptance, FragmentOrder, ReencryptedOpening } from "./keystore.ts"
 
 /** The suite that every keystore passes, be it in this process or behind a socket. */
@@ -39,6 +40,7 @@ export function keystoreContract(name: string, subject: KeystoreSubject): void {
     describe("fragments", () => fragments(shared))
     describe("capsule fragments", () => reencryption(subject, shared))
     describe("earlier epochs", () => earlierEpochs(subject, shared))
+    describe("rekeying", () => rekeying(subject, shared))
     describe("calls", () => calls(subject, shared))
     describe("lock and disposal", () => ending(subject, shared))
   })
@@ -307,5 +309,8 @@ function everyCall(cast: Cast, ending: AbortSignal): readonly (() => Promise<Res
     async () => await proxies[0].acceptFragment(acceptanceOf(cast, new Uint8Array(9)), options),
     async () => await proxies[0].reencrypt({ policyId, stored: new Uint8Array(9), capsule: cast.capsule }, options),
     async () => await reader.openReencrypted(openingOf(cast, []), options),
+    async () => await owner.beginRekey(options),
+    async () => await owner.acceptRekey({ entry: new Uint8Array(9), sealed: new Uint8Array(9) }, options),
+    async () => await owner.finishRekey(options),
   ]
 }

@@ -86,6 +86,29 @@ export interface OriginalOpening extends LabelKeyName {
   readonly recipientKey: Uint8Array
 }
 
+/** What a running keystore asks a ceremony with for its next epoch: a key for this one exchange, in the name of the current epoch. */
+export interface RekeyExchange {
+  /** X25519, 32 bytes. Its secret is in the keystore's memory only, until the exchange ends, another begins, or the keystore locks. */
+  readonly exchangeKey: Uint8Array
+  /** Ed25519 by the current signing key over `rekeyExchangeBytes` of core/hierarchy, 64 bytes. */
+  readonly signature: Uint8Array
+}
+
+/** What the ceremony answers. Public, or sealed past whoever carries it. */
+export interface PreparedRekey {
+  /** Encoded ledger entry: the `rekey` statement of the next epoch, signed by the node's anchor. */
+  readonly entry: Uint8Array
+  /** Sealed message (core/crypto) from the anchor to the key of the exchange, with the secret of the next epoch. */
+  readonly sealed: Uint8Array
+}
+
+/** An epoch that is prepared; it counts when the ledger has its statement. */
+export interface PendingRekey {
+  readonly keys: EpochKeys
+  /** Encoded ledger entry, as in {@link PreparedRekey}. */
+  readonly entry: Uint8Array
+}
+
 export type KeystoreRefusal =
   | "KEYSTORE_LOCKED"
   | "KEYSTORE_GONE"
@@ -95,6 +118,10 @@ export type KeystoreRefusal =
   | "CAPSULE_INVALID"
   | "FRAGMENT_INVALID"
   | "FRAGMENTS_INSUFFICIENT"
+  | "REKEY_PENDING"
+  | "REKEY_NOT_PENDING"
+  | "REKEY_EXCHANGE_INVALID"
+  | "REKEY_EPOCHS_EXHAUSTED"
 
 /**
  * The one place of a node that is responsible for secrets; in production a process of its own. No call returns a
@@ -103,7 +130,21 @@ export type KeystoreRefusal =
 export interface Keystore extends AsyncDisposable {
   /** Whether secrets are at hand; the identity is public and readable while locked. */
   state(): "unlocked" | "locked" | "gone"
+  /** Who the node is now: its keys are others after {@link Keystore.finishRekey}, so whoever composes a message asks again for each. */
   identity(): NodeIdentity
+  /** The next epoch, when a ceremony prepared it: in this run, or in an earlier one, whose statement may or may not be on the ledger. */
+  pendingRekey(): PendingRekey | undefined
+  /** Calls `listener`, which must not throw, each time that {@link Keystore.identity} has become another, with the new one; until disposed of. */
+  onRekey(listener: (identity: NodeIdentity) => void): Disposable
+  /** Begins an exchange with a ceremony; one that was begun before ends. Refuses `REKEY_PENDING` and, in the last epoch that a keystore can keep at hand, `REKEY_EPOCHS_EXHAUSTED`. */
+  beginRekey(options: CallOptions): Promise<Result<RekeyExchange, KeystoreRefusal>>
+  /** Takes what the ceremony prepared, which is pending from then on. Refuses `REKEY_EXCHANGE_INVALID` what is not by this node's anchor, for its next epoch and in this exchange. */
+  acceptRekey(prepared: PreparedRekey, options: CallOptions): Promise<Result<PendingRekey, KeystoreRefusal>>
+  /**
+   * Goes on to the pending epoch, when the ledger has its statement: waits for the calls under way, keeps what opens of the current epoch, wipes what signs. Calls that come
+   * meanwhile are done in the new epoch.
+   */
+  finishRekey(options: CallOptions): Promise<Result<NodeIdentity, KeystoreRefusal>>
   /** Signs with the node's Ed25519 signing key; 64 bytes. */
   sign(purpose: SigningPurpose, message: Uint8Array, options: CallOptions): Promise<Result<Uint8Array, KeystoreRefusal>>
   /** The label's secp256k1 public key, 33 bytes. */

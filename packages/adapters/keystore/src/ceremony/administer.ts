@@ -1,5 +1,5 @@
 import type { DatabaseSync } from "node:sqlite"
-import { checkShape, ok, refuse, type Result, type Secret } from "@keygrove/base"
+import { ok, refuse, type Result, type Secret } from "@keygrove/base"
 import {
   deriveAnchor,
   deriveChild,
@@ -26,7 +26,7 @@ import { SealedRecords } from "../sealed-records.ts"
 import { readUnlockSecret, type SecretSource } from "../secret-source.ts"
 import type { SourceOptions } from "../inherited-source.ts"
 import { Terminal } from "../terminal/terminal.ts"
-import { placeShape } from "../unlock.ts"
+import { decodeNodeRecord } from "../node-record.ts"
 import { newCode, sealNodeSecret, writeCode } from "./invitation-code.ts"
 import { readRoot, type WordsSource } from "./root-source.ts"
 
@@ -96,11 +96,7 @@ async function openSecret(
   using records = opened.value
   const node = records.get("node")
   if (!node.ok) return node
-  const place = checkShape(node.value.record.open, {
-    shape: placeShape,
-    code: "KEYSTORE_RECORD_CORRUPT",
-    noun: "sealed record of the node",
-  })
+  const place = decodeNodeRecord(node.value.record.open)
   if (place.ok && place.value.cluster === author.cluster && place.value.path === author.path) return ok(node.value.secret)
   node.value.secret[Symbol.dispose]()
   return place.ok

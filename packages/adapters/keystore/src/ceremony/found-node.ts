@@ -1,8 +1,7 @@
-import { encodeCanonical, ok, type CborValue, type Result, type Secret } from "@keygrove/base"
+import { encodeCanonical, ok, type Result, type Secret } from "@keygrove/base"
 import type { Primitives } from "@keygrove/crypto"
 import {
   childPath,
-  clusterBytes,
   clusterIdOf,
   decodeEpoch,
   decodeGeneration,
@@ -15,10 +14,11 @@ import {
   noPreviousRekey,
   ROOT_PATH,
   type Anchor,
+  type NodePlace,
 } from "@keygrove/hierarchy"
 import { draftEntry, encodeEntry, entrySignBytes, type Author, type Statement } from "@keygrove/ledger"
 import type { NodeIdentity } from "@keygrove/service"
-import { unlockNode, type NodePlace } from "../node-secrets.ts"
+import { unlockNode } from "../node-secrets.ts"
 
 /** A node just founded: its secret (the caller's), where it stands, and the signed ledger entries that make it known. */
 export interface FoundedNode {
@@ -55,11 +55,6 @@ export function foundNode(primitives: Primitives, seed: Secret, name: string): R
     signed(primitives, { kind: "rekey", body: rekey }, { cluster, path: path.value, key: nodeAnchor.publicKey }, nodeAnchor),
   ]
   return ok({ nodeSecret, place, identity: node.identity, genesis })
-}
-
-/** The public part of a node's sealed record. */
-export function placeValue(place: NodePlace): CborValue {
-  return { cluster: clusterBytes(place.cluster), path: place.path, generation: place.generation, epoch: place.epoch }
 }
 
 /** The file `genesis` of a home: canonical CBOR of the entries. */

@@ -15,6 +15,7 @@ export {
   type RecoveryOutcome,
   type RecoveryStep,
 } from "./recover.ts"
+export { holdRekey, type RekeyOrder, type RekeyOutcome } from "./rekey.ts"
 export { shareRoot, type SharesOrder, type SharesOutcome } from "./root-shares.ts"
 export type { WordsSource } from "./root-source.ts"
 export { showRootWords, verifyRoot, type RootOrder } from "./root-words.ts"

@@ -1,15 +1,16 @@
 import type { DatabaseSync } from "node:sqlite"
 import { equalBytes, ok, refuse, unwrap, type Result, type Secret } from "@keygrove/base"
-import { decodeEpoch, deriveAnchor, deriveEpoch, makeRekey, noPreviousRekey } from "@keygrove/hierarchy"
-import { draftEntry, encodeEntry, entrySignBytes, openInvitation, type VerifiedInvitation } from "@keygrove/ledger"
+import { decodeEpoch, deriveAnchor, type NodePlace } from "@keygrove/hierarchy"
+import { openInvitation, type VerifiedInvitation } from "@keygrove/ledger"
 import type { KeystoreTools } from "../engine.ts"
 import type { SourceOptions } from "../inherited-source.ts"
-import { unlockNode, type NodePlace } from "../node-secrets.ts"
+import { unlockNode } from "../node-secrets.ts"
 import type { SecretSource } from "../secret-source.ts"
 import { Terminal } from "../terminal/terminal.ts"
 import type { CeremonyOutcome } from "./ceremony.ts"
 import { encodeGenesis } from "./found-node.ts"
 import { decodeCode, openNodeSecret } from "./invitation-code.ts"
+import { rekeyEntry } from "./prepare-rekey.ts"
 import { newUnlockSecret, storeNode } from "./store-node.ts"
 import { readWords } from "./terminal-words.ts"
 
@@ -48,10 +49,7 @@ export async function joinCluster(
   using anchor = deriveAnchor(tools.primitives, nodeSecret)
   if (!equalBytes(anchor.publicKey, child.anchorKey))
     return refuse("INVITATION_INVALID", `the invitation holds another secret than ${child.path} was certified for; have a new one made`)
-  using secrets = deriveEpoch(tools.primitives, nodeSecret, place.epoch)
-  const body = makeRekey(tools.primitives, secrets, { ...place, previous: noPreviousRekey() })
-  const draft = draftEntry({ kind: "rekey", body }, { cluster: place.cluster, path: place.path, key: anchor.publicKey })
-  const rekey = encodeEntry({ ...draft, signature: tools.primitives.ed25519.sign(anchor.seed, entrySignBytes(draft)) })
+  const rekey = rekeyEntry(tools.primitives, nodeSecret, place)
   const unlock = await newUnlockSecret(order.unlock, tools, options)
   if (!unlock.ok) return unlock
   using secret = unlock.value.secret

@@ -4,26 +4,24 @@ import {
   decodeEpoch,
   deriveAnchor,
   deriveChild,
-  deriveEpoch,
   deriveVault,
-  makeRekey,
-  noPreviousRekey,
   parentPath,
   pathNames,
   type ClusterId,
   type Epoch,
   type Generation,
   type NodePath,
+  type NodePlace,
   type VaultSecrets,
 } from "@keygrove/hierarchy"
-import { draftEntry, encodeEntry, entrySignBytes } from "@keygrove/ledger"
 import type { NodeIdentity } from "@keygrove/service"
 import type { KeystoreTools } from "../engine.ts"
 import type { SourceOptions } from "../inherited-source.ts"
-import { unlockNode, type NodePlace } from "../node-secrets.ts"
+import { unlockNode } from "../node-secrets.ts"
 import { SealedRecords } from "../sealed-records.ts"
 import { readUnlockSecret, type SecretSource } from "../secret-source.ts"
-import { decodePlace } from "../unlock.ts"
+import { decodeNodeRecord } from "../node-record.ts"
+import { rekeyEntry } from "./prepare-rekey.ts"
 import { readRoot, type WordsSource } from "./root-source.ts"
 import { newUnlockSecret, storeNode } from "./store-node.ts"
 
@@ -92,7 +90,7 @@ export async function recoverNode(
   const stored = storeNode(database, tools, { method: unlock.value.method, secret }, { place, nodeSecret })
   if (!stored.ok) return stored
   using node = unlockNode(tools.primitives, nodeSecret, place)
-  return ok({ identity: node.identity, ...(order.epoch === undefined ? { rekey: firstRekey(tools, nodeSecret, place) } : {}) })
+  return ok({ identity: node.identity, ...(order.epoch === undefined ? { rekey: rekeyEntry(tools.primitives, nodeSecret, place) } : {}) })
 }
 
 async function openAncestor(tools: KeystoreTools, { ancestor, cluster }: RecoveryOrder, options: SourceOptions): Promise<Result<Secret>> {
@@ -108,7 +106,7 @@ async function openAncestor(tools: KeystoreTools, { ancestor, cluster }: Recover
   using records = opened.value
   const node = records.get("node")
   if (!node.ok) return node
-  const place = decodePlace(node.value.record.open)
+  const place = decodeNodeRecord(node.value.record.open)
   const { generation, path } = ancestor.node
   if (place.ok && place.value.cluster === cluster && place.value.path === path && place.value.generation === generation)
     return ok(node.value.secret)
@@ -148,12 +146,4 @@ function deriveDown(
 function deriveStep(primitives: KeystoreTools["primitives"], above: Secret, child: Parameters<typeof deriveChild>[2]): Secret {
   using parent = above
   return deriveChild(primitives, parent, child)
-}
-
-function firstRekey({ primitives }: KeystoreTools, nodeSecret: Secret, place: NodePlace): Uint8Array {
-  using secrets = deriveEpoch(primitives, nodeSecret, place.epoch)
-  using anchor = deriveAnchor(primitives, nodeSecret)
-  const body = makeRekey(primitives, secrets, { ...place, previous: noPreviousRekey() })
-  const draft = draftEntry({ kind: "rekey", body }, { cluster: place.cluster, path: place.path, key: anchor.publicKey })
-  return encodeEntry({ ...draft, signature: primitives.ed25519.sign(anchor.seed, entrySignBytes(draft)) })
 }

@@ -1,13 +1,13 @@
 import { chmodSync, existsSync, writeFileSync } from "node:fs"
 import type { DatabaseSync } from "node:sqlite"
 import { KeygroveError, ok, type Result, type Secret } from "@keygrove/base"
+import type { NodePlace } from "@keygrove/hierarchy"
 import type { KeystoreTools } from "../engine.ts"
 import type { SourceOptions } from "../inherited-source.ts"
 import { KEY_FILE_BYTES, type UnlockSecret } from "../key-encryption.ts"
-import type { NodePlace } from "../node-secrets.ts"
+import { nodeRecordValue } from "../node-record.ts"
 import { SealedRecords, type RecordTools } from "../sealed-records.ts"
 import { readNewSecret, type SecretSource } from "../secret-source.ts"
-import { placeValue } from "./found-node.ts"
 
 /** The secret that will unlock a new keystore; a key file that is not there yet is made. Belongs to the caller. */
 export async function newUnlockSecret(source: SecretSource, tools: KeystoreTools, options: SourceOptions): Promise<Result<UnlockSecret>> {
@@ -27,7 +27,7 @@ export function storeNode(
     const created = SealedRecords.create(database, tools, unlock)
     if (!created.ok) return created
     using records = created.value
-    records.put({ id: "node", kind: "node", version: 1, open: placeValue(place) }, nodeSecret)
+    records.put({ id: "node", kind: "node", version: 1, open: nodeRecordValue(place) }, nodeSecret)
     database.exec("COMMIT")
     return ok(true)
   } finally {

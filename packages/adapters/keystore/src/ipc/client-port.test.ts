@@ -8,6 +8,7 @@ import { keystoreContract } from "../../../../service/src/ports/keystore.contrac
 import { namedKeysContract } from "../../../../service/src/ports/named-keys.contract.ts"
 import { openTestVault } from "../../../vault/src/vault-kit.contract.ts"
 import { foundNode } from "../ceremony/found-node.ts"
+import { rekeyingOf } from "../ceremony/rekey-kit.contract.ts"
 import { KeystoreEngine } from "../engine.ts"
 import { unlockNode } from "../node-secrets.ts"
 import { KeystoreClient } from "./client.ts"
@@ -47,6 +48,10 @@ keystoreContract("behind its frames", {
     const [before, after] = await openInEpochs([1, 3])
     if (before === undefined || after === undefined) throw new TypeError("one is opened an epoch")
     return { before, after }
+  },
+  openToRekey: async () => {
+    using seed = Secret.take(systemRandom(64))
+    return await rekeyingOf(tools, unwrap(foundNode(nativePrimitives, seed, "node")), behindFrames)
   },
 })
 

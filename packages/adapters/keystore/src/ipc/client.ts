@@ -1,27 +1,41 @@
 import type { Duplex } from "node:stream"
 import { ok, refuse, type CborValue, type Refusal, type Result } from "@keygrove/base"
-import type { CallOptions, Keystore, KeystoreRefusal, NamedKeyRefusal, NamedKeys, NodeIdentity } from "@keygrove/service"
+import type { CallOptions, Keystore, KeystoreRefusal, NamedKeyRefusal, NamedKeys, NodeIdentity, PendingRekey } from "@keygrove/service"
+import { RekeyListeners } from "../rekey-listeners.ts"
 import { encodeFrame, FrameDecoder } from "./frames.ts"
 import { namedKeysOver } from "./keys-client.ts"
-import { decodeAnswer, decodeIdentityValue, decodeValue, encodeRequest, type KeystoreAnswers, type KeystoreMethod } from "./messages.ts"
+import {
+  decodeAnswer,
+  decodeGreetingValue,
+  decodeValue,
+  encodeRequest,
+  type Greeting,
+  type KeystoreAnswers,
+  type KeystoreMethod,
+} from "./messages.ts"
 
 /** Requests under way at once; more are refused here already. */
 const MAX_PENDING = 256
+/** What changes the client's own view of the keystore. */
+const CHANGING: ReadonlySet<KeystoreMethod> = new Set(["lock", "acceptRekey", "finishRekey"])
 
 /** The keystore as the daemon sees it: public values in, public or sealed values out, over the socket to the keystore process. */
 export class KeystoreClient implements Keystore {
   readonly #socket: Duplex
-  readonly #identity: NodeIdentity
+  readonly #listeners = new RekeyListeners()
+  #identity: NodeIdentity
+  #pendingRekey: PendingRekey | undefined
   readonly #pending: Map<number, (answer: Result<CborValue>) => void> = new Map()
   readonly #ended: Promise<void>
   #state: "unlocked" | "locked" | "gone" = "unlocked"
   #lastId = 0
-  /** Ids of requests to lock. */
-  readonly #locks: Set<number> = new Set()
+  /** Requests under way, by id, whose answer changes what is known here. */
+  readonly #changes: Map<number, KeystoreMethod> = new Map()
 
-  private constructor(socket: Duplex, identity: NodeIdentity, frames: AsyncIterator<Uint8Array>) {
+  private constructor(socket: Duplex, { identity, pendingRekey }: Greeting, frames: AsyncIterator<Uint8Array>) {
     this.#socket = socket
     this.#identity = identity
+    this.#pendingRekey = pendingRekey ?? undefined
     this.#ended = this.#receive(frames)
   }
 
@@ -35,8 +49,8 @@ export class KeystoreClient implements Keystore {
     const greeting = decodeAnswer(first.value)
     if (!greeting.ok) return refuse("KEYSTORE_START_FAILED", greeting.message)
     if (!greeting.value.answer.ok) return greeting.value.answer
-    const identity = decodeIdentityValue(greeting.value.answer.value)
-    return identity.ok ? ok(new KeystoreClient(socket, identity.value, frames)) : identity
+    const told = decodeGreetingValue(greeting.value.answer.value)
+    return told.ok ? ok(new KeystoreClient(socket, told.value, frames)) : told
   }
 
   /** Resolves when the keystore process has ended or closed its socket. */
@@ -84,6 +98,20 @@ export class KeystoreClient implements Keystore {
       options,
     )
 
+  pendingRekey(): PendingRekey | undefined {
+    return this.#pendingRekey
+  }
+
+  onRekey(listener: (identity: NodeIdentity) => void): Disposable {
+    return this.#listeners.add(listener)
+  }
+
+  beginRekey: Keystore["beginRekey"] = async (options) => await this.#call("beginRekey", {}, options)
+
+  acceptRekey: Keystore["acceptRekey"] = async ({ entry, sealed }, options) => await this.#call("acceptRekey", { entry, sealed }, options)
+
+  finishRekey: Keystore["finishRekey"] = async (options) => await this.#call("finishRekey", {}, options)
+
   async lock(options: CallOptions): Promise<Result<true>> {
     if (this.#state === "locked") return ok(true)
     const answer = await this.#call("lock", {}, options)
@@ -107,7 +135,7 @@ export class KeystoreClient implements Keystore {
     if (this.#state !== "unlocked") return this.#over()
     if (this.#pending.size >= MAX_PENDING) return refuse("KEYSTORE_BUSY", `${MAX_PENDING} requests are under way; try again in a moment`)
     const id = ++this.#lastId
-    if (method === "lock") this.#locks.add(id)
+    if (CHANGING.has(method)) this.#changes.set(id, method)
     const answer = await this.#exchange(id, encodeFrame(encodeRequest(id, method, params)), signal)
     if (!answer.ok) return answer as Result<never, KeystoreRefusal & NamedKeyRefusal>
     return decodeValue(method, answer.value)
@@ -134,8 +162,10 @@ export class KeystoreClient implements Keystore {
         const message = decodeAnswer(next.value)
         if (!message.ok) break
         const { answer, id } = message.value
-        // Before anything else arrives: what ends from now on ends because of it.
-        if (this.#locks.has(id) && answer.ok) this.#state = "locked"
+        const change = this.#changes.get(id)
+        this.#changes.delete(id)
+        // Before anything else arrives, and also when the caller does not wait any more.
+        if (change !== undefined && answer.ok) this.#learn(change, answer.value)
         this.#pending.get(id)?.(answer)
       }
     } catch {
@@ -144,6 +174,19 @@ export class KeystoreClient implements Keystore {
     if (this.#state === "unlocked") this.#state = "gone"
     this.#socket.destroy()
     for (const settle of this.#pending.values()) settle(this.#over())
+  }
+
+  /** What follows from the answer to a request that changes the keystore. */
+  #learn(method: KeystoreMethod, value: CborValue): void {
+    // What ends from now on ends because of it.
+    if (method === "lock") this.#state = "locked"
+    const accepted = method === "acceptRekey" ? decodeValue(method, value) : undefined
+    if (accepted?.ok === true) this.#pendingRekey = accepted.value
+    const finished = method === "finishRekey" ? decodeValue(method, value) : undefined
+    if (finished?.ok !== true) return
+    this.#identity = finished.value
+    this.#pendingRekey = undefined
+    this.#listeners.tell(finished.value)
   }
 
   /** Why nothing is done any more. */

@@ -17,11 +17,15 @@ import { compressedPointShape, decodeClusterBytes, decodeEpoch, decodeGeneration
 import type {
   FragmentAcceptance,
   FragmentOrder,
+  Keystore,
   LabelKeyName,
   NodeIdentity,
   OriginalOpening,
+  PendingRekey,
+  PreparedRekey,
   ReencryptedOpening,
   ReencryptionOrder,
+  RekeyExchange,
   SealedFragment,
   SigningPurpose,
 } from "@keygrove/service"
@@ -38,6 +42,9 @@ export interface KeystoreRequests extends KeyRequests {
   readonly acceptFragment: FragmentAcceptance
   readonly reencrypt: ReencryptionOrder
   readonly openReencrypted: ReencryptedOpening
+  readonly beginRekey: Readonly<Record<never, never>>
+  readonly acceptRekey: PreparedRekey
+  readonly finishRekey: Readonly<Record<never, never>>
   readonly lock: Readonly<Record<never, never>>
 }
 
@@ -50,6 +57,9 @@ export interface KeystoreAnswers extends KeyAnswers {
   readonly acceptFragment: { readonly stored: Uint8Array; readonly digest: Uint8Array }
   readonly reencrypt: Uint8Array
   readonly openReencrypted: Uint8Array
+  readonly beginRekey: RekeyExchange
+  readonly acceptRekey: PendingRekey
+  readonly finishRekey: NodeIdentity
   readonly lock: true
 }
 
@@ -91,8 +101,28 @@ const requestShapes: { readonly [M in KeystoreMethod]: Shape<KeystoreRequests[M]
     headerDigest: bytesShape(32),
     recipientKey: bytesShape(32),
   }),
+  beginRekey: v.strictObject({}),
+  acceptRekey: v.strictObject({ entry: bytes, sealed: bytes }),
+  finishRekey: v.strictObject({}),
   lock: v.strictObject({}),
 }
+
+const epochKeysShape = v.strictObject({
+  epoch,
+  signingKey: bytesShape(32),
+  encryptionKey: bytesShape(33),
+  sealingKey: bytesShape(32),
+  delegationKey: bytesShape(33),
+})
+const identityShape = v.strictObject({
+  cluster: brandShape(decodeClusterBytes),
+  path: brandShape(decodeNodePath),
+  generation: brandShape(decodeGeneration),
+  anchorKey: bytesShape(32),
+  keys: epochKeysShape,
+})
+const pendingRekeyShape = v.strictObject({ keys: epochKeysShape, entry: bytes })
+const greetingShape = v.strictObject({ identity: identityShape, pendingRekey: v.nullable(pendingRekeyShape) })
 
 const sealedFragment = v.strictObject({ sealed: bytes, digest: bytesShape(32) })
 
@@ -105,6 +135,9 @@ const answerShapes: { readonly [M in KeystoreMethod]: Shape<KeystoreAnswers[M]> 
   acceptFragment: v.strictObject({ stored: bytes, digest: bytesShape(32) }),
   reencrypt: bytesShape(381),
   openReencrypted: bytesShape(80),
+  beginRekey: v.strictObject({ exchangeKey: bytesShape(32), signature: bytesShape(64) }),
+  acceptRekey: pendingRekeyShape,
+  finishRekey: identityShape,
   lock: v.literal(true),
 }
 
@@ -130,20 +163,6 @@ const answerShape = v.union([
   v.strictObject({ id: integerShape(0, Number.MAX_SAFE_INTEGER), value: v.custom<CborValue>(() => true) }),
   v.strictObject({ id: integerShape(0, Number.MAX_SAFE_INTEGER), failure: failureShape }),
 ])
-const identityShape = v.strictObject({
-  cluster: brandShape(decodeClusterBytes),
-  path: brandShape(decodeNodePath),
-  generation: brandShape(decodeGeneration),
-  anchorKey: bytesShape(32),
-  keys: v.strictObject({
-    epoch,
-    signingKey: bytesShape(32),
-    encryptionKey: bytesShape(33),
-    sealingKey: bytesShape(32),
-    delegationKey: bytesShape(33),
-  }),
-})
-
 /** Encodes a request. */
 export function encodeRequest(id: number, method: KeystoreMethod, params: CborValue): Uint8Array {
   return encodeCanonical({ id, method, params })
@@ -206,4 +225,26 @@ export function identityValue(identity: NodeIdentity): CborValue {
 /** Strict inverse of {@link identityValue}. */
 export function decodeIdentityValue(value: CborValue): Result<NodeIdentity, "KEYSTORE_REQUEST_INVALID"> {
   return checkShape(value, { shape: identityShape, code: "KEYSTORE_REQUEST_INVALID", noun: "node identity" })
+}
+
+/** A prepared epoch as it travels. */
+export function pendingRekeyValue({ entry, keys }: PendingRekey): CborValue {
+  return { keys: { ...keys }, entry }
+}
+
+/** What an unlocked keystore tells the daemon first. */
+export interface Greeting {
+  readonly identity: NodeIdentity
+  readonly pendingRekey: PendingRekey | null
+}
+
+/** The greeting of a keystore as it travels. */
+export function greetingValue(keystore: Pick<Keystore, "identity" | "pendingRekey">): CborValue {
+  const pending = keystore.pendingRekey()
+  return { identity: identityValue(keystore.identity()), pendingRekey: pending === undefined ? null : pendingRekeyValue(pending) }
+}
+
+/** Strict inverse of {@link greetingValue}. */
+export function decodeGreetingValue(value: CborValue): Result<Greeting, "KEYSTORE_REQUEST_INVALID"> {
+  return checkShape(value, { shape: greetingShape, code: "KEYSTORE_REQUEST_INVALID", noun: "keystore greeting" })
 }

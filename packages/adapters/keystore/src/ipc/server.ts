@@ -7,7 +7,9 @@ import {
   decodeParams,
   decodeRequest,
   encodeAnswer,
+  greetingValue,
   identityValue,
+  pendingRekeyValue,
   type KeystoreMethod,
   type KeystoreRequests,
   type RequestFrame,
@@ -24,7 +26,7 @@ export interface ServedKeystore {
   readonly operators?: AsyncDisposable
 }
 
-/** Answers requests of the daemon on one socket until it closes, sends garbage, or the keystore locks. Greets with the identity. */
+/** Answers requests of the daemon on one socket until it closes, sends garbage, or the keystore locks. Greets with the identity and the epoch that is pending. */
 export async function serveKeystore(socket: Duplex, served: ServedKeystore, signal: AbortSignal): Promise<void> {
   const { keystore } = served
   const decoder = new FrameDecoder()
@@ -33,7 +35,7 @@ export async function serveKeystore(socket: Duplex, served: ServedKeystore, sign
   const untilLocked = AbortSignal.any([signal, locking.signal])
   const send = (id: number, answer: Result<CborValue>): void =>
     void (socket.writable && socket.write(encodeFrame(encodeAnswer(id, answer))))
-  send(0, { ok: true, value: identityValue(keystore.identity()) })
+  send(0, { ok: true, value: greetingValue(keystore) })
   try {
     for await (const chunk of socket) {
       if (signal.aborted || !(chunk instanceof Uint8Array)) break
@@ -99,6 +101,18 @@ const handlers: Handlers = {
   },
   reencrypt: async ({ keystore }, params, signal) => await keystore.reencrypt(params, { signal }),
   openReencrypted: async ({ keystore }, params, signal) => await keystore.openReencrypted(params, { signal }),
+  beginRekey: async ({ keystore }, _params, signal) => {
+    const begun = await keystore.beginRekey({ signal })
+    return begun.ok ? { ok: true, value: { ...begun.value } } : begun
+  },
+  acceptRekey: async ({ keystore }, params, signal) => {
+    const accepted = await keystore.acceptRekey(params, { signal })
+    return accepted.ok ? { ok: true, value: pendingRekeyValue(accepted.value) } : accepted
+  },
+  finishRekey: async ({ keystore }, _params, signal) => {
+    const finished = await keystore.finishRekey({ signal })
+    return finished.ok ? { ok: true, value: identityValue(finished.value) } : finished
+  },
   lock: async ({ keystore, operators }, _params, signal) => {
     await operators?.[Symbol.asyncDispose]()
     return await keystore.lock({ signal })

@@ -120,12 +120,12 @@ async function serve(
   if (!databases.ok) return await greetWithFailure(socket, databases)
   const unlocked = await unlock(socket, { database: databases.value.keys, tools, options }, signal)
   if (!unlocked.ok) return await greetWithFailure(socket, unlocked)
-  const { importKey, keystore, vaultSecrets } = unlocked.value
+  const { importKeys, keystore, vaultSecrets } = unlocked.value
   stack.use(vaultSecrets)
   stack.use(keystore)
   const { backends } = stack.use(await openTokenKeys(options.token, vaultSecrets))
   const { taken: variables } = options
-  const parts = { ...databases.value, secrets: vaultSecrets, importKey, variables, backends, ...running(operators.value) }
+  const parts = { ...databases.value, secrets: vaultSecrets, importKeys, variables, backends, ...running(operators.value) }
   const vault = KeyVault.open({ ...tools, now }, parts)
   if (!vault.ok) return await greetWithFailure(socket, vault)
   stack.use(vault.value)

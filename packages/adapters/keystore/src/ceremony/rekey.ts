@@ -1,0 +1,83 @@
+import type { DatabaseSync } from "node:sqlite"
+import { ok, refuse, type Result } from "@keygrove/base"
+import { isSameNode, type Epoch, type NodePlace } from "@keygrove/hierarchy"
+import type { RekeyExchange } from "@keygrove/service"
+import type { KeystoreTools } from "../engine.ts"
+import type { SourceOptions } from "../inherited-source.ts"
+import { nextPlace } from "../node-secrets.ts"
+import { SealedRecords } from "../sealed-records.ts"
+import { readUnlockSecret, type SecretSource } from "../secret-source.ts"
+import { decodeNodeRecord, nodeRecordValue, type NodeRecord } from "../node-record.ts"
+import { checkExchange, rekeyEntry, sealEpoch } from "./prepare-rekey.ts"
+
+export interface RekeyOrder {
+  /** The generation that rekeys, and the epoch that it is in as the ledger says. */
+  readonly place: NodePlace
+  readonly unlock: SecretSource
+  /** Of the running keystore; absent when the node does not run. */
+  readonly exchange?: RekeyExchange
+}
+
+/** What a ceremony prepared. Public, or sealed. */
+export interface RekeyOutcome {
+  readonly epoch: Epoch
+  /** Encoded ledger entry with the signed statement. */
+  readonly entry: Uint8Array
+  /** For the keystore that began the exchange. */
+  readonly sealed?: Uint8Array
+}
+
+/**
+ * Prepares the next epoch of a node: opens s(node) for that alone, signs the statement, and seals the node's record again with it, in one transaction. Held again before the statement is on
+ * the ledger, it gives the same epoch and changes nothing.
+ */
+export async function holdRekey(
+  database: DatabaseSync,
+  tools: KeystoreTools,
+  order: RekeyOrder,
+  options: SourceOptions,
+): Promise<Result<RekeyOutcome>> {
+  const unlock = await readUnlockSecret(order.unlock, options)
+  if (!unlock.ok) return unlock
+  using unlockSecret = unlock.value.secret
+  const opened = SealedRecords.open(database, tools, { method: unlock.value.method, secret: unlockSecret })
+  if (!opened.ok) return opened
+  using records = opened.value
+  const node = records.get("node")
+  if (!node.ok) return node
+  using nodeSecret = node.value.secret
+  const record = decodeNodeRecord(node.value.record.open)
+  if (!record.ok) return record
+  const { exchange, place } = order
+  const next = placeAfter(record.value, order)
+  if (!next.ok) return next
+  const proved = exchange === undefined ? ok(true) : checkExchange(tools.primitives, nodeSecret, { place, exchange })
+  if (!proved.ok) return proved
+  const entry = rekeyEntry(tools.primitives, nodeSecret, next.value)
+  const sealed =
+    exchange === undefined ? undefined : await sealEpoch(tools, nodeSecret, { place: next.value, exchangeKey: exchange.exchangeKey })
+  if (sealed?.ok === false) return refuse("REKEY_EXCHANGE_INVALID", `the key of the exchange cannot be sealed to: ${sealed.message}`)
+  if (record.value.epoch !== next.value.epoch)
+    records.replace({ ...node.value.record, open: nodeRecordValue({ ...next.value, entry }) }, nodeSecret)
+  return ok({ epoch: next.value.epoch, entry, ...(sealed === undefined ? {} : { sealed: sealed.value }) })
+}
+
+/** The epoch to prepare, when the store is of the generation that the order means and has no other epoch prepared. */
+function placeAfter(
+  record: NodeRecord,
+  { exchange, place }: RekeyOrder,
+): Result<NodePlace, "KEYSTORE_RECORD_CORRUPT" | "REKEY_EXCHANGE_INVALID" | "REKEY_EPOCHS_EXHAUSTED"> {
+  if (!isSameNode(record, place) || record.generation !== place.generation)
+    return refuse(
+      "KEYSTORE_RECORD_CORRUPT",
+      `the keystore holds ${record.path}, generation ${record.generation}, not ${place.path}, generation ${place.generation}; give the right home`,
+    )
+  const isPrepared = record.entry !== undefined && record.epoch === place.epoch + 1
+  // A keystore from a backup may be behind the ledger; one that runs is in the epoch of its record.
+  const isAtHand = exchange === undefined ? record.epoch <= place.epoch : record.epoch === place.epoch
+  if (isPrepared || isAtHand) return nextPlace(place)
+  return refuse(
+    "REKEY_EXCHANGE_INVALID",
+    `the keystore is of epoch ${record.epoch}, and the node in epoch ${place.epoch}; is it the keystore of this home?`,
+  )
+}

@@ -1,0 +1,27 @@
+import { brandShape, bytesWithinShape, checkShape, type CborValue, type Result, type Shape } from "@keygrove/base"
+import { clusterBytes, decodeClusterBytes, decodeEpoch, decodeGeneration, decodeNodePath, type NodePlace } from "@keygrove/hierarchy"
+import * as v from "valibot"
+
+/** Public part of a node's sealed record: the highest epoch that was prepared. */
+export interface NodeRecord extends NodePlace {
+  /** Encoded ledger entry of the statement with which the node enters that epoch, when a ceremony of this store prepared it. Whether the ledger has it is not known here. */
+  readonly entry?: Uint8Array
+}
+
+const shape: Shape<NodeRecord> = v.strictObject({
+  cluster: brandShape(decodeClusterBytes),
+  path: brandShape(decodeNodePath),
+  generation: brandShape(decodeGeneration),
+  epoch: brandShape(decodeEpoch),
+  entry: v.exactOptional(bytesWithinShape(1, 2_048)),
+})
+
+/** The record as it is stored. */
+export function nodeRecordValue({ cluster, entry, epoch, generation, path }: NodeRecord): CborValue {
+  return { cluster: clusterBytes(cluster), path, generation, epoch, ...(entry === undefined ? {} : { entry }) }
+}
+
+/** Checks the public part of a node's sealed record. */
+export function decodeNodeRecord(open: CborValue): Result<NodeRecord, "KEYSTORE_RECORD_CORRUPT"> {
+  return checkShape(open, { shape, code: "KEYSTORE_RECORD_CORRUPT", noun: "sealed record of the node" })
+}
