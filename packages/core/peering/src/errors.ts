@@ -18,6 +18,22 @@ export type PeeringErrorCode =
   | "REQUEST_STALE"
   | "RATE_LIMITED"
   | "PROXY_FAILED"
+  | "CHAIN_MESSAGE_INVALID"
+  | "CHAIN_NOT_SERVED"
+  | "MEETING_CODE_INVALID"
+  | "MEETING_MESSAGE_INVALID"
+  | "MEETING_PROOF_WRONG"
+  | "MEETING_TAKEN"
+  | "MEETING_ORDER_WRONG"
+  | "MEETING_COMMITMENT_WRONG"
+  | "MEETING_IDENTITY_WRONG"
+  | "MEETING_OWN_CLUSTER"
+  | "MEETING_NODE_ENDED"
+  | "MEETING_ROOT_REPLACED"
+  | "MEETING_CHAIN_TOO_LONG"
+  | "MEETING_CANCELLED"
+  | "MEETING_EXPIRED"
+  | "MEETING_NOT_COMPARED"
 
 /** Codes between owners, readers and proxies. */
 export const peeringErrors: ErrorTable<PeeringErrorCode> = {
@@ -74,4 +90,80 @@ export const peeringErrors: ErrorTable<PeeringErrorCode> = {
   },
   RATE_LIMITED: { class: "peers", meaning: "A peer asks a proxy too often.", remedy: "Wait a moment." },
   PROXY_FAILED: { class: "peers", meaning: "The proxy could not do its part.", remedy: "Ask another proxy; its log tells its owner more." },
+  CHAIN_MESSAGE_INVALID: {
+    class: "failed",
+    meaning: "A node was asked for a key chain, or gave one, in a form that is not known here.",
+    remedy: "Use the same version of keygrove on both sides.",
+  },
+  CHAIN_NOT_SERVED: {
+    class: "refused",
+    meaning: "A node does not give the key chain of that cluster to this one.",
+    remedy: "Meet a node of that cluster; its own nodes, and those of clusters it trusts, are given its key chain.",
+  },
+  MEETING_CODE_INVALID: {
+    class: "usage",
+    meaning: "The text is no code of a meeting, or has a typing error.",
+    remedy: "Scan or copy the code again; it begins with kgmeet1.",
+  },
+  MEETING_MESSAGE_INVALID: {
+    class: "failed",
+    meaning: "A message of a meeting is not well-formed.",
+    remedy: "Use the same version of keygrove on both sides.",
+  },
+  MEETING_PROOF_WRONG: {
+    class: "refused",
+    meaning: "A message does not come from a node that saw the meeting's code, or there is no such meeting any more.",
+    remedy: "Have the other side show a new code and use that one; a code is good once, for five minutes.",
+  },
+  MEETING_TAKEN: {
+    class: "refused",
+    meaning: "Somebody used the meeting's code before.",
+    remedy: "Have a new code shown; make sure that nobody else sees it.",
+  },
+  MEETING_ORDER_WRONG: {
+    class: "failed",
+    meaning: "The other side broke the protocol of meetings.",
+    remedy: "Begin another meeting, with the same version of keygrove on both sides.",
+  },
+  MEETING_COMMITMENT_WRONG: {
+    class: "refused",
+    meaning: "The other side changed its mind about who it is during the meeting.",
+    remedy: "Do not trust it; begin another meeting and look who is in the room.",
+  },
+  MEETING_IDENTITY_WRONG: {
+    class: "refused",
+    meaning: "The other side of a meeting is not who it says it is.",
+    remedy: "Do not trust it; begin another meeting.",
+  },
+  MEETING_OWN_CLUSTER: {
+    class: "refused",
+    meaning: "The other side is a node of this cluster.",
+    remedy: "Meet a node of another person; nodes of one cluster know each other.",
+  },
+  MEETING_NODE_ENDED: {
+    class: "refused",
+    meaning: "The other side's node was revoked or replaced, or has another key by now.",
+    remedy: "Meet another node of that cluster; if it has just rekeyed, try again in a moment.",
+  },
+  MEETING_ROOT_REPLACED: {
+    class: "refused",
+    meaning: "The root of a side's cluster stepped down for another.",
+    remedy: "Meet with a node of the new cluster.",
+  },
+  MEETING_CHAIN_TOO_LONG: {
+    class: "failed",
+    meaning: "The other cluster's key chain is longer than a meeting takes.",
+    remedy: "Report it with the number of its nodes.",
+  },
+  MEETING_CANCELLED: { class: "refused", meaning: "A side gave the meeting up.", remedy: "Begin another one." },
+  MEETING_EXPIRED: {
+    class: "refused",
+    meaning: "The meeting was not finished in time.",
+    remedy: "Begin another one; it takes five minutes at most.",
+  },
+  MEETING_NOT_COMPARED: {
+    class: "refused",
+    meaning: "There are no words to confirm now.",
+    remedy: "See how far the meeting is; confirm when the four words are shown.",
+  },
 }

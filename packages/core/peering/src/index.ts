@@ -1,4 +1,13 @@
 export {
+  decodeChainAnswer,
+  decodeChainRequest,
+  encodeChainAnswer,
+  encodeChainRequest,
+  MAX_CHAIN_MESSAGE_BYTES,
+  type ChainAnswer,
+  type ChainRequest,
+} from "./chain-messages.ts"
+export {
   decodeLedgerAnswer,
   decodeLedgerRequest,
   encodeLedgerAnswer,
@@ -19,6 +28,49 @@ export {
   type ReencryptRefusal,
   type StoreRefusal,
 } from "./admission.ts"
+export {
+  confirmable,
+  confirmationSignBytes,
+  MEETING_GRACE_MS,
+  MEETING_MS,
+  scanMeeting,
+  showMeeting,
+  type Meeting,
+  type MeetingEvent,
+  type MeetingParty,
+  type MeetingRefusal,
+  type MeetingStage,
+  type MeetingStep,
+  type MeetingTools,
+  type MetParty,
+} from "./meeting/meeting.ts"
+export { stepMeeting } from "./meeting/step-meeting.ts"
+export { nextRequest } from "./meeting/follow-answer.ts"
+export {
+  decodeMeetingCode,
+  encodeMeetingCode,
+  MEETING_ID_BYTES,
+  MEETING_SECRET_BYTES,
+  openMeetingCode,
+  type MeetingCode,
+} from "./meeting/meeting-code.ts"
+export {
+  decodeMeetingAnswer,
+  decodeMeetingBody,
+  decodeMeetingRequest,
+  encodeMeetingAnswer,
+  encodeMeetingBody,
+  encodeMeetingRequest,
+  MAX_MEETING_MESSAGE_BYTES,
+  MEETING_NONCE_BYTES,
+  type MeetingAnswer,
+  type MeetingBody,
+  type MeetingIdentity,
+  type MeetingMessage,
+  type MeetingRequest,
+} from "./meeting/meeting-messages.ts"
+export { meetingProof, meetingSignBytes, verifyMeetingMessage, type MeetingDraft, type MeetingRole } from "./meeting/meeting-proof.ts"
+export { meetingWords } from "./meeting/meeting-words.ts"
 export { peeringErrors, type PeeringErrorCode } from "./errors.ts"
 export {
   decodeProxyAnswer,

@@ -1,8 +1,10 @@
 import { unwrap, type CborValue } from "@keygrove/base"
-import { decodeClusterId, decodeNodePath, decodeTimestamp, type NodeReference, type Timestamp } from "@keygrove/hierarchy"
+import { decodeClusterId, decodeGeneration, decodeNodePath, decodeTimestamp, type NodeReference, type Timestamp } from "@keygrove/hierarchy"
 import { decodeLedgerIndex, type LedgerHead } from "@keygrove/ledger"
 import * as fc from "fast-check"
+import type { ChainAnswer, ChainRequest } from "./chain-messages.ts"
 import type { LedgerAnswer, LedgerRequest } from "./ledger-messages.ts"
+import type { MeetingAnswer, MeetingBody, MeetingIdentity, MeetingRequest } from "./meeting/meeting-messages.ts"
 import type { PolicyDraft, ProxyAnswer, ProxyRequest } from "./proxy-messages.ts"
 
 /** Any `length` bytes. */
@@ -80,6 +82,65 @@ export const anyLedgerAnswer: fc.Arbitrary<LedgerAnswer> = fc.oneof(
     code: fc.constantFrom("LEDGER_HEAD_MOVED" as const, "LEDGER_FULL" as const, "DISK_FULL" as const),
     message: anyText,
   }),
+)
+
+const anyIdentity = fc
+  .record({
+    node: anyNode,
+    anchorKey: anyBytes(32),
+    generation: fc.integer({ min: 1, max: 1_000 }).map((value) => unwrap(decodeGeneration(value))),
+    signingKey: anyBytes(32),
+    addresses: fc.array(fc.stringMatching(/^[!-~]{1,128}$/), { maxLength: 4 }),
+    head: fc.uint8Array({ minLength: 1, maxLength: 640 }),
+  })
+  .map(({ node, ...rest }): MeetingIdentity => ({ ...rest, cluster: node.cluster, path: node.path }))
+const anyStanding = fc.constantFrom("await" as const, "standing" as const)
+
+/** Anything that two sides of a meeting say to each other. */
+export const anyMeetingBody: fc.Arbitrary<MeetingBody> = fc.oneof(
+  fc.record({ step: fc.constant("begin" as const), commitment: anyBytes(32) }),
+  fc.record({ step: fc.constantFrom("opening" as const, "reveal" as const), nonce: anyBytes(32), identity: anyIdentity }),
+  fc.record({ step: fc.constantFrom("accepted" as const, "cancel" as const) }),
+  fc.record({ step: fc.constant("read" as const), from: anyIndex }),
+  fc.record({ step: fc.constantFrom("slice" as const, "present" as const), from: anyIndex, entries: anyEntries(0, 40) }),
+  fc.record({ step: fc.constant("taken" as const), length: anyIndex }),
+  fc.record({ step: anyStanding }),
+  fc.record({ step: anyStanding, confirmation: anyBytes(64) }),
+)
+
+const anyMessage = {
+  meeting: anyBytes(16),
+  body: fc.uint8Array({ minLength: 1, maxLength: 900 }),
+  proof: anyBytes(32),
+  signature: anyBytes(64),
+}
+const anyRefusal = fc.record({ kind: fc.constant("refused" as const), code: fc.stringMatching(/^[A-Z][A-Z0-9_]{0,63}$/), message: anyText })
+
+/** Any request of protocol `meet`. */
+export const anyMeetingRequest: fc.Arbitrary<MeetingRequest> = fc.oneof(
+  fc.record({ op: fc.constant("say" as const), ...anyMessage }),
+  fc.record({ op: fc.constant("introduce" as const), cluster: anyNode.map(({ cluster }) => cluster) }),
+)
+
+/** Any answer of protocol `meet`. */
+export const anyMeetingAnswer: fc.Arbitrary<MeetingAnswer> = fc.oneof(
+  fc.record({ kind: fc.constant("said" as const), ...anyMessage }),
+  fc.record({ kind: fc.constant("introduced" as const), length: anyIndex }),
+  anyRefusal,
+)
+
+/** Any request of protocol `chain`. */
+export const anyChainRequest: fc.Arbitrary<ChainRequest> = fc.record({ cluster: anyNode.map(({ cluster }) => cluster), from: anyIndex })
+
+/** Any answer of protocol `chain`. */
+export const anyChainAnswer: fc.Arbitrary<ChainAnswer> = fc.oneof(
+  fc.record({
+    kind: fc.constant("slice" as const),
+    from: anyIndex,
+    entries: anyEntries(0, 40),
+    head: fc.uint8Array({ minLength: 1, maxLength: 640 }),
+  }),
+  anyRefusal,
 )
 
 /** Values of every kind that CBOR carries; none of them is a valid field of every message. */

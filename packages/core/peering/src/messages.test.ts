@@ -2,7 +2,27 @@ import { decodeCanonical, encodeCanonical, unwrap, type CborValue, type Result }
 import * as fc from "fast-check"
 import { describe, expect, test } from "vitest"
 import { decodeLedgerAnswer, decodeLedgerRequest, encodeLedgerAnswer, encodeLedgerRequest } from "./ledger-messages.ts"
-import { anyLedgerAnswer, anyLedgerRequest, anyProxyAnswer, anyProxyRequest, strangeValues } from "./messages-kit.contract.ts"
+import { decodeChainAnswer, decodeChainRequest, encodeChainAnswer, encodeChainRequest } from "./chain-messages.ts"
+import {
+  decodeMeetingAnswer,
+  decodeMeetingBody,
+  decodeMeetingRequest,
+  encodeMeetingAnswer,
+  encodeMeetingBody,
+  encodeMeetingRequest,
+} from "./meeting/meeting-messages.ts"
+import {
+  anyChainAnswer,
+  anyChainRequest,
+  anyLedgerAnswer,
+  anyLedgerRequest,
+  anyMeetingAnswer,
+  anyMeetingBody,
+  anyMeetingRequest,
+  anyProxyAnswer,
+  anyProxyRequest,
+  strangeValues,
+} from "./messages-kit.contract.ts"
 import { decodeProxyAnswer, decodeProxyRequest, encodeProxyAnswer, encodeProxyRequest } from "./proxy-messages.ts"
 
 /** One direction of one protocol, with the types of its messages forgotten. */
@@ -49,6 +69,46 @@ const codecs: readonly Codec[] = [
     encoded: anyLedgerAnswer.map(encodeLedgerAnswer),
     decode: decodeLedgerAnswer,
     again: (bytes) => encodeLedgerAnswer(unwrap(decodeLedgerAnswer(bytes))),
+  },
+  {
+    name: "body of a meeting's message",
+    code: "MEETING_MESSAGE_INVALID",
+    maxBytes: 1_048_576,
+    encoded: anyMeetingBody.map(encodeMeetingBody),
+    decode: decodeMeetingBody,
+    again: (bytes) => encodeMeetingBody(unwrap(decodeMeetingBody(bytes))),
+  },
+  {
+    name: "meeting request",
+    code: "MEETING_MESSAGE_INVALID",
+    maxBytes: 1_048_576,
+    encoded: anyMeetingRequest.map(encodeMeetingRequest),
+    decode: decodeMeetingRequest,
+    again: (bytes) => encodeMeetingRequest(unwrap(decodeMeetingRequest(bytes))),
+  },
+  {
+    name: "meeting answer",
+    code: "MEETING_MESSAGE_INVALID",
+    maxBytes: 1_048_576,
+    encoded: anyMeetingAnswer.map(encodeMeetingAnswer),
+    decode: decodeMeetingAnswer,
+    again: (bytes) => encodeMeetingAnswer(unwrap(decodeMeetingAnswer(bytes))),
+  },
+  {
+    name: "chain request",
+    code: "CHAIN_MESSAGE_INVALID",
+    maxBytes: 1_048_576,
+    encoded: anyChainRequest.map(encodeChainRequest),
+    decode: decodeChainRequest,
+    again: (bytes) => encodeChainRequest(unwrap(decodeChainRequest(bytes))),
+  },
+  {
+    name: "chain answer",
+    code: "CHAIN_MESSAGE_INVALID",
+    maxBytes: 1_048_576,
+    encoded: anyChainAnswer.map(encodeChainAnswer),
+    decode: decodeChainAnswer,
+    again: (bytes) => encodeChainAnswer(unwrap(decodeChainAnswer(bytes))),
   },
 ]
 
@@ -135,21 +195,22 @@ describe.each(codecs)("$name", ({ code, maxBytes, encoded, decode, again }) => {
   })
 })
 
-/** The same map with one field missing, replaced or added, at every depth of maps. */
+/** The same map with one field missing (but the one that may be), replaced or added, at every depth of maps. */
 function* mutantsOf(value: CborValue): Generator<CborValue> {
   if (!isMap(value)) return
   yield { ...value, another: 1 }
   for (const [key, field] of Object.entries(value)) {
     const { [key]: _gone, ...rest } = value
-    yield rest
+    if (key !== "confirmation") yield rest
     for (const strange of strangeValues) if (!isMayBe(key, field, strange)) yield { ...value, [key]: strange }
     for (const mutant of mutantsOf(field)) yield { ...value, [key]: mutant }
   }
 }
 
-/** What a field may well be: an empty list, a number, a text. */
+/** What a field may well be: an empty list, a number, a text, what is encoded once more. */
 function isMayBe(key: string, field: CborValue, strange: CborValue): boolean {
-  if (Array.isArray(strange)) return strange.length === 0 && (key === "entries" || key === "fragments")
+  if (Array.isArray(strange)) return strange.length === 0 && (key === "entries" || key === "fragments" || key === "addresses")
+  if (strange instanceof Uint8Array) return key === "body" && strange.length > 0
   if (typeof field === "number") return typeof strange === "number" && strange >= 0 && key !== "v" && key !== "limit" && key !== "timeoutMs"
   return key === "message" && strange === ""
 }
