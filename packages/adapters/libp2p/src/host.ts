@@ -1,4 +1,4 @@
-import { MAX_PEER_REQUESTS } from "@keygrove/service"
+import { MAX_PEER_REQUESTS, type TransportIdentity } from "@keygrove/service"
 import type { Connection, StreamMuxerFactory } from "@libp2p/interface"
 import { noise } from "@libp2p/noise"
 import { tcp } from "@libp2p/tcp"
@@ -6,12 +6,10 @@ import { yamux } from "@libp2p/yamux"
 import { createLibp2p, type Libp2p } from "libp2p"
 import { MAX_FRAME_BYTES } from "./frames.ts"
 import { guardConnections, guardStreams, withoutMuxerNegotiation } from "./guarded.ts"
-import { remotePrivateKey, type HandshakeSigner } from "./remote-private-key.ts"
+import type { OwnListeners } from "./own-listeners.ts"
+import { remotePrivateKey } from "./remote-private-key.ts"
 
-export interface HostOptions {
-  /** The node's own Ed25519 signing key, 32 bytes. */
-  readonly signingKey: Uint8Array
-  readonly sign: HandshakeSigner
+export interface HostOptions extends TransportIdentity {
   /** Multiaddrs to listen at; none for a node that only calls. */
   readonly listen: readonly string[]
 }
@@ -34,12 +32,20 @@ const MAX_READ_BUFFER_BYTES: number = 2 * MAX_WINDOW_BYTES
 /** What is sent on a stream and not taken; more than all requests of a peer means that it does not read. */
 const MAX_WRITE_BUFFER_BYTES: number = (MAX_PEER_REQUESTS + 1) * MAX_FRAME_BYTES
 
-/** Starts libp2p over TCP with Noise and Yamux, with a written limit on everything that a peer can make it hold. Its streams speak `protocols` only. */
-export async function startHost({ signingKey, sign, listen }: HostOptions, protocols: readonly string[]): Promise<Libp2p> {
+/**
+ * Makes libp2p over TCP with Noise and Yamux, not started yet, with a written limit on everything that a peer can make it hold. Its streams speak
+ * `protocols` only.
+ */
+export async function makeHost(
+  { signingKey, sign, listen }: HostOptions,
+  protocols: readonly string[],
+  listeners: OwnListeners,
+): Promise<Libp2p> {
   const node = await createLibp2p({
+    start: false,
     privateKey: remotePrivateKey(signingKey, sign),
     addresses: { listen: [...listen] },
-    transports: [tcp()],
+    transports: [(components) => listeners.watch(tcp()(components))],
     connectionProtector: guardConnections,
     connectionEncrypters: [(components) => withoutMuxerNegotiation(noise()(components))],
     streamMuxers: [() => guardStreams(multiplexer(), protocols)],

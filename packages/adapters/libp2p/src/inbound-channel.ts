@@ -1,5 +1,5 @@
 import { toHex } from "@keygrove/base"
-import { MAX_MESSAGE_BYTES, type CallOptions, type RequestHandler } from "@keygrove/service"
+import { MAX_MESSAGE_BYTES, type CallOptions, type LineActivity, type RequestHandler } from "@keygrove/service"
 import type { Stream } from "@libp2p/interface"
 import { encodeFrame, FrameReader, type Frame } from "./frames.ts"
 import type { InboundLoad } from "./inbound-load.ts"
@@ -12,6 +12,8 @@ export interface InboundServing {
   /** The handler of the stream's protocol at this moment, if there is one. */
   handler(): RequestHandler | undefined
   readonly load: InboundLoad
+  /** What is under way on the lines of this host. */
+  readonly activity: LineActivity
   /** Ends the stream. */
   readonly stop: AbortSignal
 }
@@ -71,6 +73,7 @@ class InboundChannel {
   async #respond(frame: Frame): Promise<void> {
     if (!("body" in frame)) return this.#send(encodeFrame({ id: frame.id, error: "PEER_PROTOCOL" }))
     const busy = encodeFrame({ id: frame.id, error: "PEER_BUSY" })
+    using _tracked = this.#serving.activity.track()
     using room = this.#serving.load.admit(this.#peer)
     if (room?.keep(frame.body.length) !== true) return this.#send(busy)
     const answer = await this.#answerOf(frame.id, frame.body)

@@ -1,4 +1,3 @@
 export { formatPeerAddress, parsePeerAddress, peerIdOf } from "./addresses.ts"
 export { libp2pErrors, type Libp2pErrorCode } from "./errors.ts"
-export type { HandshakeSigner } from "./remote-private-key.ts"
 export { openLibp2pTransport, type Libp2pTransportOptions } from "./transport.ts"

@@ -1,8 +1,10 @@
-import { refuse, type Result } from "@keygrove/base"
+import { refuse, toHex, type Result } from "@keygrove/base"
 import type { PeerAddress, RequestRefusal } from "@keygrove/service"
+import { peerIdFromString } from "@libp2p/peer-id"
+import { signingKeyOf } from "./addresses.ts"
 
-/** What Noise says when the key it proved is not the one that was called; libp2p passes on its text, not its class. */
-const KEY_WRONG = /does not match expected remote identity key/
+/** What Noise says when the key that the other side names is not the one that was called; libp2p passes on its text, not its class. */
+const KEY_WRONG = /Payload identity key (\w+) does not match expected remote identity key/
 
 /** Why no line to the peer could be opened. `name` is the peer's id. */
 export function refuseLine(name: string, peer: PeerAddress, error: unknown): Result<never, RequestRefusal> {
@@ -10,9 +12,23 @@ export function refuseLine(name: string, peer: PeerAddress, error: unknown): Res
   const where = peer.addresses.join(" ") || "any address"
   if (text.includes("UnsupportedProtocolError"))
     return refuse("PEER_PROTOCOL", `the node ${name} does not speak this protocol; use the same version of keygrove on both sides`)
-  if (KEY_WRONG.test(text))
-    return refuse("PEER_KEY_WRONG", `another node than ${name} answers at ${where}; ask its owner for its present address`)
+  const wrong = KEY_WRONG.exec(text)
+  if (wrong !== null) {
+    const message = `another node than ${name} answers at ${where}; ask its owner for its present address`
+    return refuse("PEER_KEY_WRONG", message, foundKey(wrong[1] ?? ""))
+  }
   return refuse("PEER_UNREACHABLE", `the node ${name} cannot be reached at ${where} (${error instanceof Error ? error.name : "unknown"})`)
+}
+
+/** The key behind a peer id, if it is of the kind that nodes have. */
+function foundKey(peerId: string): { readonly found?: string } {
+  try {
+    const key = signingKeyOf(peerIdFromString(peerId))
+    return key === undefined ? {} : { found: toHex(key) }
+  } catch {
+    // The other side chose its key; another kind than Ed25519 is printed in other ways.
+    return {}
+  }
 }
 
 /** A signal whose time is up gives a refusal; any other is the caller's own wish. @throws the signal's reason. */

@@ -1,9 +1,6 @@
-import type { CallOptions } from "@keygrove/service"
+import type { TransportIdentity } from "@keygrove/service"
 import { publicKeyFromRaw } from "@libp2p/crypto/keys"
 import type { AbortOptions, Ed25519PrivateKey, Ed25519PublicKey } from "@libp2p/interface"
-
-/** Signs a handshake payload in the keystore process. */
-export type HandshakeSigner = (message: Uint8Array, options: CallOptions) => Promise<Uint8Array>
 
 const never: AbortSignal = new AbortController().signal
 
@@ -11,7 +8,7 @@ const never: AbortSignal = new AbortController().signal
  * What libp2p takes for the node's private key: it signs by asking the keystore and has no `raw` to give, so that networking code never holds the
  * node's identity secret (design.md §2.1).
  */
-export function remotePrivateKey(signingKey: Uint8Array, sign: HandshakeSigner): Ed25519PrivateKey {
+export function remotePrivateKey(signingKey: Uint8Array, sign: TransportIdentity["sign"]): Ed25519PrivateKey {
   const publicKey: Ed25519PublicKey = publicKeyFromRaw(signingKey) as Ed25519PublicKey
   return {
     type: "Ed25519",

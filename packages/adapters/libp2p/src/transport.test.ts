@@ -2,7 +2,7 @@ import { unwrap } from "@keygrove/base"
 import { describe, expect, test } from "vitest"
 import { kitKey } from "../../../core/ledger/src/ledger-kit.contract.ts"
 import { transportContract } from "../../../service/src/ports/transport.contract.ts"
-import { kitSigner, LOOPBACK, loopbackNetwork, openKitTransport, startMuteServer } from "./hosts.contract.ts"
+import { kitIdentity, kitSigner, KitTime, LOOPBACK, loopbackNetwork, openKitTransport, startMuteServer } from "./hosts.contract.ts"
 import { openLibp2pTransport } from "./transport.ts"
 
 transportContract("libp2p", { open: loopbackNetwork })
@@ -59,7 +59,7 @@ describe("addresses", () => {
 
   test("that are taken or not of this machine are refused with their own codes", async () => {
     await using bob = await openKitTransport("bob")
-    const open = (listen: readonly string[]) => openLibp2pTransport({ signingKey: kitKey("alice"), sign: kitSigner("alice"), listen })
+    const open = (listen: readonly string[]) => openLibp2pTransport({ ...kitIdentity("alice"), clock: new KitTime(), listen })
     expect(await open(bob.addresses())).toMatchObject({ ok: false, code: "PORT_IN_USE" })
     expect(await open(["/ip4/192.0.2.1/tcp/0"])).toMatchObject({ ok: false, code: "LISTEN_FAILED" })
     expect(bob.addresses()).toEqual([expect.stringMatching(/^\/ip4\/127\.0\.0\.1\/tcp\/[1-9]\d*$/)])
@@ -71,7 +71,7 @@ describe("the signer", () => {
     const sign = async (): Promise<Uint8Array> => {
       throw new Error("the keystore is locked")
     }
-    await using locked = unwrap(await openLibp2pTransport({ signingKey: kitKey("locked"), sign, listen: [LOOPBACK] }))
+    await using locked = unwrap(await openLibp2pTransport({ signingKey: kitKey("locked"), sign, clock: new KitTime(), listen: [LOOPBACK] }))
     await using bob = await openKitTransport("bob")
     bob.serve("proxy", async ({ body }) => body)
     const to = { signingKey: kitKey("bob"), addresses: bob.addresses() }
@@ -83,7 +83,7 @@ describe("the signer", () => {
   })
 
   test("that signs with another key than it names convinces nobody", async () => {
-    const thief = { signingKey: kitKey("alice"), sign: kitSigner("mallory"), listen: [] }
+    const thief = { signingKey: kitKey("alice"), sign: kitSigner("mallory"), clock: new KitTime(), listen: [] }
     await using mallory = unwrap(await openLibp2pTransport(thief))
     await using bob = await openKitTransport("bob")
     let requests = 0

@@ -1,69 +1,72 @@
-import { KeygroveError, ok, refuse, toHex, type Result } from "@keygrove/base"
+import { equalBytes, KeygroveError, ok, refuse, toHex, type Result } from "@keygrove/base"
 import {
   refuseTooLong,
+  untilLeft,
   type CallOptions,
+  type Clock,
+  type MoveRefusal,
   type PeerAddress,
   type ProtocolName,
   type RequestHandler,
   type RequestRefusal,
   type Transport,
+  type TransportIdentity,
 } from "@keygrove/service"
-import type { Stream } from "@libp2p/interface"
-import type { Libp2p } from "libp2p"
-import { dialable, peerIdOf, signingKeyOf } from "./addresses.ts"
-import { DIAL_TIMEOUT_MS, startHost, type HostOptions } from "./host.ts"
-import { serveStream } from "./inbound-channel.ts"
+import type { HostOptions } from "./host.ts"
+import { closing, IdentityHost, type HostServing } from "./identity-host.ts"
 import { InboundLoad } from "./inbound-load.ts"
-import { OutboundChannel } from "./outbound-channel.ts"
-import { messagesOf, refuseLine, refuseTimeout } from "./refusals.ts"
+import { messagesOf, refuseTimeout } from "./refusals.ts"
 
 export interface Libp2pTransportOptions extends HostOptions {
+  /** Tells when the lines of a key that was left are to end. */
+  readonly clock: Pick<Clock, "sleep">
   readonly signal?: AbortSignal
 }
 
-const PROTOCOLS: readonly ProtocolName[] = ["ledger", "proxy", "meet", "chain"]
+/** Hosts of keys that were left; beyond it the oldest ends at once. */
+const MAX_LEFT_HOSTS = 4
 
 /** Opens the {@link Transport} over TCP with Noise and Yamux. */
 export async function openLibp2pTransport(options: Libp2pTransportOptions): Promise<Result<Transport, "PORT_IN_USE" | "LISTEN_FAILED">> {
-  const { listen, signal } = options
+  const { clock, signal } = options
   signal?.throwIfAborted()
-  try {
-    const transport = new Libp2pTransport(await startHost(options, PROTOCOLS.map(nameOf)))
-    await transport.answer()
-    return ok(transport)
-  } catch (cause) {
-    const text = messagesOf(cause)
-    if (text.includes("EADDRINUSE"))
-      return refuse("PORT_IN_USE", `another program listens at ${listen.join(" ")}; stop it, or change "listen" in config.json`)
-    if (/EADDRNOTAVAIL|EACCES|listen|addresses/i.test(text))
-      return refuse("LISTEN_FAILED", `this machine cannot listen at ${listen.join(" ")}; change "listen" in config.json`)
-    throw new KeygroveError("LISTEN_FAILED", `the network could not be started at ${listen.join(" ")}`, { cause })
-  }
+  const handlers: Handlers = new Map()
+  const serving: HostServing = { handlers, load: new InboundLoad() }
+  const host = await startHost(options, serving)
+  return host.ok ? ok(new Libp2pTransport(host.value, { clock, handlers, serving })) : host
 }
 
-/** A stream to a peer: being opened, or open as long as `channel` says so. */
-interface ChannelSlot {
-  readonly opening: Promise<Result<OutboundChannel, RequestRefusal>>
-  channel?: OutboundChannel
+type Handlers = Map<ProtocolName, RequestHandler>
+
+interface Front {
+  readonly clock: Pick<Clock, "sleep">
+  readonly handlers: Handlers
+  readonly serving: HostServing
 }
 
+/** The host of the node's key, and for a while after a move that of the key before, whose lines are left to end. */
 class Libp2pTransport implements Transport {
-  readonly #node: Libp2p
-  readonly #channels: Map<string, ChannelSlot> = new Map()
-  readonly #handlers: Map<ProtocolName, RequestHandler> = new Map()
-  readonly #load = new InboundLoad()
+  readonly #front: Front
+  /** As it listens since it was opened: with the ports that the system chose. */
+  readonly #listen: readonly string[]
   readonly #stop = new AbortController()
+  readonly #left: Set<IdentityHost> = new Set()
+  #host: IdentityHost
+  #lastMove: Promise<unknown> = Promise.resolve()
 
-  constructor(node: Libp2p) {
-    this.#node = node
+  constructor(host: IdentityHost, front: Front) {
+    this.#host = host
+    this.#front = front
+    this.#listen = host.listening()
   }
 
   addresses(): readonly string[] {
-    return this.#node.getMultiaddrs().map((address) => address.toString().replace(/\/p2p\/[^/]+$/, ""))
+    return this.#host.addresses()
   }
 
   peers(): readonly Uint8Array[] {
-    return this.#node.getPeers().flatMap((peer) => signingKeyOf(peer) ?? [])
+    const keys = [this.#host, ...this.#left].flatMap((host) => host.peers())
+    return [...new Map(keys.map((key) => [toHex(key), key])).values()]
   }
 
   async request(
@@ -76,16 +79,12 @@ class Libp2pTransport implements Transport {
     if (signal.aborted) return refuseTimeout(signal)
     const tooLong = refuseTooLong(body)
     if (tooLong !== undefined) return tooLong
-    const wasOpen = this.#channels.get(keyOf(peer, protocol))?.channel !== undefined
-    const call = async (): Promise<Result<Uint8Array, RequestRefusal>> => {
-      const channel = await this.#channel(peer, protocol, signal)
-      return channel.ok ? await channel.value.call(body, options) : channel
-    }
+    const host = this.#host
     try {
-      const first = await call()
-      // A stream from before the peer's restart fails only when it is used; every request of ours may be sent twice.
-      if (first.ok || first.code !== "PEER_CLOSED" || !wasOpen) return first
-      return await call()
+      const first = await host.request(peer, protocol, body, options)
+      // A line that was being opened, or ended, under a key that this node left meanwhile.
+      const hasMoved = host !== this.#host && !first.ok && (first.code === "PEER_UNREACHABLE" || first.code === "PEER_CLOSED")
+      return hasMoved ? await this.#host.request(peer, protocol, body, options) : first
     } catch (error) {
       if (!signal.aborted) throw error
       return refuseTimeout(signal)
@@ -93,94 +92,79 @@ class Libp2pTransport implements Transport {
   }
 
   serve(protocol: ProtocolName, handler: RequestHandler): Disposable {
-    if (this.#handlers.has(protocol)) throw new TypeError(`protocol ${protocol} is served already`)
-    this.#handlers.set(protocol, handler)
+    const { handlers } = this.#front
+    if (handlers.has(protocol)) throw new TypeError(`protocol ${protocol} is served already`)
+    handlers.set(protocol, handler)
     return {
       [Symbol.dispose]: () => {
-        if (this.#handlers.get(protocol) === handler) this.#handlers.delete(protocol)
+        if (handlers.get(protocol) === handler) handlers.delete(protocol)
       },
     }
   }
 
-  /** Takes streams of all protocols from now on; which of them are served is known when a request comes. */
-  async answer(): Promise<void> {
-    for (const protocol of PROTOCOLS)
-      await this.#node.handle(nameOf(protocol), (stream, { remotePeer }) => this.#serve(protocol, stream, signingKeyOf(remotePeer)))
+  async move(identity: TransportIdentity, options: CallOptions): Promise<Result<true, MoveRefusal>> {
+    const mine = this.#lastMove.then(() => this.#moveNow(identity, options))
+    this.#lastMove = mine.catch(() => undefined)
+    return await mine
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.#stop.abort()
-    for (const { channel } of this.#channels.values()) channel?.close()
-    this.#channels.clear()
-    // Every stream has ended; a polite end of the connections would wait half a second for peers that have nothing to add.
-    for (const connection of this.#node.getConnections()) connection.abort(new Error("closed"))
-    await this.#node.stop()
+    await Promise.all([this.#host, ...this.#left].map((host) => host.close()))
+    // A move that was under way may have made one more.
+    await this.#lastMove
+    await this.#host.close()
   }
 
-  async #serve(protocol: ProtocolName, stream: Stream, from: Uint8Array | undefined): Promise<void> {
-    if (from === undefined) return stream.abort(new Error("only Ed25519 keys are known here"))
-    await serveStream(stream, { from, handler: () => this.#handlers.get(protocol), load: this.#load, stop: this.#stop.signal })
-  }
-
-  async #channel(peer: PeerAddress, protocol: ProtocolName, signal: AbortSignal): Promise<Result<OutboundChannel, RequestRefusal>> {
-    const key = keyOf(peer, protocol)
-    const known = this.#channels.get(key)
-    const isUsable = known !== undefined && (known.channel === undefined || known.channel.open)
-    const slot: ChannelSlot = isUsable ? known : { opening: this.#open(peer, protocol) }
-    if (!isUsable) this.#remember(key, slot)
-    const opened = await abortable(slot.opening, signal)
-    if (opened.ok) slot.channel = opened.value
-    else if (this.#channels.get(key) === slot) this.#channels.delete(key)
-    return opened
-  }
-
-  /** Keeps a line, and none of those that ended. */
-  #remember(key: string, slot: ChannelSlot): void {
-    for (const [other, { channel }] of this.#channels) if (channel?.open === false) this.#channels.delete(other)
-    this.#channels.set(key, slot)
-  }
-
-  /** Opens a stream of its own lifetime: the request that needed it first may be aborted without harm to the others. */
-  async #open(peer: PeerAddress, protocol: ProtocolName): Promise<Result<OutboundChannel, RequestRefusal>> {
+  async #moveNow(identity: TransportIdentity, { signal }: CallOptions): Promise<Result<true, MoveRefusal>> {
+    signal.throwIfAborted()
+    const left = this.#host
     if (this.#stop.signal.aborted) return closing()
-    const id = peerIdOf(peer.signingKey)
-    const signal = AbortSignal.any([this.#stop.signal, AbortSignal.timeout(DIAL_TIMEOUT_MS)])
-    const targets = dialable(peer, id)
-    const connection = this.#node.getConnections(id).find(({ status }) => status === "open")
-    if (connection === undefined && targets.length === 0)
-      return refuse("PEER_UNREACHABLE", `no address of the node ${id.toString()} is known`)
-    try {
-      const stream =
-        connection === undefined
-          ? await this.#node.dialProtocol(targets, nameOf(protocol), { signal })
-          : await connection.newStream(nameOf(protocol), { signal })
-      return ok(new OutboundChannel(stream))
-    } catch (error) {
-      return this.#stop.signal.aborted ? closing() : refuseLine(id.toString(), peer, error)
+    if (equalBytes(identity.signingKey, left.signingKey)) return ok(true)
+    const listenAgain = left.stopListening()
+    const next = await startHost({ ...identity, listen: this.#listen }, this.#front.serving)
+    if (!next.ok) {
+      await listenAgain()
+      return next
     }
+    this.#host = next.value
+    this.#left.add(left)
+    void this.#end(left)
+    const [oldest] = this.#left
+    if (oldest !== undefined && this.#left.size > MAX_LEFT_HOSTS) await this.#close(oldest)
+    return ok(true)
+  }
+
+  /** Ends a host that was left when nothing is under way on its lines any more, or its time is over. */
+  async #end(host: IdentityHost): Promise<void> {
+    try {
+      await untilLeft(host.activity, this.#front.clock, { signal: this.#stop.signal })
+    } catch {
+      // The transport is being disposed of, which closes all hosts.
+      return
+    }
+    await this.#close(host)
+  }
+
+  async #close(host: IdentityHost): Promise<void> {
+    this.#left.delete(host)
+    await host.close()
   }
 }
 
-function nameOf(protocol: ProtocolName): string {
-  return `/keygrove/1/${protocol}`
-}
-
-function keyOf(peer: PeerAddress, protocol: ProtocolName): string {
-  return `${toHex(peer.signingKey)} ${protocol}`
-}
-
-function closing(): Result<never, "PEER_CLOSED"> {
-  return refuse("PEER_CLOSED", "this node is closing its lines")
-}
-
-async function abortable<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
-  signal.throwIfAborted()
-  const { promise: aborted, reject } = Promise.withResolvers<never>()
-  const onAbort = (): void => reject(signal.reason)
-  signal.addEventListener("abort", onAbort, { once: true })
+/** Starts a host. @throws what is no matter of its address */
+async function startHost(options: HostOptions, serving: HostServing): Promise<Result<IdentityHost, "PORT_IN_USE" | "LISTEN_FAILED">> {
+  const { listen } = options
   try {
-    return await Promise.race([promise, aborted])
-  } finally {
-    signal.removeEventListener("abort", onAbort)
+    const host = await IdentityHost.make(options, serving)
+    await host.start()
+    return ok(host)
+  } catch (cause) {
+    const text = messagesOf(cause)
+    if (text.includes("EADDRINUSE"))
+      return refuse("PORT_IN_USE", `another program listens at ${listen.join(" ")}; stop it, or change "listen" in config.json`)
+    if (/EADDRNOTAVAIL|EACCES|listen|addresses/i.test(text))
+      return refuse("LISTEN_FAILED", `this machine cannot listen at ${listen.join(" ")}; change "listen" in config.json`)
+    throw new KeygroveError("LISTEN_FAILED", `the network could not be started at ${listen.join(" ")}`, { cause })
   }
 }

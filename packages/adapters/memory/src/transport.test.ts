@@ -2,14 +2,22 @@ import { toHex, unwrap } from "@keygrove/base"
 import { expect, test } from "vitest"
 import { kitKey } from "../../../core/ledger/src/ledger-kit.contract.ts"
 import { transportContract } from "../../../service/src/ports/transport.contract.ts"
+import { SimulatedClock } from "./clock.ts"
 import { MemoryNetwork } from "./transport.ts"
+
+const noHandshake = async (): Promise<Uint8Array> => {
+  throw new TypeError("there are no handshakes in memory")
+}
 
 transportContract("memory", {
   open: () => {
-    const network = new MemoryNetwork()
+    const clock = new SimulatedClock()
+    const network = new MemoryNetwork(clock)
     const nodes = new AsyncDisposableStack()
     return {
       keyOf: kitKey,
+      identityOf: (name) => ({ signingKey: kitKey(name), sign: noHandshake }),
+      pass: (durationMs) => clock.advance(durationMs),
       join: async (name) => {
         const transport = nodes.use(network.join(kitKey(name)))
         const address = { signingKey: kitKey(name), addresses: transport.addresses() }

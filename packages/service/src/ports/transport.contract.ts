@@ -1,56 +1,8 @@
-import { toHex, unwrap, type Result } from "@keygrove/base"
+import { toHex, unwrap } from "@keygrove/base"
 import { describe, expect, test } from "vitest"
 import { MAX_MESSAGE_BYTES, MAX_PEER_REQUESTS } from "./transport-limits.ts"
-import type { PeerAddress, ProtocolName, RequestHandler, Transport } from "./transport.ts"
-
-/** A node of a suite's network. */
-export interface TransportNode extends AsyncDisposable {
-  readonly transport: Transport
-  /** Its key, and the addresses it listens at. */
-  readonly address: PeerAddress
-}
-
-/** Nodes that reach each other; disposed of when a test ends. */
-export interface TransportNetwork extends AsyncDisposable {
-  /** A node whose key depends on the name only; its addresses may be new each time. */
-  join(name: string): Promise<TransportNode>
-  /** The key of the node with this name, whether it joined or not. */
-  keyOf(name: string): Uint8Array
-}
-
-/** How a suite gets its networks. */
-export interface TransportSubject {
-  open(): TransportNetwork
-}
-
-const call = { signal: AbortSignal.timeout(60_000) }
-const text = (bytes: Uint8Array): string => Buffer.from(bytes).toString()
-const bytes = (value: string): Uint8Array => new Uint8Array(Buffer.from(value))
-const echo: RequestHandler = async ({ body }) => body
-const whoAsks: RequestHandler = async ({ from }) => from
-const codeOf = (result: Result<unknown>): string => (result.ok ? "ok" : result.code)
-
-/** A handler whose answers wait until the test opens the gate; `arrived(n)` resolves when n requests have come. */
-function gate(): { handler: RequestHandler; arrived: (count: number) => Promise<void>; open: () => void; ended: Promise<void> } {
-  const opened = Promise.withResolvers<void>()
-  const ended = Promise.withResolvers<void>()
-  const waiting: { readonly count: number; readonly resolve: () => void }[] = []
-  let seen = 0
-  const handler: RequestHandler = async ({ body }, { signal }) => {
-    seen++
-    for (const { count, resolve } of waiting) if (seen >= count) resolve()
-    signal.addEventListener("abort", () => ended.resolve(), { once: true })
-    await opened.promise
-    return body
-  }
-  const arrived = (count: number): Promise<void> => {
-    const { promise, resolve } = Promise.withResolvers<void>()
-    if (seen >= count) resolve()
-    else waiting.push({ count, resolve })
-    return promise
-  }
-  return { handler, arrived, open: () => opened.resolve(), ended: ended.promise }
-}
+import { bytes, call, codeOf, echo, gate, pair, text, whoAsks, type TransportSubject } from "./transport-kit.contract.ts"
+import { moveContract } from "./transport-move.contract.ts"
 
 /** The suite that every transport passes. */
 export function transportContract(name: string, subject: TransportSubject): void {
@@ -61,17 +13,8 @@ export function transportContract(name: string, subject: TransportSubject): void
     handlersContract(subject)
     limitsContract(subject)
     disposalContract(subject)
+    moveContract(subject)
   })
-}
-
-/** A server `bob` with this handler of protocol `proxy`, and a caller `alice`. */
-async function pair(network: TransportNetwork, handler: RequestHandler) {
-  const alice = await network.join("alice")
-  const bob = await network.join("bob")
-  const serving = bob.transport.serve("proxy", handler)
-  const ask = (body: Uint8Array, options = call, protocol: ProtocolName = "proxy") =>
-    alice.transport.request(bob.address, protocol, body, options)
-  return { alice, bob, serving, ask }
 }
 
 function messagesContract(subject: TransportSubject): void {

@@ -14,11 +14,23 @@ export interface InboundRequest {
   readonly body: Uint8Array
 }
 
+/** What a node is to its peers: a key, and whoever signs handshakes with it. */
+export interface TransportIdentity {
+  /** Ed25519, 32 bytes. */
+  readonly signingKey: Uint8Array
+  /** Signs what a handshake needs signed (64 bytes). Rejects when that cannot be, and the line is not opened. */
+  sign(message: Uint8Array, options: CallOptions): Promise<Uint8Array>
+}
+
+/** Why a node could not move: its address is not free, or not of this machine any more, or the transport is closed. */
+export type MoveRefusal = "PORT_IN_USE" | "LISTEN_FAILED" | "PEER_CLOSED"
+
 /** Protocols spoken between nodes; the name on the wire is `/keygrove/1/NAME`. */
 export type ProtocolName = "ledger" | "proxy" | "meet" | "chain"
 
 /**
- * Why there is no answer: nothing answers at the peer's addresses, or it is this node itself; another node answers there; the signal's time ran out;
+ * Why there is no answer: nothing answers at the peer's addresses, or it is this node itself; another node answers there, whose key, which nothing
+ * proves yet, is `found` (hex) in the refusal's data; the signal's time ran out;
  * too many requests are under way; the peer serves no such protocol, failed to answer, or broke the protocol; one of the two nodes closed the line;
  * the request is over 1 MiB.
  */
@@ -51,6 +63,13 @@ export interface Transport extends AsyncDisposable {
    * @throws TypeError when the protocol is served already.
    */
   serve(protocol: ProtocolName, handler: RequestHandler): Disposable
+  /**
+   * Becomes another identity at the same addresses, without losing a message. Requests go out under the new key from now on, and new lines prove it; what is
+   * open under the key before still brings answers in both directions, until nothing was under way for about `LEFT_IDLE_MS`, or for `LEFT_MAX_MS`
+   * at most. Nothing is signed with the key before any more. Resolves when the new one listens; who dials in the moment between is refused once.
+   * A refusal changes nothing: the move can be tried again. One at a time; moving to the present key does nothing.
+   */
+  move(identity: TransportIdentity, options: CallOptions): Promise<Result<true, MoveRefusal>>
 }
 
 /** Answers one request. */

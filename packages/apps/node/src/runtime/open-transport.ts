@@ -3,6 +3,7 @@ import { KeygroveError, type Result } from "@keygrove/base"
 import type { KeystoreClient } from "@keygrove/keystore"
 import { openLibp2pTransport } from "@keygrove/libp2p"
 import type { CallOptions, Transport } from "@keygrove/service"
+import { systemClock } from "@keygrove/system"
 import { encodeConfig, type NodeConfig } from "../home/config.ts"
 import type { Home } from "../home/home.ts"
 
@@ -16,6 +17,7 @@ export async function openTransport(keystore: KeystoreClient, config: NodeConfig
       throw new KeygroveError(signature.code, signature.message)
     },
     listen: [config.listen],
+    clock: systemClock,
     signal: call.signal,
   })
 }
