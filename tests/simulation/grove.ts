@@ -7,7 +7,7 @@ import { decodeTimestamp, type Timestamp } from "@keygrove/hierarchy"
 import type { PolicyState } from "@keygrove/ledger"
 import { MemoryLedgerEngine, MemoryNetwork, seededRandom, SimulatedClock } from "@keygrove/memory"
 import { createUmbral, decodeLabel, deriveFileKey, encodeFileHeader, type FileHeader } from "@keygrove/reencryption"
-import { grantPolicy, LedgerPlacement, LedgerReplica, openHeader, serveLedger, useLabel, type PeerAddress } from "@keygrove/service"
+import { grantPolicy, LedgerReplica, openHeader, serveLedger, useLabel, type PeerAddress } from "@keygrove/service"
 import { Lines } from "./lines.ts"
 import { call, Member, type Surroundings } from "./member.ts"
 
@@ -127,8 +127,9 @@ export class Grove implements AsyncDisposable, Surroundings {
 
   async grant({ owner, reader, ...order }: GrantWish): Promise<Result<PolicyState>> {
     const { encryptionKey, signingKey } = reader.identity.keys
-    const placement = new LedgerPlacement(owner.context.replica, nativePrimitives, owner.identity)
-    return await grantPolicy(owner.context, placement, { ...order, reader: { encryptionKey, signingKey } }, call)
+    const granted = await grantPolicy(owner.context, owner.placement, { ...order, reader: { encryptionKey, signingKey } }, call)
+    if (owner.isRunning) owner.remaking.wake()
+    return granted
   }
 
   /** "opened" when the member gets the file's key; otherwise why not. */

@@ -9,17 +9,21 @@ import { findNode } from "@keygrove/ledger"
 import { MemoryLedgerEngine, MemoryStorage, seededRandom, type MemoryNetwork } from "@keygrove/memory"
 import {
   FollowerLedgerEngine,
+  GrantRemaking,
+  LedgerPlacement,
   LedgerReplica,
   ProxyService,
   resumeGrants,
   retryGrants,
   retryRevocations,
   statementSigner,
+  Turns,
   type CallOptions,
   type Clock,
   type NodeContext,
   type NodeIdentity,
   type PeerAddress,
+  type Placement,
 } from "@keygrove/service"
 import { lastingEngine, Lifeline, mortalEngine, mortalStorage, mortalTransport } from "./lifeline.ts"
 import type { Lie, Lines } from "./lines.ts"
@@ -45,6 +49,8 @@ export interface Surroundings {
 interface Running {
   readonly context: NodeContext
   readonly proxy: ProxyService
+  readonly placement: Placement
+  readonly remaking: GrantRemaking
   readonly life: Lifeline
   readonly owned: AsyncDisposableStack
   readonly startedAt: Timestamp
@@ -91,6 +97,15 @@ export class Member implements AsyncDisposable {
     return this.#live().context
   }
 
+  get placement(): Placement {
+    return this.#live().placement
+  }
+
+  /** What sees to it that grants follow a rekey. */
+  get remaking(): GrantRemaking {
+    return this.#live().remaking
+  }
+
   get life(): Lifeline {
     return this.#live().life
   }
@@ -126,10 +141,13 @@ export class Member implements AsyncDisposable {
     const options = { primitives: nativePrimitives, engine: mortalEngine(engine, life) }
     const replica = stack.use(unwrap(await LedgerReplica.open(options, call)))
     const storage = mortalStorage(this.storage, life)
-    const context: NodeContext = { primitives: nativePrimitives, keystore, replica, storage, transport, clock, random }
+    const labelTurns = new Turns()
+    const context: NodeContext = { primitives: nativePrimitives, keystore, replica, storage, transport, clock, random, labelTurns }
     const proxy = stack.use(unwrap(await ProxyService.open(context, call)))
-    stack.use(this.#background(context, life))
-    this.#running = { context, proxy, life, owned: stack.move(), startedAt: clock.now() }
+    const placement = new LedgerPlacement(replica, nativePrimitives, this.#identity)
+    const remaking = new GrantRemaking(context, placement)
+    stack.use(this.#background(context, remaking, life))
+    this.#running = { context, proxy, placement, remaking, life, owned: stack.move(), startedAt: clock.now() }
   }
 
   /** Ends the process, however dead it is already. Its disk stays. */
@@ -184,8 +202,8 @@ export class Member implements AsyncDisposable {
     this.#founded.nodeSecret[Symbol.dispose]()
   }
 
-  /** What the daemon does by itself: ends grants that a crash cut off, and works off revocations. */
-  #background(context: NodeContext, life: Lifeline): AsyncDisposable {
+  /** What the daemon does by itself: ends grants that a crash cut off, makes grants again after a rekey, and works off revocations. */
+  #background(context: NodeContext, remaking: GrantRemaking, life: Lifeline): AsyncDisposable {
     const stop = new AbortController()
     const { signal } = stop
     const guard = async (work: Promise<unknown>): Promise<void> => {
@@ -198,7 +216,7 @@ export class Member implements AsyncDisposable {
     const endGrants = async (): Promise<void> => {
       const resumed = await resumeGrants(context, { signal })
       if (!resumed.ok && !life.isDead) throw new Error(resumed.message)
-      await retryGrants(context, { signal })
+      await Promise.all([retryGrants(context, { signal }), remaking.run({ signal })])
     }
     const work = Promise.all([guard(endGrants()), guard(retryRevocations(context, { signal }))])
     return {

@@ -46,26 +46,19 @@ export type { Placement, ProxyCandidate } from "./ports/placement.ts"
 export type { Sealing, SealingContext, SealingKey } from "./ports/sealing.ts"
 export { assertStorageKey, assertStorageLimit, encodeStorageChanges, MAX_STORAGE_RECORD_BYTES } from "./ports/storage-limits.ts"
 export type { Storage, StorageChange, StorageCollection, StorageRecord, StorageRefusal } from "./ports/storage.ts"
-export { LineActivity, untilLeft } from "./ports/left-lines.ts"
 export { MAX_MESSAGE_BYTES, MAX_PEER_REQUESTS, refuseTooLong } from "./ports/transport-limits.ts"
-export type {
-  InboundRequest,
-  MoveRefusal,
-  PeerAddress,
-  ProtocolName,
-  RequestHandler,
-  RequestRefusal,
-  Transport,
-  TransportIdentity,
-} from "./ports/transport.ts"
+export type { InboundRequest, PeerAddress, ProtocolName, RequestHandler, RequestRefusal, Transport } from "./ports/transport.ts"
 export { openMessage, sealMessage, type OpenMessageTools, type SealMessageTools } from "./sealed-messages.ts"
 export type { NodeContext } from "./node-context.ts"
 export { ProxyService } from "./proxy/proxy-service.ts"
 export { sharingErrors, type SharingErrorCode } from "./sharing/errors.ts"
 export { grantPolicy, resumeGrants, retryGrants, type GrantOrder } from "./sharing/grant.ts"
-export { labelNames, listLabels, useLabel, type LabelRecord } from "./sharing/labels.ts"
+export { listLabels, type LabelEpoch, type LabelRecord } from "./sharing/label-records.ts"
+export { labelNames, useLabel } from "./sharing/labels.ts"
 export { LedgerPlacement } from "./sharing/ledger-placement.ts"
 export { openHeader, type HeaderOpening, type OpenedHeader } from "./sharing/open-header.ts"
 export { isReader } from "./sharing/read-policy.ts"
+export { GrantRemaking, type RemakingProgress } from "./sharing/remake-grants.ts"
 export { retryRevocations, revokePolicy, type Revocation } from "./sharing/revoke.ts"
 export { statementSigner } from "./sharing/statement-signer.ts"
+export { Turns } from "./turns.ts"

@@ -5,6 +5,7 @@ import type { Clock } from "./ports/clock.ts"
 import type { Keystore } from "./ports/keystore.ts"
 import type { Storage } from "./ports/storage.ts"
 import type { Transport } from "./ports/transport.ts"
+import type { Turns } from "./turns.ts"
 
 /** What the use cases of one running node work with. Nothing here is owned by them. */
 export interface NodeContext {
@@ -15,4 +16,6 @@ export interface NodeContext {
   readonly transport: Transport
   readonly clock: Clock
   readonly random: RandomBytes
+  /** By label: grants begin, and a label moves to another key, one after the other. */
+  readonly labelTurns: Turns
 }

@@ -1,7 +1,7 @@
 import { ok, type Result } from "@keygrove/base"
 import { nativePrimitives } from "@keygrove/curves-native"
 import type { KeystoreClient } from "@keygrove/keystore"
-import { LedgerPlacement, ProxyService, type CallOptions, type NodeContext, type Placement } from "@keygrove/service"
+import { GrantRemaking, LedgerPlacement, ProxyService, Turns, type CallOptions, type NodeContext, type Placement } from "@keygrove/service"
 import { SqliteStorage } from "@keygrove/sqlite"
 import { systemClock, systemRandom } from "@keygrove/system"
 import { registerConfiguredKeys } from "./configured-keys.ts"
@@ -12,7 +12,7 @@ import { Background } from "./runtime/background.ts"
 import { openKeystore, type KeystoreSources } from "./runtime/open-keystore.ts"
 import { openLedger, type LedgerRole } from "./runtime/open-ledger.ts"
 import { keepPort, openTransport } from "./runtime/open-transport.ts"
-import { copyWarning, warningsOf } from "./runtime/warnings.ts"
+import { warningsOf } from "./runtime/warnings.ts"
 
 export interface NodeOptions extends KeystoreSources {
   readonly home: string
@@ -28,6 +28,8 @@ export interface NodeRuntime extends AsyncDisposable {
   readonly keystore: KeystoreClient
   readonly placement: Placement
   readonly proxy: ProxyService
+  /** Sees to it that grants follow the keys of their labels. */
+  readonly remaking: GrantRemaking
   readonly role: LedgerRole
   /** What needs attention now. */
   warnings(): readonly string[]
@@ -46,40 +48,41 @@ export async function startNode(options: NodeOptions, call: CallOptions): Promis
   const keystore = await openKeystore(home.value, config.value, options, call)
   if (!keystore.ok) return keystore
   stack.use(keystore.value)
-  const { keys } = keystore.value.keystore
+  const { keystore: client } = keystore.value
+  const { keys } = client
   const registered = await registerConfiguredKeys(keys, { config: config.value, directory: home.value.directory, log: options.log }, call)
   if (!registered.ok) return registered
   const storage = SqliteStorage.open({ path: home.value.storage })
   if (!storage.ok) return storage
   stack.use(storage.value)
-  const { keystore: client } = keystore.value
   const transport = await openTransport(client, config.value, call)
   if (!transport.ok) return transport
   stack.use(transport.value)
   const settled = keepPort(home.value, config.value, transport.value)
   const ledger = await openLedger(home.value, settled, { transport: transport.value, stack }, call)
   if (!ledger.ok) return ledger
+  const { replica, role } = ledger.value
   const context: NodeContext = {
     primitives: nativePrimitives,
     keystore: client,
-    replica: ledger.value.replica,
+    replica,
     storage: storage.value,
     transport: transport.value,
     clock: systemClock,
     random: systemRandom,
+    labelTurns: new Turns(),
   }
   const proxy = await ProxyService.open(context, call)
   if (!proxy.ok) return proxy
   stack.use(proxy.value)
-  const background = new Background(context, home.value, options.log)
+  const placement = new LedgerPlacement(replica, nativePrimitives, client.identity())
+  const remaking = new GrantRemaking(context, placement)
+  const background = new Background(context, { home: home.value, remaking, log: options.log })
   const introduced = await background.introduce(call)
   if (!introduced.ok) return introduced
   stack.use(background)
   background.start()
-  const placement = new LedgerPlacement(context.replica, nativePrimitives, client.identity())
   const owned = stack.move()
-  const { role } = ledger.value
-  const warnings = (): readonly string[] => [...warningsOf(context, background), ...copyWarning(role, context.replica)]
   return ok({
     home: home.value,
     config: settled,
@@ -87,8 +90,9 @@ export async function startNode(options: NodeOptions, call: CallOptions): Promis
     keystore: client,
     placement,
     proxy: proxy.value,
+    remaking,
     role,
-    warnings,
+    warnings: () => warningsOf({ context, background, remaking, role }),
     [Symbol.asyncDispose]: async () => await owned.disposeAsync(),
   })
 }

@@ -1,19 +1,22 @@
-import { refuse, type Result } from "@keygrove/base"
+import { equalBytes, ok, refuse, type Result } from "@keygrove/base"
+import { findHolder } from "@keygrove/ledger"
 import {
   decodeProxyAnswer,
   encodeProxyRequest,
   verifyReceipt,
+  type ExpectedReceipt,
   type PolicyDraft,
   type ProxyAnswer,
   type ProxyRequest,
   type Receipt,
   type ReencryptionRequest,
 } from "@keygrove/peering"
+import { refreshReplica } from "../ledger/refresh-replica.ts"
 import type { NodeContext } from "../node-context.ts"
 import type { CallOptions } from "../ports/call-options.ts"
 import type { PeerAddress } from "../ports/transport.ts"
 
-type ClientContext = Pick<NodeContext, "transport" | "primitives">
+type ClientContext = Pick<NodeContext, "transport" | "primitives" | "replica">
 
 /** Asks a proxy to keep a fragment; the receipt is checked. */
 export async function storeFragment(
@@ -24,9 +27,9 @@ export async function storeFragment(
 ): Promise<Result<Receipt>> {
   const { draft, sealed, digest } = fragment
   const answer = await ask(context, proxy, { op: "store_rekey", draft, sealed }, options)
-  return answer.ok
-    ? asReceipt(context, answer.value, { action: "stored", policyId: draft.policyId, fragmentDigest: digest, proxyKey: proxy.signingKey })
-    : answer
+  if (!answer.ok) return answer
+  const expected = { action: "stored", policyId: draft.policyId, fragmentDigest: digest, proxyKey: proxy.signingKey } as const
+  return await asReceipt(context, answer.value, expected, options)
 }
 
 /** Asks a proxy to forget a fragment; the receipt is checked. */
@@ -37,7 +40,8 @@ export async function removeFragment(
   options: CallOptions,
 ): Promise<Result<Receipt>> {
   const answer = await ask(context, proxy, { op: "remove_rekey", policyId }, options)
-  return answer.ok ? asReceipt(context, answer.value, { action: "removed", policyId, proxyKey: proxy.signingKey }) : answer
+  if (!answer.ok) return answer
+  return await asReceipt(context, answer.value, { action: "removed", policyId, proxyKey: proxy.signingKey }, options)
 }
 
 /** Asks a proxy to re-encrypt; the fragments are still to be verified. */
@@ -62,8 +66,18 @@ async function ask(context: ClientContext, proxy: PeerAddress, request: ProxyReq
   return refuse(answer.value.code, answer.value.message)
 }
 
-function asReceipt(context: ClientContext, answer: ProxyAnswer, expected: Parameters<typeof verifyReceipt>[2]): Result<Receipt> {
+/** A proxy that rekeyed while it was asked signs with its new key: then that counts which the ledger names for it, if need be after it was asked for news. */
+async function asReceipt(
+  context: ClientContext,
+  answer: ProxyAnswer,
+  expected: ExpectedReceipt,
+  options: CallOptions,
+): Promise<Result<Receipt>> {
   if (answer.kind !== "receipt") return refuse("PROXY_ANSWER_INVALID", "the proxy answered without a receipt; use another proxy")
   const verified = verifyReceipt(context.primitives, answer, expected)
-  return verified.ok ? { ok: true, value: answer } : verified
+  if (verified.ok) return ok(answer)
+  await refreshReplica(context, options)
+  const proxyKey = findHolder(context.replica.state, expected.proxyKey)?.keys.signingKey
+  const isNews = proxyKey !== undefined && !equalBytes(proxyKey, expected.proxyKey)
+  return isNews && verifyReceipt(context.primitives, answer, { ...expected, proxyKey }).ok ? ok(answer) : verified
 }

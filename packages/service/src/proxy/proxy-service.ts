@@ -1,12 +1,13 @@
 import { equalBytes, fromHex, refuse, toHex, unreachable, unwrap, type Refusal, type Result } from "@keygrove/base"
 import { isSameNode } from "@keygrove/hierarchy"
-import { findNodeByKey, findPolicy, type PolicyState } from "@keygrove/ledger"
+import { findHolder, findPolicy, type PolicyState } from "@keygrove/ledger"
 import {
   admitReencrypt,
   admitRemoval,
   admitStore,
   decodeProxyRequest,
   encodeProxyAnswer,
+  MAX_CLOCK_SKEW_MS,
   receiptSignBytes,
   standingPolicy,
   takeToken,
@@ -21,6 +22,7 @@ import { refreshReplica } from "../ledger/refresh-replica.ts"
 import type { NodeContext } from "../node-context.ts"
 import type { CallOptions } from "../ports/call-options.ts"
 import type { InboundRequest } from "../ports/transport.ts"
+import { Turns } from "../turns.ts"
 import { FragmentRecords } from "./fragment-records.ts"
 
 /** Requests of one peer; a re-encryption costs a proxy a third of a millisecond. */
@@ -29,6 +31,8 @@ const PEER_RATE: Rate = { burst: 256, perSecond: 128 }
 const MAX_METERED_PEERS = 4_096
 /** How long a fragment is kept at least whose policy does not appear on the ledger. */
 export const PENDING_FRAGMENT_MS = 600_000
+/** Keys that a proxy remembers to have had; more rekeys than that within the skew of clocks are not meant. */
+const MAX_LATE_KEYS = 8
 /** How often what has expired is looked for; what was revoked goes at once. */
 const SWEEP_INTERVAL_MS = 60_000
 
@@ -44,11 +48,17 @@ export class ProxyService implements AsyncDisposable {
   readonly #serving: Disposable
   readonly #sweeping: Promise<void>
   /** One store or removal at a time for each policy, so that no two fragments of one can be accepted at once. */
-  readonly #turns: Map<string, Promise<unknown>> = new Map()
+  readonly #turns = new Turns()
+  readonly #listening: Disposable
+  #selfKey: Uint8Array
+  /** Keys from before rekeys of this run, and until when a request may name them. */
+  #lateKeys: readonly { readonly key: Uint8Array; readonly until: number }[] = []
 
   private constructor(context: NodeContext, records: FragmentRecords) {
     this.#context = context
     this.#records = records
+    this.#selfKey = context.keystore.identity().keys.signingKey
+    this.#listening = context.keystore.onRekey(({ keys }) => this.#rekeyed(keys.signingKey))
     this.#serving = context.transport.serve("proxy", async (request, options) => encodeProxyAnswer(await this.#answer(request, options)))
     this.#sweeping = Promise.all([this.#sweepOnChange(), this.#sweepInIntervals()]).then(() => undefined)
   }
@@ -65,6 +75,7 @@ export class ProxyService implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.#serving[Symbol.dispose]()
+    this.#listening[Symbol.dispose]()
     this.#stop.abort()
     await this.#sweeping
   }
@@ -89,11 +100,11 @@ export class ProxyService implements AsyncDisposable {
   async #perform(from: Uint8Array, request: ProxyRequest, options: CallOptions): Promise<ProxyAnswer | Refusal> {
     switch (request.op) {
       case "store_rekey":
-        return await this.#inTurn(request.draft.policyId, () => this.#store(from, request, options))
+        return await this.#turns.take(toHex(request.draft.policyId), () => this.#store(from, request, options))
       case "reencrypt":
         return await this.#reencrypt(request, options)
       case "remove_rekey":
-        return await this.#inTurn(request.policyId, () => this.#remove(from, request.policyId, options))
+        return await this.#turns.take(toHex(request.policyId), () => this.#remove(from, request.policyId, options))
       default:
         return unreachable(request)
     }
@@ -160,14 +171,28 @@ export class ProxyService implements AsyncDisposable {
     fragmentDigest: Uint8Array,
     options: CallOptions,
   ): Promise<ProxyAnswer | Refusal> {
-    const unsigned = { action, policyId, fragmentDigest, issuedAt: this.#context.clock.now() }
-    const signature = await this.#context.keystore.sign("message", receiptSignBytes(unsigned, this.#view().selfKey), options)
-    return signature.ok ? { kind: "receipt", ...unsigned, signature: signature.value } : signature
+    const { clock, keystore } = this.#context
+    const unsigned = { action, policyId, fragmentDigest, issuedAt: clock.now() }
+    const { selfKey } = this.#view()
+    const signature = await keystore.sign("message", receiptSignBytes(unsigned, selfKey), options)
+    if (!signature.ok) return signature
+    // A receipt names the key that signs it; after a rekey in between it is written anew.
+    if (!equalBytes(this.#view().selfKey, selfKey)) return await this.#receipt(action, policyId, fragmentDigest, options)
+    return { kind: "receipt", ...unsigned, signature: signature.value }
   }
 
   #view(): ProxyView {
     const { clock, keystore, replica } = this.#context
-    return { state: replica.state, now: clock.now(), selfKey: keystore.identity().keys.signingKey }
+    const now = clock.now()
+    const lateKeys = this.#lateKeys.filter(({ until }) => until >= now).map(({ key }) => key)
+    return { state: replica.state, now, selfKey: keystore.identity().keys.signingKey, lateKeys }
+  }
+
+  /** Readers that do not know yet name the key before; as long as a request may be under way it counts. */
+  #rekeyed(selfKey: Uint8Array): void {
+    const late = { key: this.#selfKey, until: this.#context.clock.now() + MAX_CLOCK_SKEW_MS }
+    this.#lateKeys = [late, ...this.#lateKeys].slice(0, MAX_LATE_KEYS)
+    this.#selfKey = selfKey
   }
 
   #meter(from: Uint8Array): boolean {
@@ -178,17 +203,6 @@ export class ProxyService implements AsyncDisposable {
     const [oldest] = this.#buckets.keys()
     if (this.#buckets.size > MAX_METERED_PEERS && oldest !== undefined) this.#buckets.delete(oldest)
     return taken
-  }
-
-  async #inTurn<T>(policyId: Uint8Array, work: () => Promise<T>): Promise<T> {
-    const key = toHex(policyId)
-    const mine = (this.#turns.get(key) ?? Promise.resolve()).then(work, work)
-    this.#turns.set(key, mine)
-    try {
-      return await mine
-    } finally {
-      if (this.#turns.get(key) === mine) this.#turns.delete(key)
-    }
   }
 
   async #sweepOnChange(): Promise<void> {
@@ -219,7 +233,7 @@ export class ProxyService implements AsyncDisposable {
     for (const key of this.#records.policies()) {
       if (signal.aborted) return
       const policyId = unwrap(fromHex(key))
-      if (await this.#isOver(policyId, isUpToDate, { signal })) await this.#inTurn(policyId, () => this.#records.remove(key, { signal }))
+      if (await this.#isOver(policyId, isUpToDate, { signal })) await this.#turns.take(key, () => this.#records.remove(key, { signal }))
     }
   }
 
@@ -242,11 +256,11 @@ export class ProxyService implements AsyncDisposable {
  * revocation counts on n fragments.
  */
 function names({ grant }: PolicyState, { selfKey, state }: ProxyView): boolean {
-  const self = findNodeByKey(state, selfKey)
+  const self = findHolder(state, selfKey)
   return grant.proxies.some((proxy) => equalBytes(proxy.signingKey, selfKey) || (self !== undefined && isSameNode(proxy, self)))
 }
 
-const NEWS_MAY_HELP: ReadonlySet<string> = new Set(["POLICY_UNKNOWN", "OWNER_UNKNOWN", "NOT_OWNER", "NOT_OFFERING"])
+const NEWS_MAY_HELP: ReadonlySet<string> = new Set(["POLICY_UNKNOWN", "OWNER_UNKNOWN", "NOT_OWNER", "NOT_OFFERING", "NOT_READER"])
 
 /** Codes that a peer may see; others would tell it about this node's inside. */
 const PEER_CODES: ReadonlySet<string> = new Set([

@@ -33,6 +33,7 @@ const recipientShape = v.strictObject({
 })
 const shape = v.strictObject({
   policyId: bytesShape(32),
+  continues: v.exactOptional(bytesShape(32)),
   scheme: v.literal("umbral"),
   epoch: brandShape(decodeEpoch),
   labelKey: compressedPointShape(),

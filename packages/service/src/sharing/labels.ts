@@ -1,68 +1,70 @@
-import { brandShape, checkShape, ok, toHex, type Result } from "@keygrove/base"
-import { compressedPointShape, decodeEpoch, type Epoch, type NodeReference } from "@keygrove/hierarchy"
+import { equalBytes, ok, toHex, type Result } from "@keygrove/base"
 import type { Label } from "@keygrove/reencryption"
-import * as v from "valibot"
 import type { NodeContext } from "../node-context.ts"
 import type { CallOptions } from "../ports/call-options.ts"
+import { listGrantJobs } from "./grant-job.ts"
+import { findLabel, keysOf, listLabels, saveLabel, type LabelEpoch, type LabelRecord } from "./label-records.ts"
+import { grantsOfLabel, isForKey } from "./standing-grants.ts"
 
-/** A label of this node and its key. */
-export interface LabelRecord {
-  readonly label: string
-  readonly epoch: Epoch
-  /** 33 bytes. */
-  readonly labelKey: Uint8Array
-  readonly owner: NodeReference
-}
-
-const shape = v.strictObject({ epoch: brandShape(decodeEpoch), labelKey: compressedPointShape() })
-const MAX_LABELS = 1_000
-
-/** The label's public key; remembers the name on first use, so that policies can be listed by it. */
+/**
+ * The label's public key to encrypt with; remembers the name on first use, so that policies can be listed by it. After a rekey of this node it is the key of the epoch
+ * before until every grant of the label has a policy for the new one: whoever may read the label can read what is newly written, always.
+ */
 export async function useLabel(context: NodeContext, label: Label, options: CallOptions): Promise<Result<LabelRecord>> {
-  const { keystore, storage } = context
-  const { cluster, keys, path } = keystore.identity()
-  const owner = { cluster, path }
-  const known = await findLabel(context, label, options)
-  if (!known.ok) return known
-  if (known.value?.epoch === keys.epoch) return ok(known.value)
-  const labelKey = await keystore.labelPublicKey({ label, epoch: keys.epoch }, options)
-  if (!labelKey.ok) return labelKey
-  const written = await storage.write(
-    [{ kind: "put", collection: "label", key: label, value: { epoch: keys.epoch, labelKey: labelKey.value } }],
-    options,
-  )
-  return written.ok ? ok({ label, epoch: keys.epoch, labelKey: labelKey.value, owner }) : written
+  return await context.labelTurns.take(label, async () => {
+    const known = await findLabel(context, label, options)
+    if (!known.ok) return known
+    const record = known.value === undefined ? await newRecord(context, label, options) : await advance(context, known.value, options)
+    if (!record.ok || (record.value.used && record.value === known.value)) return record
+    const given = { ...record.value, used: true }
+    const saved = await saveLabel(context, given, options)
+    return saved.ok ? ok(given) : saved
+  })
 }
 
-/** A label that was used on this node before, or `undefined`. */
-export async function findLabel(
-  { keystore, storage }: NodeContext,
-  label: string,
-  options: CallOptions,
-): Promise<Result<LabelRecord | undefined>> {
-  const found = await storage.get("label", label, options)
-  if (!found.ok || found.value === undefined) return found.ok ? ok(undefined) : found
-  const checked = checkShape(found.value, { shape, code: "STORAGE_CORRUPT", noun: "label record" })
-  const { cluster, path } = keystore.identity()
-  return checked.ok ? ok({ label, ...checked.value, owner: { cluster, path } }) : checked
+/** Lets a label go on to its key of the current epoch, when every grant has a policy for that. Returns the record as it is then, or `undefined` of an unknown label. */
+export async function moveLabel(context: NodeContext, label: string, options: CallOptions): Promise<Result<LabelRecord | undefined>> {
+  return await context.labelTurns.take(label, async () => {
+    const known = await findLabel(context, label, options)
+    if (!known.ok || known.value === undefined) return known
+    const record = await advance(context, known.value, options)
+    if (!record.ok || record.value === known.value) return record
+    const saved = await saveLabel(context, record.value, options)
+    return saved.ok ? record : saved
+  })
 }
 
-/** The labels used on this node, at most 1,000, in the order of their names. */
-export async function listLabels({ keystore, storage }: NodeContext, options: CallOptions): Promise<Result<readonly LabelRecord[]>> {
-  const page = await storage.list("label", { limit: MAX_LABELS }, options)
-  if (!page.ok) return page
-  const { cluster, path } = keystore.identity()
-  const labels: LabelRecord[] = []
-  for (const { key, value } of page.value) {
-    const checked = checkShape(value, { shape, code: "STORAGE_CORRUPT", noun: "label record" })
-    if (!checked.ok) return checked
-    labels.push({ label: key, ...checked.value, owner: { cluster, path } })
-  }
-  return ok(labels)
+/** The label's key in the current epoch of this node. */
+export async function currentLabelKey(context: NodeContext, label: string, options: CallOptions): Promise<Result<LabelEpoch>> {
+  const { epoch } = context.keystore.identity().keys
+  const labelKey = await context.keystore.labelPublicKey({ label, epoch }, options)
+  return labelKey.ok ? ok({ epoch, labelKey: labelKey.value, used: false }) : labelKey
 }
 
-/** Names of this node's labels by the hex of their keys. */
+/** Names of this node's labels by the hex of their keys, those of earlier epochs too. */
 export async function labelNames(context: NodeContext, options: CallOptions): Promise<Result<ReadonlyMap<string, string>>> {
   const labels = await listLabels(context, options)
-  return labels.ok ? ok(new Map(labels.value.map(({ label, labelKey }) => [toHex(labelKey), label]))) : labels
+  if (!labels.ok) return labels
+  return ok(new Map(labels.value.flatMap((record) => keysOf(record).map(({ labelKey }) => [toHex(labelKey), record.label] as const))))
+}
+
+async function newRecord(context: NodeContext, label: string, options: CallOptions): Promise<Result<LabelRecord>> {
+  const key = await currentLabelKey(context, label, options)
+  const { cluster, path } = context.keystore.identity()
+  return key.ok ? ok({ label, ...key.value, owner: { cluster, path }, earlier: [] }) : key
+}
+
+/** The record with the current epoch's key in use, if that may be; else the same. To be called in the label's turn: no grant begins meanwhile. */
+async function advance(context: NodeContext, record: LabelRecord, options: CallOptions): Promise<Result<LabelRecord>> {
+  if (record.epoch >= context.keystore.identity().keys.epoch) return ok(record)
+  const key = await currentLabelKey(context, record.label, options)
+  if (!key.ok) return key
+  // A grant under way may stand at any moment, or stand already without this node knowing.
+  const jobs = await listGrantJobs(context.storage, options)
+  if (!jobs.ok) return jobs
+  const earlier = keysOf(record)
+  const isUnderWay = jobs.value.some(({ policy }) => earlier.some(({ labelKey }) => equalBytes(labelKey, policy.labelKey)))
+  if (isUnderWay || !grantsOfLabel(context, record).every((grant) => isForKey(grant, key.value))) return ok(record)
+  const { epoch, labelKey, used } = record
+  return ok({ ...record, ...key.value, earlier: [{ epoch, labelKey, used }, ...record.earlier] })
 }

@@ -5,7 +5,9 @@ import type { FileHeader } from "@keygrove/reencryption"
 import type { NodeContext } from "../node-context.ts"
 import type { CallOptions } from "../ports/call-options.ts"
 import { collectFragments } from "./collect-fragments.ts"
+import { settleOwnKeys } from "./own-keys.ts"
 import { findReadPolicies } from "./read-policy.ts"
+import { addressOf } from "./revoke.ts"
 import { refreshReplica } from "../ledger/refresh-replica.ts"
 
 export interface HeaderOpening {
@@ -56,13 +58,20 @@ export async function openHeader(context: NodeContext, opening: HeaderOpening, o
   const tried: Tried = new Map()
   const opened = await openThroughPolicies(context, opening, tried, options)
   if (opened.ok || !OTHERS_MAY_HELP.has(opened.code)) return opened
-  // Another one may have been granted, or this one ended, a moment ago.
+  // Another one may have been granted, or this one ended, a moment ago; or this node or a proxy has other keys now.
   await refreshReplica(context, options)
+  await settleOwnKeys(context, options)
   return await openThroughPolicies(context, opening, tried, options)
 }
 
-/** What came of policies that were tried, by their ids. */
+/** What came of policies that were tried, by what an attempt depends on: {@link attemptOf}. */
 type Tried = Map<string, Result<OpenedHeader>>
+
+/** The policy, and the keys that the reader and the proxies have now: with others it is worth another attempt. */
+function attemptOf(context: NodeContext, { grant }: PolicyState): string {
+  const proxies = grant.proxies.map((proxy) => addressOf(context, proxy).signingKey)
+  return [grant.policyId, context.keystore.identity().keys.signingKey, ...proxies].map(toHex).join()
+}
 
 /** Tries the policies that stand, newest first, each only when the proxies of those before cannot or will not help. What the newest one says is told when none does. */
 async function openThroughPolicies(
@@ -73,17 +82,17 @@ async function openThroughPolicies(
 ): Promise<Result<OpenedHeader>> {
   const policies = findReadPolicies(context.replica.state, context.clock.now(), opening.header.labelKey, context.keystore.identity())
   if (!policies.ok) return policies
-  const attempt = async (policy: PolicyState): Promise<Result<OpenedHeader>> => {
-    const id = toHex(policy.grant.policyId)
-    const outcome = tried.get(id) ?? (await openThrough(context, policy, opening, options))
-    tried.set(id, outcome)
+  const tryOnce = async (policy: PolicyState): Promise<Result<OpenedHeader>> => {
+    const key = attemptOf(context, policy)
+    const outcome = tried.get(key) ?? (await openThrough(context, policy, opening, options))
+    tried.set(key, outcome)
     return outcome
   }
   const [newest, ...older] = policies.value
-  const first = await attempt(newest)
+  const first = await tryOnce(newest)
   if (first.ok || !OTHERS_MAY_HELP.has(first.code)) return first
   for (const policy of older.slice(0, MAX_POLICIES_TRIED - 1)) {
-    const next = await attempt(policy)
+    const next = await tryOnce(policy)
     if (next.ok || !OTHERS_MAY_HELP.has(next.code)) return next
   }
   return first

@@ -1,16 +1,22 @@
 import { fromHex, ok, refuse, toHex, unwrap, type Result } from "@keygrove/base"
-import { isSameNode } from "@keygrove/hierarchy"
-import { findNode, findNodeByKey, findPolicy, type PolicyState } from "@keygrove/ledger"
-import type { PolicyProxy } from "@keygrove/reencryption"
+import { isSameNode, type NodeReference } from "@keygrove/hierarchy"
+import { findHolder, findNode, findPolicy, policiesOfGrant, type PolicyState } from "@keygrove/ledger"
 import type { NodeContext } from "../node-context.ts"
 import type { CallOptions } from "../ports/call-options.ts"
 import type { PeerAddress } from "../ports/transport.ts"
 import { removeFragment } from "../proxy/proxy-client.ts"
+import { underOneKey } from "./own-keys.ts"
 import { statementSigner } from "./statement-signer.ts"
 
-/** What a revocation has reached. It stands as soon as it is on the ledger; the count says how many proxies have signed that they forgot. */
+/**
+ * What a revocation has reached. It stands as soon as it is on the ledger; the counts say how many proxies have signed that they forgot. Of a grant with several policies they
+ * are those of the policy that has most to go.
+ */
 export interface Revocation {
+  /** The first policy of the grant. */
   readonly policy: PolicyState
+  /** Proxies of one policy. */
+  readonly shares: number
   /** Proxies that confirmed. */
   readonly confirmed: number
   /** Confirmations after which too few fragments are left to open anything: n − m + 1. */
@@ -19,11 +25,16 @@ export interface Revocation {
 
 /** How long the first round of removals may take; what is missing is asked for again in the background. */
 const REMOVAL_TIMEOUT_MS = 8_000
+/** Policies of one grant whose proxies are asked at once. */
+const LANES = 8
 /** Pause between rounds of removals. */
 const RETRY_MS = 30_000
 const MAX_JOBS = 1_000
 
-/** Revokes a policy of this node: statement first, then removals. Revoking twice is fine. Nothing blocks it: neither limits, nor a full disk, nor proxies that are down. */
+/**
+ * Revokes a grant of this node, with all its policies, by the id of any of them: statement first, then removals. Revoking twice is fine. Nothing blocks it: neither limits, nor a
+ * full disk, nor proxies that are down.
+ */
 export async function revokePolicy(context: NodeContext, policyId: Uint8Array, options: CallOptions): Promise<Result<Revocation>> {
   const known = findPolicy(context.replica.state, policyId)
   if (known === undefined) return refuse("POLICY_UNKNOWN", "the ledger has no such policy; see `keygrove policy list`")
@@ -34,11 +45,10 @@ export async function revokePolicy(context: NodeContext, policyId: Uint8Array, o
       `the policy belongs to ${known.owner.path} of cluster ${known.owner.cluster.slice(0, 16)}…; revoke it there`,
     )
   // The job only brings the retries. A full disk that cannot keep it must not keep the policy alive: proxies that see the statement forget by themselves.
-  await context.storage.write([{ kind: "put", collection: "revoke-job", key: toHex(policyId), value: null }], options)
-  const appended = await revokeOnLedger(context, policyId, options)
-  if (!appended.ok) return appended
-  const confirmed = await removeFragments(context, appended.value, options)
-  return ok({ policy: appended.value, confirmed, needed: neededOf(appended.value) })
+  const job = known.grant.continues ?? policyId
+  await context.storage.write([{ kind: "put", collection: "revoke-job", key: toHex(job), value: null }], options)
+  const appended = await revokeOnLedger(context, job, options)
+  return appended.ok ? ok(await removeFragments(context, job, appended.value, options)) : appended
 }
 
 /**
@@ -57,45 +67,63 @@ async function workOff(context: NodeContext, options: CallOptions): Promise<void
   if (!jobs.ok) return
   for (const { key } of jobs.value) {
     const policyId = unwrap(fromHex(key))
-    const policy = await revokeOnLedger(context, policyId, options)
-    if (policy.ok) await removeFragments(context, policy.value, options)
+    const grant = await revokeOnLedger(context, policyId, options)
+    if (grant.ok) await removeFragments(context, policyId, grant.value, options)
   }
 }
 
-async function revokeOnLedger(context: NodeContext, policyId: Uint8Array, options: CallOptions): Promise<Result<PolicyState>> {
+type RevokedGrant = ReturnType<typeof policiesOfGrant>
+
+/** All policies of the grant, which are over then. */
+async function revokeOnLedger(context: NodeContext, policyId: Uint8Array, options: CallOptions): Promise<Result<RevokedGrant>> {
   const known = findPolicy(context.replica.state, policyId)
   if (known?.revokedAt === undefined) {
-    const appended = await context.replica.append(
-      [{ kind: "policy-revoked", body: { policyId } }],
-      statementSigner(context.keystore),
-      options,
-    )
+    const append = async (): Promise<Result<unknown>> =>
+      await context.replica.append([{ kind: "policy-revoked", body: { policyId } }], statementSigner(context.keystore), options)
+    const appended = await underOneKey(context, append, options)
     if (!appended.ok && appended.code !== "POLICY_ALREADY_REVOKED") return appended
   }
   const policy = findPolicy(context.replica.state, policyId)
-  return policy === undefined ? refuse("POLICY_UNKNOWN", "the ledger has no such policy") : ok(policy)
+  return policy === undefined
+    ? refuse("POLICY_UNKNOWN", "the ledger has no such policy")
+    : ok(policiesOfGrant(context.replica.state, policy))
 }
 
-/** One round of removals: how many proxies have confirmed by its end. The job ends with the last one, or with the policy's expiry. */
-async function removeFragments(context: NodeContext, policy: PolicyState, { signal }: CallOptions): Promise<number> {
-  const { grant } = policy
+/** One round of removals: how many proxies have confirmed by its end. The job ends when all have, or their policies have expired. */
+async function removeFragments(context: NodeContext, job: Uint8Array, grant: RevokedGrant, { signal }: CallOptions): Promise<Revocation> {
   const deadline = AbortSignal.any([signal, AbortSignal.timeout(REMOVAL_TIMEOUT_MS)])
+  const waiting = grant.toReversed()
+  const outcomes: Revocation[] = []
+  const lane = async (): Promise<void> => {
+    for (let policy = waiting.shift(); policy !== undefined; policy = waiting.shift())
+      outcomes.push(await removeFragmentsOf(context, policy, { signal: deadline }))
+  }
+  await Promise.all(Array.from({ length: LANES }, lane))
+  const isOver = ({ confirmed, policy, shares }: Revocation): boolean =>
+    confirmed === shares || policy.grant.expiresAt <= context.clock.now()
+  if (outcomes.every(isOver)) await context.storage.write([{ kind: "remove", collection: "revoke-job", key: toHex(job) }], { signal })
+  const [first] = grant
+  const worst = outcomes.reduce((a, b) => (b.confirmed - b.needed < a.confirmed - a.needed ? b : a))
+  return { ...worst, policy: first }
+}
+
+async function removeFragmentsOf(context: NodeContext, policy: PolicyState, options: CallOptions): Promise<Revocation> {
+  const { policyId, proxies, threshold } = policy.grant
   const settled = await Promise.allSettled(
-    grant.proxies.map(async (proxy) => await removeFragment(context, addressOf(context, proxy), grant.policyId, { signal: deadline })),
+    proxies.map(async (proxy) => await removeFragment(context, addressOf(context, proxy), policyId, options)),
   )
   const confirmed = settled.filter((each) => each.status === "fulfilled" && each.value.ok).length
-  if (confirmed === grant.proxies.length || grant.expiresAt <= context.clock.now()) {
-    await context.storage.write([{ kind: "remove", collection: "revoke-job", key: toHex(grant.policyId) }], { signal })
-  }
-  return confirmed
+  return { policy, shares: proxies.length, confirmed, needed: proxies.length - threshold + 1 }
 }
 
-/** Where a proxy of a policy is found now: its node may have other keys and addresses than when the policy was granted. */
-export function addressOf({ replica }: Pick<NodeContext, "replica">, proxy: PolicyProxy): PeerAddress {
-  const node = findNodeByKey(replica.state, proxy.signingKey) ?? findNode(replica.state, proxy)
-  return { signingKey: node?.keys?.signingKey ?? proxy.signingKey, addresses: node?.terms?.addresses ?? [] }
+/** A node by the signing key that it had, and where it was found then, if that is known. */
+interface KnownNode extends NodeReference {
+  readonly signingKey: Uint8Array
+  readonly addresses?: readonly string[]
 }
 
-function neededOf({ grant }: PolicyState): number {
-  return grant.proxies.length - grant.threshold + 1
+/** Where a proxy is found now: its node may have other keys and addresses than when it was chosen. */
+export function addressOf({ replica }: Pick<NodeContext, "replica">, proxy: KnownNode): PeerAddress {
+  const node = findHolder(replica.state, proxy.signingKey) ?? findNode(replica.state, proxy)
+  return { signingKey: node?.keys?.signingKey ?? proxy.signingKey, addresses: node?.terms?.addresses ?? proxy.addresses ?? [] }
 }

@@ -1,24 +1,32 @@
 import { ok, type Refusal, type Result } from "@keygrove/base"
 import { decodeEntry, findNodeByKey } from "@keygrove/ledger"
-import { resumeGrants, retryGrants, retryRevocations, type CallOptions, type NodeContext } from "@keygrove/service"
+import { resumeGrants, retryGrants, retryRevocations, type CallOptions, type GrantRemaking, type NodeContext } from "@keygrove/service"
 import { readGenesis } from "../home/home-facts.ts"
 import type { Home } from "../home/home.ts"
 
 /** How often what a start could not finish is tried again: being known on the ledger, and jobs that need it. */
 const SETTLE_RETRY_MS = 1_000
 
+export interface BackgroundSources {
+  readonly home: Home
+  readonly remaking: GrantRemaking
+  readonly log: (line: string) => void
+}
+
 /** What a node does by itself while it runs. */
 export class Background implements AsyncDisposable {
   readonly #context: NodeContext
   readonly #home: Home
+  readonly #remaking: GrantRemaking
   readonly #log: (line: string) => void
   readonly #stop = new AbortController()
   #work: Promise<unknown> = Promise.resolve()
   #lastRefusal: Refusal | undefined
 
-  constructor(context: NodeContext, home: Home, log: (line: string) => void) {
+  constructor(context: NodeContext, { home, log, remaking }: BackgroundSources) {
     this.#context = context
     this.#home = home
+    this.#remaking = remaking
     this.#log = log
   }
 
@@ -62,11 +70,11 @@ export class Background implements AsyncDisposable {
     this.#lastRefusal = undefined
   }
 
-  /** Ends the grants that an earlier run left, then those of which this one does not know whether they stand. */
+  /** Ends the grants that an earlier run left; then those of which this one does not know whether they stand, while it makes again what a rekey asks for. */
   async #endGrants(signal: AbortSignal): Promise<void> {
     const resumed = await resumeGrants(this.#context, { signal })
     if (!resumed.ok) this.#log(`${resumed.code}: ${resumed.message}`)
-    await retryGrants(this.#context, { signal })
+    await Promise.all([retryGrants(this.#context, { signal }), this.#remaking.run({ signal })])
   }
 
   async #guard(work: Promise<void>): Promise<void> {

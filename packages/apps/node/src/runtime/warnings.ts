@@ -1,10 +1,23 @@
 import type { LedgerState } from "@keygrove/ledger"
-import type { LedgerReplica, NodeContext, NodeIdentity } from "@keygrove/service"
+import type { GrantRemaking, LedgerReplica, NodeContext, NodeIdentity } from "@keygrove/service"
 import type { Background } from "./background.ts"
 import type { LedgerRole } from "./open-ledger.ts"
 
+/** What there is to warn of. */
+export interface WarningSources {
+  readonly context: NodeContext
+  readonly background: Background
+  readonly remaking: GrantRemaking
+  readonly role: LedgerRole
+}
+
 /** What a person should know about this node now, in one line each. */
-export function warningsOf({ keystore, replica }: NodeContext, background: Background): readonly string[] {
+export function warningsOf({ background, context, remaking, role }: WarningSources): readonly string[] {
+  const { keystore, replica } = context
+  return [...nodeWarnings(context, background), ...remakingWarning(remaking, keystore.identity()), ...copyWarning(role, replica)]
+}
+
+function nodeWarnings({ keystore, replica }: NodeContext, background: Background): readonly string[] {
   const warnings: string[] = []
   if (keystore.state() !== "unlocked") warnings.push("the keystore is locked: `keygrove down` and `keygrove up` unlock it")
   if (replica.failure !== undefined)
@@ -16,8 +29,18 @@ export function warningsOf({ keystore, replica }: NodeContext, background: Backg
   return warnings
 }
 
+/** What a rekey of this node has left to do: no reader loses anything by it, but new files are not under the new keys yet. */
+function remakingWarning({ progress }: GrantRemaking, { keys }: NodeIdentity): readonly string[] {
+  const { labels, policies, refusal } = progress
+  if (labels === 0 && policies === 0) return []
+  const why = refusal === undefined ? "" : `: ${refusal.code}: ${refusal.message}`
+  const left = `${policies} ${policies === 1 ? "policy is" : "policies are"} still to be made again under the keys of epoch ${keys.epoch}${why}`
+  if (labels === 0) return [left]
+  return [`${left}; ${labels} ${labels === 1 ? "label is" : "labels are"} encrypted under an earlier key until then`]
+}
+
 /** A home that was recovered from data alone: what it knows of the world ends where its copy does. */
-export function copyWarning(role: LedgerRole, { head }: LedgerReplica): readonly string[] {
+function copyWarning(role: LedgerRole, { head }: LedgerReplica): readonly string[] {
   if (role !== "copy") return []
   return [
     `the ledger is a copy of ${head.length} entries and follows nobody; name its host as "ledger" in config.json to learn what came after`,
