@@ -10,6 +10,7 @@ import {
   type NodePath,
   type NodeReference,
   type NodeRevocation,
+  type RekeyOrder,
 } from "@keygrove/hierarchy"
 import {
   draftEntry,
@@ -34,6 +35,7 @@ import { readRoot, type WordsSource } from "./root-source.ts"
 export type AdministrativeAct =
   | { readonly kind: "invite"; readonly path: NodePath; readonly generation: Generation; readonly ledger: string }
   | { readonly kind: "revoke"; readonly revocation: NodeRevocation }
+  | { readonly kind: "order-rekey"; readonly order: RekeyOrder }
 
 /** Whose anchor signs, and how its secret is opened. */
 export type Administrator =
@@ -74,6 +76,7 @@ export async function administer(
   const author: Author = { ...order.author, key: anchor.publicKey }
   const { act } = order
   if (act.kind === "revoke") return ok({ entry: signed(tools, { kind: "node-revoked", body: act.revocation }, author, anchor) })
+  if (act.kind === "order-rekey") return ok({ entry: signed(tools, { kind: "rekey-ordered", body: act.order }, author, anchor) })
   return invite(tools, { act, author, anchor, parent: secret }, order.codeOut)
 }
 

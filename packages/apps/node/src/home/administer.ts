@@ -1,6 +1,6 @@
 import { resolve } from "node:path"
 import { ok, toHex, type Result } from "@keygrove/base"
-import type { ClusterId, Generation, NodePath, NodeRevocation } from "@keygrove/hierarchy"
+import type { ClusterId, Generation, NodePath, NodeRevocation, RekeyOrder } from "@keygrove/hierarchy"
 import type { CallOptions } from "@keygrove/service"
 import { recoverArguments, runCeremony, withoutResult, wordsPassphraseArguments, type CeremonySources } from "./ceremony-process.ts"
 import { homeOf } from "./home.ts"
@@ -9,6 +9,7 @@ import { homeOf } from "./home.ts"
 export type NodeAct =
   | { readonly kind: "invite"; readonly path: NodePath; readonly generation: Generation; readonly ledger: string }
   | { readonly kind: "revoke"; readonly revocation: NodeRevocation }
+  | { readonly kind: "order-rekey"; readonly order: RekeyOrder }
 
 export interface AdministerOptions extends CeremonySources {
   readonly home: string
@@ -44,7 +45,7 @@ export async function administerNode(options: AdministerOptions, call: CallOptio
 
 /** The act as the keystore program reads it. */
 function actValue(act: NodeAct): unknown {
-  if (act.kind === "invite") return act
+  if (act.kind !== "revoke") return act
   const { lastGood, ...rest } = act.revocation
   const position = lastGood === undefined ? {} : { lastGood: { index: lastGood.index, origin: toHex(lastGood.origin) } }
   return { kind: "revoke", revocation: { ...rest, ...position } }

@@ -53,7 +53,7 @@ interface ProgramOptions {
   readonly cluster: string | undefined
   /** Of `join`. */
   readonly invitation: string
-  /** Of `administer` and `root`, in JSON. */
+  /** Of `administer`, `recover`, `rekey` and `root`, in JSON. */
   readonly order: string
   /** Variables that hold keys of the configuration. */
   readonly variables: readonly string[]
@@ -94,7 +94,7 @@ async function perform(
 ): Promise<void> {
   if (options.mode === "ceremony") return await ceremony(socket, tools, options, signal)
   if (options.mode === "root") return await rootCeremony(socket, tools, options, signal)
-  if (["administer", "join", "recover"].includes(options.mode)) return await treeCeremony(socket, tools, options, signal)
+  if (["administer", "join", "recover", "rekey"].includes(options.mode)) return await treeCeremony(socket, tools, options, signal)
   return await serve(socket, tools, options, signal)
 }
 
@@ -203,9 +203,9 @@ async function ceremony(socket: Socket, tools: KeystoreTools, options: ProgramOp
   await send(socket, { ok: true, value: { identity: identityValue(identity), genesis } })
 }
 
-/** What is done to the tree of nodes: an anchor signs, or a home becomes a child. */
+/** What is done to the tree of nodes: an anchor signs, or a home becomes a child or gets its next epoch. */
 async function treeCeremony(socket: Socket, tools: KeystoreTools, options: ProgramOptions, signal: AbortSignal): Promise<void> {
-  const { administerMode, joinMode } = await import("./tree-ceremonies.ts")
+  const { administerMode, joinMode, rekeyMode } = await import("./tree-ceremonies.ts")
   const { recoverMode } = await import("./recover-ceremony.ts")
   const database = openDatabase(keystoreFile(options.store))
   if (!database.ok) return await greetWithFailure(socket, database)
@@ -218,8 +218,9 @@ async function treeCeremony(socket: Socket, tools: KeystoreTools, options: Progr
     administer: async () => await administerMode(means, options.order, asking),
     join: async () => await joinMode(means, options.invitation, asking),
     recover: async () => await recoverMode({ ...means, audit: options.audit }, options.order, asking),
+    rekey: async () => await rekeyMode(means, options.order, asking),
   }
-  const hold = options.mode === "join" ? held.join : options.mode === "recover" ? held.recover : held.administer
+  const hold = new Map(Object.entries(held)).get(options.mode) ?? held.administer
   await send(socket, await hold())
 }
 

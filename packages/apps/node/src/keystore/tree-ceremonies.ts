@@ -1,8 +1,8 @@
 import type { DatabaseSync } from "node:sqlite"
 import { brandShape, checkShape, integerShape, ok, type CborValue, type Result, type Shape } from "@keygrove/base"
-import { decodeClusterId, decodeGeneration, decodeNodePath, type ClusterId, type NodePath } from "@keygrove/hierarchy"
+import { decodeClusterId, decodeEpoch, decodeGeneration, decodeNodePath, type ClusterId, type NodePath } from "@keygrove/hierarchy"
 import { identityValue, type KeystoreTools, type SecretSource, type SourceOptions } from "@keygrove/keystore"
-import type { AdministrationOutcome, AdministrativeAct, JoinOrder, WordsSource } from "@keygrove/keystore/ceremony"
+import type { AdministrationOutcome, AdministrativeAct, JoinOrder, RekeyOrder, WordsSource } from "@keygrove/keystore/ceremony"
 import * as v from "valibot"
 
 /** What the command line asks an anchor to do, as one argument: JSON of what is public. */
@@ -16,11 +16,8 @@ export interface AdministrationArgument {
 
 const path = brandShape(decodeNodePath)
 const generation = brandShape(decodeGeneration)
-const hexDigest = v.pipe(
-  v.string(),
-  v.regex(/^[0-9a-f]{64}$/),
-  v.transform((hex) => new Uint8Array(Buffer.from(hex, "hex"))),
-)
+const epoch = brandShape(decodeEpoch)
+const hexDigest = hexShape(32)
 const revocation = v.strictObject({
   path,
   generation,
@@ -34,8 +31,17 @@ const shape: Shape<AdministrationArgument> = v.strictObject({
   act: v.variant("kind", [
     v.strictObject({ kind: v.literal("invite"), path, generation, ledger: v.pipe(v.string(), v.minLength(1), v.maxLength(512)) }),
     v.strictObject({ kind: v.literal("revoke"), revocation }),
+    v.strictObject({ kind: v.literal("order-rekey"), order: v.strictObject({ path, generation, epoch }) }),
   ]),
   codeOut: v.exactOptional(v.pipe(v.string(), v.minLength(1), v.maxLength(4_096))),
+})
+
+/** What the command line asks a ceremony of a rekey for, as one argument: JSON of what is public. */
+export type RekeyArgument = Omit<RekeyOrder, "unlock">
+
+const rekeyShape: Shape<RekeyArgument> = v.strictObject({
+  place: v.strictObject({ cluster: brandShape(decodeClusterId), path, generation, epoch }),
+  exchange: v.exactOptional(v.strictObject({ exchangeKey: hexShape(32), signature: hexShape(64) })),
 })
 
 /** What such a process has at hand. */
@@ -79,6 +85,25 @@ export async function joinMode(means: CeremonyMeans, invitation: string, options
   }
   const outcome = await joinCluster(means.database, means.tools, order, options)
   return outcome.ok ? ok({ identity: identityValue(outcome.value.identity), genesis: outcome.value.genesis }) : outcome
+}
+
+/** Prepares the next epoch of the node of this store; the answer is its statement, and its secret sealed to the keystore that asks. */
+export async function rekeyMode(means: CeremonyMeans, argument: string, options: SourceOptions): Promise<Result<CborValue>> {
+  const asked = checkShape(parsed(argument), { shape: rekeyShape, code: "KEYSTORE_REQUEST_INVALID", noun: "order" })
+  if (!asked.ok) return asked
+  const { holdRekey } = await import("@keygrove/keystore/ceremony")
+  const outcome = await holdRekey(means.database, means.tools, { ...asked.value, unlock: means.unlock }, options)
+  if (!outcome.ok) return outcome
+  const { entry, epoch: prepared, sealed } = outcome.value
+  return ok({ epoch: prepared, entry, ...(sealed === undefined ? {} : { sealed }) })
+}
+
+function hexShape(length: number): v.GenericSchema<string, Uint8Array> {
+  return v.pipe(
+    v.string(),
+    v.regex(new RegExp(`^[0-9a-f]{${length * 2}}$`)),
+    v.transform((hex) => new Uint8Array(Buffer.from(hex, "hex"))),
+  )
 }
 
 function parsed(text: string): CborValue {
