@@ -46,8 +46,18 @@ export type { Placement, ProxyCandidate } from "./ports/placement.ts"
 export type { Sealing, SealingContext, SealingKey } from "./ports/sealing.ts"
 export { assertStorageKey, assertStorageLimit, encodeStorageChanges, MAX_STORAGE_RECORD_BYTES } from "./ports/storage-limits.ts"
 export type { Storage, StorageChange, StorageCollection, StorageRecord, StorageRefusal } from "./ports/storage.ts"
+export { LineActivity, untilLeft } from "./ports/left-lines.ts"
 export { MAX_MESSAGE_BYTES, MAX_PEER_REQUESTS, refuseTooLong } from "./ports/transport-limits.ts"
-export type { InboundRequest, PeerAddress, ProtocolName, RequestHandler, RequestRefusal, Transport } from "./ports/transport.ts"
+export type {
+  InboundRequest,
+  MoveRefusal,
+  PeerAddress,
+  ProtocolName,
+  RequestHandler,
+  RequestRefusal,
+  Transport,
+  TransportIdentity,
+} from "./ports/transport.ts"
 export { openMessage, sealMessage, type OpenMessageTools, type SealMessageTools } from "./sealed-messages.ts"
 export type { NodeContext } from "./node-context.ts"
 export { ProxyService } from "./proxy/proxy-service.ts"
