@@ -31,6 +31,8 @@ const config: ViteUserConfig = defineConfig({
           globalSetup: ["tests/e2e/build-bundle.ts"],
         },
       },
+      // Waits for a browser most of the time, so it goes beside others.
+      { test: { name: "console", include: ["tests/console/**/*.test.ts"], testTimeout: 240_000, hookTimeout: 120_000, ...bundled } },
       // A million inputs, most of a minute; KEYGROVE_FUZZ_INPUTS asks for more.
       { test: { name: "fuzz", include: ["tests/fuzz/**/*.test.ts"], globalSetup: ["tests/e2e/build-bundle.ts"] } },
       // 700 kills of running processes: minutes, so a step of its own.

@@ -1,4 +1,4 @@
-import { rm } from "node:fs/promises"
+import { cp, rm } from "node:fs/promises"
 import { fileURLToPath } from "node:url"
 import { rolldown } from "rolldown"
 
@@ -23,3 +23,9 @@ await rm(directory, { recursive: true, force: true })
 const input = Object.fromEntries(Object.entries(programs).map(([name, path]) => [name, root + path]))
 await using bundle = await rolldown({ input, platform: "node", external, logLevel: "silent" })
 await bundle.write({ dir: directory, format: "esm", entryFileNames: "[name].mjs", chunkFileNames: "[name]-[hash].mjs" })
+
+// The page of the console, as browsers get it (packages/apps/console/src/assets.ts).
+const page = `${root}packages/apps/console/src/page/`
+await using pageBundle = await rolldown({ input: `${page}main.ts`, platform: "browser", logLevel: "silent" })
+await pageBundle.write({ dir: `${directory}/console`, format: "esm", entryFileNames: "[name].js" })
+for (const name of ["index.html", "console.css", "icon.svg"]) await cp(page + name, `${directory}/console/${name}`)

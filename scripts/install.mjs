@@ -12,6 +12,7 @@ export const node24 = join(root, "node_modules", "node", "bin", "node")
 const PROGRAMS = {
   age: { of: "age", why: "npm run bench compares file encryption with it" },
   bash: { of: "bash", why: "npm run verify completes command lines in it" },
+  chromium: { of: "chromium", why: "npm run verify uses the console in it" },
   fish: { of: "fish", why: "npm run verify completes command lines in it" },
   git: { of: "git", why: "npm run verify asks it which files belong to the repository" },
   gpg: { of: "gpg", why: "npm run bench makes a key for gpg-agent with it" },

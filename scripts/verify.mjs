@@ -8,6 +8,7 @@ const ready =
   installPackages() &&
   installPrograms([
     "bash",
+    "chromium",
     "fish",
     "git",
     "openssl",

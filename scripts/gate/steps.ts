@@ -23,14 +23,14 @@ export const staticSteps: readonly Step[] = [
 export const coreTests: Step = tests("unit", ["packages/core", "--no-isolate"])
 
 /**
- * Every test, one kind after the other; but killing processes for minutes and using them for minutes wait most of the time, so these two go side by side where there
- * are two processors.
+ * Every test, one kind after the other; but using a browser, killing processes for minutes and using them for minutes wait most of the time, so these go
+ * beside another kind where there are two processors.
  */
 export const allTests: readonly (readonly Step[])[] = [
   ["unit"],
   ["repository"],
   ["interop"],
   ["simulation"],
-  ["fuzz"],
+  ["fuzz", "console"],
   ["e2e", "crash"],
 ].map((names) => names.map((name) => tests(name)))

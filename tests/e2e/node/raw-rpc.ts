@@ -1,4 +1,4 @@
-import { request, type OutgoingHttpHeaders } from "node:http"
+import { request, type IncomingHttpHeaders, type OutgoingHttpHeaders } from "node:http"
 import { connect, createServer, type Socket } from "node:net"
 
 /** Where a JSON-RPC server listens. */
@@ -6,6 +6,7 @@ export type RpcPlace = { readonly socketPath: string } | { readonly host: string
 
 export interface RawAnswer {
   readonly status: number
+  readonly headers: IncomingHttpHeaders
   readonly text: string
   /** The body as JSON; `undefined` when it is none. */
   readonly json: unknown
@@ -37,7 +38,7 @@ export async function sendRaw(
         response.on("data", (chunk: Buffer) => chunks.push(chunk)).on("error", reject)
         response.on("end", () => {
           const text = Buffer.concat(chunks).toString("utf8")
-          resolve({ status: response.statusCode ?? 0, text, json: parse(text) })
+          resolve({ status: response.statusCode ?? 0, headers: response.headers, text, json: parse(text) })
         })
       })
     sent.end(body)

@@ -79,6 +79,16 @@ export const commands: readonly CommandSpec[] = [
     load: () => import("./commands/status.ts"),
   },
   {
+    name: "console",
+    summary: "a link to the console, the node's page in a browser of this machine",
+    details:
+      "Status, the tree of nodes, trusted clusters, and meetings with a QR code and the camera. The link logs in once and within two minutes; the session ends " +
+      "after 15 minutes without use, after 8 hours, on logging out, and when the node is locked or stopped. Whoever has the link first has the session: send it to nobody.",
+    options: [{ flags: "--open", description: "open it in the browser as well" }],
+    examples: ["keygrove console", "keygrove console --open"],
+    load: () => import("./commands/console.ts"),
+  },
+  {
     name: "id",
     summary: "my shareable identity, kg1…",
     details: "Give it to whoever wants to grant you a label. It holds public keys only.",

@@ -17,6 +17,9 @@ export type NodeErrorCode =
   | "RECOVERY_FILE_UNREADABLE"
   | "SSH_AGENT_ENDED"
   | "SSH_AGENTS_TOO_MANY"
+  | "CONSOLE_NO_PORT"
+  | "CONSOLE_LINK_INVALID"
+  | "CONSOLE_SESSION_ENDED"
 
 /** Codes of the node program. */
 export const nodeErrors: ErrorTable<NodeErrorCode> = {
@@ -91,5 +94,20 @@ export const nodeErrors: ErrorTable<NodeErrorCode> = {
     class: "failed",
     meaning: "The node serves as many agents for ssh as it may.",
     remedy: "Use one of them: an agent serves several clients.",
+  },
+  CONSOLE_NO_PORT: {
+    class: "failed",
+    meaning: "The node listens on no TCP port, and so a browser cannot reach its console.",
+    remedy: 'Set "rpcPort" in config.json to a free port, then restart the node with `keygrove down` and `keygrove up`.',
+  },
+  CONSOLE_LINK_INVALID: {
+    class: "refused",
+    meaning: "The link to the console was used before, is older than two minutes, or was never made by this run of the node.",
+    remedy: "Make another with `keygrove console`. If somebody else used it, end all sessions with `keygrove lock`.",
+  },
+  CONSOLE_SESSION_ENDED: {
+    class: "refused",
+    meaning: "The session of the console has ended: by logging out, 15 minutes without use, 8 hours, a lock or a restart of the node.",
+    remedy: "Make a link for a new one with `keygrove console`.",
   },
 }

@@ -109,5 +109,6 @@ const WITHOUT_KEYSTORE: ReadonlySet<MethodName> = new Set([
   "sshAgent.wait",
   "sshAgent.answer",
   "sshAgent.stop",
+  "console.link",
   "rpc.discover",
 ])

@@ -3,7 +3,8 @@ import { resolve } from "node:path"
 import { parseArgs } from "node:util"
 import { KeygroveError, refuse, type Refusal } from "@keygrove/base"
 import { notifyServiceManager, openPeerCredentials, type ServiceState } from "@keygrove/posix"
-import { systemClock } from "@keygrove/system"
+import { systemClock, systemRandom } from "@keygrove/system"
+import { ConsoleDesk } from "./console/console-desk.ts"
 import { fileFailure } from "./home/file-failure.ts"
 import { IdleLock } from "./idle-lock.ts"
 import { startNode } from "./node-runtime.ts"
@@ -40,11 +41,15 @@ async function main(): Promise<number> {
   const { idleLockMinutes: minutes } = config
   await using idleLock = minutes === undefined ? undefined : new IdleLock({ minutes, keystore, clock: systemClock, log })
   await using sshAgents = new SshAgents({ keystore, peerOf, idleLock, log })
+  const isLocked = (): boolean => keystore.state() !== "unlocked"
+  const console = new ConsoleDesk({ port: config.rpcPort, clock: systemClock, randomBytes: systemRandom, isLocked, log })
+  void keystore.ended.then(() => console.endAll())
   const served = await serveRpc({
     home,
     port: config.rpcPort,
-    methods: { runtime, sshAgents, idleLock, startedAt: Date.now(), stop: () => setImmediate(() => ending.abort()) },
+    methods: { runtime, sshAgents, idleLock, console, startedAt: Date.now(), stop: () => setImmediate(() => ending.abort()) },
     users: config.rpcUsers ?? [],
+    console,
     peerOf,
     clock: systemClock,
     log,

@@ -30,6 +30,7 @@ export { apiMethods, decodeMethodParams, isMethodName, type ApiParams, type Meth
 export { openRpcDocument } from "./open-rpc.ts"
 export { decodeCall, type ParamSpec, type ParamSpecs, type RpcCall } from "./params.ts"
 export type {
+  ConsoleLink,
   DecryptKey,
   LabelKey,
   LedgerEntryFacts,

@@ -30,6 +30,7 @@ export interface ApiParams extends KeyApiParams, SshAgentApiParams, TreeApiParam
   readonly "proxy.status": None
   readonly "ledger.status": None
   readonly "ledger.entries": { readonly from: number; readonly limit: number }
+  readonly "console.link": None
   readonly "rpc.discover": None
 }
 
@@ -90,6 +91,11 @@ export const apiMethods: { readonly [M in MethodName]: MethodSpec } = {
   ...treeMethods,
   ...keyMethods,
   ...sshAgentMethods,
+  "console.link": {
+    summary:
+      "A link that logs a browser of this machine in to the console, once and within two minutes; for the holder of the cookie only.",
+    params: {},
+  },
   "rpc.discover": { summary: "This interface as an OpenRPC document.", params: {} },
 }
 

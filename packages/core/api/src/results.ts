@@ -121,3 +121,11 @@ export interface LedgerEntryFacts extends NodeName {
   /** Hex of the author's key. */
   readonly key: string
 }
+
+/** Answer of `console.link`. */
+export interface ConsoleLink {
+  /** With the token in its fragment: whoever opens it first is logged in. */
+  readonly url: string
+  /** Milliseconds since 1970. */
+  readonly expiresAt: number
+}

@@ -10,6 +10,8 @@ import { KEY_USES, verifierOf, type RpcUser } from "./rpc-user.ts"
 export interface RpcCaller {
   readonly caller: Caller
   mayCall(method: MethodName): boolean
+  /** Where it is said what it may call, for who may not call everything. */
+  readonly mayCallBy?: string
 }
 
 /** Where a call came in, and what the system tells about who sent it. */
@@ -103,7 +105,7 @@ function ownerOf(origin: CallOrigin): Caller {
 
 function callerOf({ methods = KEY_USES, name }: RpcUser): RpcCaller {
   const allowed: ReadonlySet<MethodName> = new Set(methods)
-  return { caller: `rpc:${name}`, mayCall: (method) => allowed.has(method) }
+  return { caller: `rpc:${name}`, mayCall: (method) => allowed.has(method), mayCallBy: '"rpcUsers" of the node\'s config.json' }
 }
 
 function tooManyFailures(): Refusal<"RPC_FAILURES_LIMITED"> {

@@ -80,9 +80,13 @@ async function perform<M extends MethodName>(
 ): Promise<Result<unknown>> {
   const { caller, signal } = options
   if (!caller.mayCall(method))
-    return refuse("RPC_NOT_ALLOWED", `${caller.caller} may not call ${method}; what it may is in "rpcUsers" of the node's config.json`, {
-      method,
-    })
+    return refuse(
+      "RPC_NOT_ALLOWED",
+      `${caller.caller} may not call ${method}; what it may is in ${caller.mayCallBy ?? "docs/protocol/rpc.md"}`,
+      {
+        method,
+      },
+    )
   const decoded = decodeMethodParams(method, params)
   if (!decoded.ok) return decoded
   using _use = context.idleLock?.use(method)

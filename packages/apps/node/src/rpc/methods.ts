@@ -3,6 +3,7 @@ import { KeygroveError, ok, refuse, toHex, unwrap, type Result } from "@keygrove
 import {
   openRpcDocument,
   type ApiParams,
+  type ConsoleLink,
   type DecryptKey,
   type LabelKey,
   type LedgerEntryFacts,
@@ -16,6 +17,7 @@ import {
 } from "@keygrove/api"
 import { decodeIdentity, decodeTimestamp, encodeIdentity } from "@keygrove/hierarchy"
 import { decodeEntry, decodeLedgerIndex, findNodeByKey, type PolicyState } from "@keygrove/ledger"
+import type { Caller } from "@keygrove/keys"
 import { formatPeerAddress } from "@keygrove/libp2p"
 import { decodeFileHeader, decodeLabel } from "@keygrove/reencryption"
 import {
@@ -30,6 +32,7 @@ import {
   type KeyCall,
   type LabelRecord,
 } from "@keygrove/service"
+import type { ConsoleDesk } from "../console/console-desk.ts"
 import type { IdleLock } from "../idle-lock.ts"
 import type { NodeRuntime } from "../node-runtime.ts"
 import type { SshAgents } from "../ssh-agents.ts"
@@ -45,6 +48,7 @@ export interface MethodContext {
   readonly sshAgents: SshAgents
   /** Missing when the keystore is not locked by itself. */
   readonly idleLock: IdleLock | undefined
+  readonly console: Pick<ConsoleDesk, "makeLink">
   readonly startedAt: number
   /** Ends the node in order, after the answer. */
   stop(): void
@@ -113,7 +117,15 @@ export const handlers: { readonly [M in MethodName]: Handler<M> } = {
   ...treeHandlers,
   ...keyHandlers,
   ...sshAgentHandlers,
+  "console.link": (context, _params, { caller }) => consoleLink(context, caller),
   "rpc.discover": () => ok(openRpcDocument(VERSION)),
+}
+
+/** Not for RPC users, whatever their `methods` say: a session may do what its own list says, and acts as whoever made the link. */
+function consoleLink({ console }: MethodContext, caller: Caller): Result<ConsoleLink> {
+  if (caller.startsWith("rpc:"))
+    return refuse("RPC_NOT_ALLOWED", `${caller} may not make links; the node's owner does, by \`keygrove console\``)
+  return console.makeLink(caller)
 }
 
 function nodeStatus({ idleLock, runtime, startedAt }: MethodContext): NodeStatus {

@@ -4,9 +4,11 @@ import type { Socket } from "node:net"
 import { ok, refuse, type Refusal, type Result } from "@keygrove/base"
 import type { PeerCredentialsReader } from "@keygrove/posix"
 import type { Clock } from "@keygrove/service"
+import { ConsoleDesk } from "../console/console-desk.ts"
 import type { Home } from "../home/home.ts"
 import { Callers, type CallOrigin, type RpcCaller } from "./callers.ts"
 import { dispatch, failure } from "./dispatch.ts"
+import { answer, parseJson, readBody } from "./http-messages.ts"
 import type { MethodContext } from "./methods.ts"
 import type { RpcUser } from "./rpc-user.ts"
 
@@ -14,8 +16,6 @@ import type { RpcUser } from "./rpc-user.ts"
 const http = process.getBuiltinModule("node:http")
 
 const MAX_BODY_BYTES = 1_048_576
-/** A body over the limit is read and thrown away up to here, so that its sender is still there to read why. */
-const MAX_DISCARDED_BYTES = 8 * MAX_BODY_BYTES
 const MAX_UNDER_WAY = 64
 const MAX_CONNECTIONS = 256
 /** Longest a call may take: a grant waits for proxies. */
@@ -28,8 +28,10 @@ export interface RpcServerOptions {
   /** TCP port on 127.0.0.1; 0 for the Unix socket alone. */
   readonly port: number
   readonly methods: MethodContext
-  /** Who may call besides the holder of the cookie. */
+  /** Who may call besides the holder of the cookie, and the sessions of the console. */
   readonly users: readonly RpcUser[]
+  /** Serves the console on loopback. */
+  readonly console: ConsoleDesk
   /** Tells which user is at the other end of the Unix socket, where the system can. */
   readonly peerOf: PeerCredentialsReader | undefined
   readonly clock: Clock
@@ -63,6 +65,12 @@ export async function serveRpc(options: RpcServerOptions): Promise<Result<AsyncD
   return ok({ [Symbol.asyncDispose]: async () => await owned.disposeAsync() })
 }
 
+/** A request of somebody who is known. */
+interface IdentifiedCall {
+  readonly caller: RpcCaller
+  readonly maxBodyBytes: number
+}
+
 class RequestDesk implements AsyncDisposable {
   readonly #options: RpcServerOptions
   readonly #callers: Callers
@@ -92,6 +100,11 @@ class RequestDesk implements AsyncDisposable {
   }
 
   async #handle(request: IncomingMessage, response: ServerResponse, origin: CallOrigin): Promise<void> {
+    if (origin.place === "loopback" && ConsoleDesk.serves(request)) {
+      using call = await this.#options.console.handle(request, response)
+      if (call !== undefined) await this.#track(request, response, call)
+      return
+    }
     const foreign = foreignOrigin(request)
     if (foreign)
       return answer(
@@ -106,15 +119,20 @@ class RequestDesk implements AsyncDisposable {
     const identified = this.#callers.identify(request.headers.authorization, origin)
     if (!identified.ok) return answer(response, identified.code === "RPC_UNAUTHORISED" ? 401 : 429, failure(null, identified))
     if (request.method !== "POST") return answer(response, 405, failure(null, refuse("RPC_REQUEST_INVALID", "send JSON-RPC 2.0 by POST")))
+    await this.#track(request, response, { caller: identified.value, maxBodyBytes: MAX_BODY_BYTES })
+  }
+
+  /** Performs the calls of a request unless too many are under way. */
+  async #track(request: IncomingMessage, response: ServerResponse, call: IdentifiedCall): Promise<void> {
     if (this.#underWay.size >= MAX_UNDER_WAY)
       return answer(response, 503, failure(null, refuse("RPC_BUSY", `${MAX_UNDER_WAY} requests are under way; try again in a moment`)))
-    const work = this.#perform(request, response, identified.value)
+    const work = this.#perform(request, response, call)
     this.#underWay.add(work)
     await work.finally(() => this.#underWay.delete(work))
   }
 
-  async #perform(request: IncomingMessage, response: ServerResponse, caller: RpcCaller): Promise<void> {
-    const body = await readBody(request)
+  async #perform(request: IncomingMessage, response: ServerResponse, { caller, maxBodyBytes }: IdentifiedCall): Promise<void> {
+    const body = await readBody(request, maxBodyBytes)
     if (!body.ok) return answer(response, 413, failure(null, body))
     const parsed = parseJson(body.value)
     if (!parsed.ok) return answer(response, 400, failure(null, parsed))
@@ -180,37 +198,4 @@ function portRefusal(error: unknown, port: number): Refusal<"RPC_PORT_IN_USE"> {
     )
   }
   throw error
-}
-
-async function readBody(request: IncomingMessage): Promise<Result<string, "RPC_TOO_LARGE">> {
-  const chunks: Buffer[] = []
-  let length = 0
-  // Leaving the loop early must not take the connection along: the answer goes over it.
-  for await (const chunk of request.iterator({ destroyOnReturn: false })) {
-    if (!Buffer.isBuffer(chunk)) continue
-    length += chunk.length
-    if (length > MAX_DISCARDED_BYTES) break
-    if (length <= MAX_BODY_BYTES) chunks.push(chunk)
-  }
-  if (length <= MAX_BODY_BYTES) return ok(Buffer.concat(chunks).toString("utf8"))
-  return refuse("RPC_TOO_LARGE", `the request has more than ${MAX_BODY_BYTES} bytes; send less at once`)
-}
-
-function parseJson(text: string): Result<unknown, "RPC_NOT_JSON"> {
-  try {
-    return ok(JSON.parse(text))
-  } catch {
-    return refuse("RPC_NOT_JSON", "the body is not JSON")
-  }
-}
-
-function answer(response: ServerResponse, status: number, body: unknown): void {
-  const text = JSON.stringify(body)
-  response
-    .writeHead(status, {
-      "content-type": "application/json",
-      "content-length": Buffer.byteLength(text),
-      "cache-control": "no-store",
-    })
-    .end(text)
 }

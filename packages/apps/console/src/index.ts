@@ -1,0 +1,1 @@
+export { openConsoleAssets, type ConsoleAsset } from "./assets.ts"

@@ -1,0 +1,49 @@
+/** What {@link element} puts into another element; nothing for `undefined`. */
+export type Child = Node | string | undefined
+
+type Attributes = Readonly<Record<string, string | boolean>>
+
+/** A new element. Texts become text nodes, never markup. */
+export function element<K extends keyof HTMLElementTagNameMap>(
+  tag: K,
+  attributes: Attributes = {},
+  ...children: readonly Child[]
+): HTMLElementTagNameMap[K] {
+  const made = document.createElement(tag)
+  setAttributes(made, attributes)
+  made.append(...children.filter((child) => child !== undefined))
+  return made
+}
+
+/** A new element of a drawing. */
+export function drawing<K extends keyof SVGElementTagNameMap>(
+  tag: K,
+  attributes: Attributes = {},
+  ...children: readonly Node[]
+): SVGElementTagNameMap[K] {
+  const made = document.createElementNS("http://www.w3.org/2000/svg", tag)
+  setAttributes(made, attributes)
+  made.append(...children)
+  return made
+}
+
+/** A button that does something; while it does, it cannot be pressed again. */
+export function button(label: string, attributes: Attributes, act: () => Promise<void> | void): HTMLButtonElement {
+  const made = element("button", { type: "button", ...attributes }, label)
+  made.addEventListener("click", () => {
+    made.disabled = true
+    void Promise.resolve(act()).finally(() => void (made.disabled = false))
+  })
+  return made
+}
+
+/** The element of index.html with this id. */
+export function part(id: string): HTMLElement {
+  const found = document.getElementById(id)
+  if (found === null) throw new TypeError(`the page has no part "${id}"`)
+  return found
+}
+
+function setAttributes(to: Element, attributes: Attributes): void {
+  for (const [name, value] of Object.entries(attributes)) if (value !== false) to.setAttribute(name, value === true ? "" : value)
+}

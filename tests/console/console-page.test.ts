@@ -1,0 +1,55 @@
+import type { Browser } from "playwright-core"
+import { afterAll, beforeAll, describe, expect, test } from "vitest"
+import { makeHome, makeStage, startNodeProcess, type NodeProcess } from "../e2e/node/node-process.ts"
+import { freePort } from "../e2e/node/raw-rpc.ts"
+import { chromiumPath, linkOf, openPage, startBrowser } from "./browser.ts"
+
+// Without Chromium nothing can be said of what a browser does; `npm run verify` installs it on Debian.
+describe.skipIf(chromiumPath === undefined)("the console in Chromium", () => {
+  const stack = new AsyncDisposableStack()
+  let node: NodeProcess
+  let browser: Browser
+
+  beforeAll(async () => {
+    const stage = stack.use(await makeStage())
+    node = stack.use(await startNodeProcess(await makeHome(stage.directory, "laptop", { rpcPort: await freePort() })))
+    browser = stack.adopt(await startBrowser(), async (each) => await each.close())
+  })
+
+  afterAll(async () => await stack.disposeAsync())
+
+  test("a link logs in and leaves the address bar; status and tree are those of the node; nothing breaks a rule of the page", async () => {
+    const { complaints, page } = await openPage(browser)
+    await page.goto(await linkOf(node))
+    await page.getByText("Serving", { exact: true }).waitFor()
+    expect(page.url()).toMatch(/\/console$/)
+    expect(await page.locator("#status").innerText()).toMatch(/\/laptop\n/)
+    expect(await page.getByText("this node hosts it").count()).toBe(1)
+    const tree = page.getByRole("region", { name: "My nodes" }).getByRole("listitem")
+    await expect
+      .poll(async () => await tree.allInnerTexts())
+      .toEqual([expect.stringMatching(/^Root key/), expect.stringMatching(/^laptop\s+this node\s+active/)])
+    // It goes on after a reload, in this tab alone.
+    await page.reload()
+    await page.getByText("Serving", { exact: true }).waitFor()
+    const other = await openPage(page.context())
+    await other.page.goto(page.url())
+    await other.page.getByText("You are not logged in").waitFor()
+    expect([...complaints, ...other.complaints]).toEqual([])
+  })
+
+  test("a link works once, and whoever comes second is told", async () => {
+    const link = await linkOf(node)
+    const first = await openPage(browser)
+    await first.page.goto(link)
+    await first.page.getByText("Serving", { exact: true }).waitFor()
+    const second = await openPage(browser)
+    await second.page.goto(link)
+    await second.page.getByText("This link does not work").waitFor()
+    expect(await second.page.getByText("was used before").count()).toBe(1)
+    await first.page.getByRole("button", { name: "Log out" }).click()
+    await first.page.getByText("You are not logged in").waitFor()
+    await first.page.reload()
+    await first.page.getByText("You are not logged in").waitFor()
+  })
+})
