@@ -12,6 +12,7 @@ import { Background } from "./runtime/background.ts"
 import { openKeystore, type KeystoreSources } from "./runtime/open-keystore.ts"
 import { openLedger, type LedgerRole } from "./runtime/open-ledger.ts"
 import { keepPort, openTransport } from "./runtime/open-transport.ts"
+import { Rekeys, resumeEpoch } from "./runtime/rekeys.ts"
 import { warningsOf } from "./runtime/warnings.ts"
 
 export interface NodeOptions extends KeystoreSources {
@@ -30,6 +31,8 @@ export interface NodeRuntime extends AsyncDisposable {
   readonly proxy: ProxyService
   /** Sees to it that grants follow the keys of their labels. */
   readonly remaking: GrantRemaking
+  /** Takes the node to its next epoch. */
+  readonly rekeys: Rekeys
   readonly role: LedgerRole
   /** What needs attention now. */
   warnings(): readonly string[]
@@ -55,6 +58,8 @@ export async function startNode(options: NodeOptions, call: CallOptions): Promis
   const storage = SqliteStorage.open({ path: home.value.storage })
   if (!storage.ok) return storage
   stack.use(storage.value)
+  const resumed = await resumeEpoch({ keystore: client, storage: storage.value }, home.value.ledger, call)
+  if (!resumed.ok) return resumed
   const transport = await openTransport(client, config.value, call)
   if (!transport.ok) return transport
   stack.use(transport.value)
@@ -72,12 +77,14 @@ export async function startNode(options: NodeOptions, call: CallOptions): Promis
     random: systemRandom,
     labelTurns: new Turns(),
   }
+  const rekeys = new Rekeys(context, options.log)
+  await rekeys.settle(call)
   const proxy = await ProxyService.open(context, call)
   if (!proxy.ok) return proxy
   stack.use(proxy.value)
   const placement = new LedgerPlacement(replica, nativePrimitives, client.identity())
   const remaking = new GrantRemaking(context, placement)
-  const background = new Background(context, { home: home.value, remaking, log: options.log })
+  const background = new Background(context, { home: home.value, remaking, rekeys, log: options.log })
   const introduced = await background.introduce(call)
   if (!introduced.ok) return introduced
   stack.use(background)
@@ -91,8 +98,9 @@ export async function startNode(options: NodeOptions, call: CallOptions): Promis
     placement,
     proxy: proxy.value,
     remaking,
+    rekeys,
     role,
-    warnings: () => warningsOf({ context, background, remaking, role }),
+    warnings: () => warningsOf({ context, background, remaking, rekeys, role }),
     [Symbol.asyncDispose]: async () => await owned.disposeAsync(),
   })
 }

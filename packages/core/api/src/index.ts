@@ -44,4 +44,4 @@ export type {
   RevocationFacts,
 } from "./results.ts"
 export type { SshAgentQuestions, StartedSshAgent } from "./ssh-agent-methods.ts"
-export { MAX_NODE_PAGE, type NodeFacts, type NodeTree, type TreeApiParams } from "./tree-methods.ts"
+export { MAX_NODE_PAGE, type NodeFacts, type NodeTree, type RekeyExchangeFacts, type RekeyFacts, type TreeApiParams } from "./tree-methods.ts"

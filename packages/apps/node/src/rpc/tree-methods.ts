@@ -1,12 +1,21 @@
-import { MAX_NODE_PAGE, type ApiParams, type NodeFacts, type NodeTree, type TreeApiParams } from "@keygrove/api"
+import {
+  MAX_NODE_PAGE,
+  type ApiParams,
+  type NodeFacts,
+  type NodeTree,
+  type RekeyExchangeFacts,
+  type RekeyFacts,
+  type TreeApiParams,
+} from "@keygrove/api"
 import { ok, refuse, toHex, type Result } from "@keygrove/base"
-import { ROOT_PATH } from "@keygrove/hierarchy"
+import { encodeIdentity, ROOT_PATH } from "@keygrove/hierarchy"
 import { decodeEntry, isOfKeyChain, owesRekey, type NodeState, type RemovedNode } from "@keygrove/ledger"
-import type { CallOptions, NodeContext } from "@keygrove/service"
+import type { CallOptions, NodeContext, PreparedRekey } from "@keygrove/service"
+import type { Rekeys } from "../runtime/rekeys.ts"
 
 /** What the methods about the tree of nodes work on. */
 export interface TreeMethodContext {
-  readonly runtime: { readonly context: Pick<NodeContext, "keystore" | "replica"> }
+  readonly runtime: { readonly context: Pick<NodeContext, "keystore" | "replica">; readonly rekeys: Rekeys }
 }
 
 type Handler<M extends keyof TreeApiParams> = (
@@ -18,6 +27,8 @@ type Handler<M extends keyof TreeApiParams> = (
 /** The methods about the tree of nodes. */
 export const treeHandlers: { readonly [M in keyof TreeApiParams]: Handler<M> } = {
   "node.list": ({ runtime }, { after = "", limit = MAX_NODE_PAGE }) => ok(treeOf(runtime.context, { after, limit })),
+  "node.rekeyBegin": async ({ runtime }, _params, options) => await beginRekey(runtime, options),
+  "node.rekeyFinish": async ({ runtime }, { entry, sealed }, options) => await finishRekey(runtime, { entry, sealed }, options),
   "ledger.publish": async ({ runtime }, { entry }, options) => {
     const { keystore, replica } = runtime.context
     const decoded = decodeEntry(entry)
@@ -27,6 +38,27 @@ export const treeHandlers: { readonly [M in keyof TreeApiParams]: Handler<M> } =
     const appended = await replica.appendEntries([entry], options)
     return appended.ok ? ok({ length: appended.value.length, head: toHex(appended.value.hash) }) : appended
   },
+}
+
+async function beginRekey({ context, rekeys }: TreeMethodContext["runtime"], options: CallOptions): Promise<Result<RekeyExchangeFacts>> {
+  const { cluster, generation, keys, path } = context.keystore.identity()
+  const begun = await rekeys.begin(options)
+  if (!begun.ok) return begun
+  const { exchangeKey, signature } = begun.value
+  return ok({ cluster, path, generation, epoch: keys.epoch, exchangeKey: toHex(exchangeKey), signature: toHex(signature) })
+}
+
+async function finishRekey(
+  { context, rekeys }: TreeMethodContext["runtime"],
+  prepared: PreparedRekey,
+  options: CallOptions,
+): Promise<Result<RekeyFacts>> {
+  const finished = await rekeys.finish(prepared, options)
+  if (!finished.ok) return finished
+  const { epoch, refusal, state } = finished.value
+  const { cluster, keys } = context.keystore.identity()
+  const id = encodeIdentity({ encryptionKey: keys.encryptionKey, signingKey: keys.signingKey, cluster })
+  return ok({ state, epoch, id, reason: refusal === undefined ? null : { code: refusal.code, message: refusal.message } })
 }
 
 function treeOf(

@@ -3,6 +3,7 @@ import { decodeEntry, findNodeByKey } from "@keygrove/ledger"
 import { resumeGrants, retryGrants, retryRevocations, type CallOptions, type GrantRemaking, type NodeContext } from "@keygrove/service"
 import { readGenesis } from "../home/home-facts.ts"
 import type { Home } from "../home/home.ts"
+import type { Rekeys } from "./rekeys.ts"
 
 /** How often what a start could not finish is tried again: being known on the ledger, and jobs that need it. */
 const SETTLE_RETRY_MS = 1_000
@@ -10,6 +11,7 @@ const SETTLE_RETRY_MS = 1_000
 export interface BackgroundSources {
   readonly home: Home
   readonly remaking: GrantRemaking
+  readonly rekeys: Rekeys
   readonly log: (line: string) => void
 }
 
@@ -18,15 +20,17 @@ export class Background implements AsyncDisposable {
   readonly #context: NodeContext
   readonly #home: Home
   readonly #remaking: GrantRemaking
+  readonly #rekeys: Rekeys
   readonly #log: (line: string) => void
   readonly #stop = new AbortController()
   #work: Promise<unknown> = Promise.resolve()
   #lastRefusal: Refusal | undefined
 
-  constructor(context: NodeContext, { home, log, remaking }: BackgroundSources) {
+  constructor(context: NodeContext, { home, log, rekeys, remaking }: BackgroundSources) {
     this.#context = context
     this.#home = home
     this.#remaking = remaking
+    this.#rekeys = rekeys
     this.#log = log
   }
 
@@ -51,7 +55,7 @@ export class Background implements AsyncDisposable {
 
   start(): void {
     const { signal } = this.#stop
-    const work = [this.#settle(signal), this.#endGrants(signal), retryRevocations(this.#context, { signal })]
+    const work = [this.#settle(signal), this.#rekeys.run({ signal }), this.#endGrants(signal), retryRevocations(this.#context, { signal })]
     this.#work = Promise.all(work.map(async (each) => await this.#guard(each)))
   }
 

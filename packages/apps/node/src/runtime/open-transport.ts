@@ -1,25 +1,30 @@
 import { renameSync, writeFileSync } from "node:fs"
-import { KeygroveError, type Result } from "@keygrove/base"
+import { equalBytes, KeygroveError, type Result } from "@keygrove/base"
 import type { KeystoreClient } from "@keygrove/keystore"
 import { openLibp2pTransport } from "@keygrove/libp2p"
-import type { CallOptions, Transport } from "@keygrove/service"
+import type { CallOptions, Keystore, Transport, TransportIdentity } from "@keygrove/service"
 import { systemClock } from "@keygrove/system"
 import { encodeConfig, type NodeConfig } from "../home/config.ts"
 import type { Home } from "../home/home.ts"
 
 /** Listens as the node that the keystore is. */
 export async function openTransport(keystore: KeystoreClient, config: NodeConfig, call: CallOptions): Promise<Result<Transport>> {
-  return await openLibp2pTransport({
-    signingKey: keystore.identity().keys.signingKey,
+  const identity = transportIdentity(keystore)
+  return await openLibp2pTransport({ ...identity, listen: [config.listen], clock: systemClock, signal: call.signal })
+}
+
+/** What the node is to its peers in the epoch that it is in now. */
+export function transportIdentity(keystore: Pick<Keystore, "identity" | "sign">): TransportIdentity {
+  const { signingKey } = keystore.identity().keys
+  return {
+    signingKey,
     sign: async (message, options) => {
       const signature = await keystore.sign("handshake", message, options)
-      if (signature.ok) return signature.value
-      throw new KeygroveError(signature.code, signature.message)
+      if (!signature.ok) throw new KeygroveError(signature.code, signature.message)
+      if (equalBytes(keystore.identity().keys.signingKey, signingKey)) return signature.value
+      throw new KeygroveError("PEER_KEY_WRONG", "this node has rekeyed, and signs no handshake with its key of the epoch before")
     },
-    listen: [config.listen],
-    clock: systemClock,
-    signal: call.signal,
-  })
+  }
 }
 
 /** A port that the system chose is kept from now on, so that others find the node again after a restart. */

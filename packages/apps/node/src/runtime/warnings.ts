@@ -1,32 +1,49 @@
-import type { LedgerState } from "@keygrove/ledger"
+import { findNode, owesRekey, type LedgerState } from "@keygrove/ledger"
 import type { GrantRemaking, LedgerReplica, NodeContext, NodeIdentity } from "@keygrove/service"
 import type { Background } from "./background.ts"
 import type { LedgerRole } from "./open-ledger.ts"
+import type { Rekeys } from "./rekeys.ts"
 
 /** What there is to warn of. */
 export interface WarningSources {
   readonly context: NodeContext
   readonly background: Background
   readonly remaking: GrantRemaking
+  readonly rekeys: Rekeys
   readonly role: LedgerRole
 }
 
 /** What a person should know about this node now, in one line each. */
-export function warningsOf({ background, context, remaking, role }: WarningSources): readonly string[] {
+export function warningsOf({ background, context, rekeys, remaking, role }: WarningSources): readonly string[] {
   const { keystore, replica } = context
-  return [...nodeWarnings(context, background), ...remakingWarning(remaking, keystore.identity()), ...copyWarning(role, replica)]
+  return [...nodeWarnings(context, background, rekeys), ...remakingWarning(remaking, keystore.identity()), ...copyWarning(role, replica)]
 }
 
-function nodeWarnings({ keystore, replica }: NodeContext, background: Background): readonly string[] {
+function nodeWarnings({ keystore, replica }: NodeContext, background: Background, rekeys: Rekeys): readonly string[] {
   const warnings: string[] = []
   if (keystore.state() !== "unlocked") warnings.push("the keystore is locked: `keygrove down` and `keygrove up` unlock it")
   if (replica.failure !== undefined)
     warnings.push(`the ledger is not followed any more: ${replica.failure.code}: ${replica.failure.message}`)
   const ended = endOf(keystore.identity(), replica.state)
   if (ended !== undefined) return [...warnings, ended]
+  const epochs = epochWarnings(keystore.identity(), replica.state, rekeys)
+  if (epochs.length > 0) return [...warnings, ...epochs]
   if (background.lastRefusal !== undefined)
     warnings.push(`this node is not on the ledger yet: ${background.lastRefusal.code}: ${background.lastRefusal.message}`)
   return warnings
+}
+
+/** What is to be done about this node's epoch. */
+function epochWarnings(identity: NodeIdentity, state: LedgerState, { warning }: Rekeys): readonly string[] {
+  if (warning !== undefined) return [warning]
+  const node = findNode(state, identity)
+  const { epoch } = identity.keys
+  if (node?.keys !== undefined && node.keys.epoch > epoch)
+    return [
+      `this keystore is of epoch ${epoch} and the ledger of ${node.keys.epoch}: the home comes from an older backup; stop the node, run \`keygrove node rekey\`, and start it again`,
+    ]
+  if (node === undefined || !owesRekey(node)) return []
+  return [`a node above this one ordered epoch ${node.orderedEpoch ?? epoch + 1}, and this one is in ${epoch}: run \`keygrove node rekey\``]
 }
 
 /** What a rekey of this node has left to do: no reader loses anything by it, but new files are not under the new keys yet. */

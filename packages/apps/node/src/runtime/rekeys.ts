@@ -1,0 +1,169 @@
+import { equalBytes, ok, refuse, toHex, type Refusal, type Result } from "@keygrove/base"
+import { decodeEntry, decodeLedgerIndex, findNodeByKey, type LedgerState } from "@keygrove/ledger"
+import { Wakeup, type CallOptions, type NodeContext, type PendingRekey, type PreparedRekey, type RekeyExchange } from "@keygrove/service"
+import { readEntries } from "../home/ledger-history.ts"
+import { transportIdentity } from "./open-transport.ts"
+
+/** How often a rekey that could not be ended is tried again. */
+const RETRY_MS = 1_000
+/** Where the storage says at which entry of the ledger the current epoch stands. */
+const STANDING = { collection: "setting", key: "epoch-entry" } as const
+
+type RekeyContext = Pick<NodeContext, "clock" | "keystore" | "replica" | "storage" | "transport">
+
+/** What became of a rekey: `pending` until the ledger has its statement. */
+export interface RekeyOutcome {
+  readonly state: "done" | "pending"
+  readonly epoch: number
+  /** What keeps it pending. */
+  readonly refusal?: Refusal
+}
+
+/**
+ * Takes the running node from one epoch to the next: statement onto the ledger, keystore, network, in this order. Each step can be repeated, so a rekey that was cut off anywhere is ended by
+ * the next try, of this run or of a later one.
+ */
+export class Rekeys {
+  readonly #context: RekeyContext
+  readonly #log: (line: string) => void
+  readonly #owed = new Wakeup()
+  /** One at a time. */
+  #last: Promise<unknown> = Promise.resolve()
+  /** The signing key that the transport has. */
+  #transportKey: Uint8Array
+  #refusal: Refusal | undefined
+
+  /** The transport has the identity that the keystore has now. */
+  constructor(context: RekeyContext, log: (line: string) => void) {
+    this.#context = context
+    this.#log = log
+    this.#transportKey = context.keystore.identity().keys.signingKey
+  }
+
+  /** What a person should know of a rekey that has not ended. */
+  get warning(): string | undefined {
+    const { keystore } = this.#context
+    const why = this.#refusal === undefined ? "" : `: ${this.#refusal.code}: ${this.#refusal.message}`
+    const pending = keystore.pendingRekey()
+    if (pending !== undefined) return `epoch ${pending.keys.epoch} is prepared and not on the ledger yet${why}`
+    if (this.#hasMoved()) return undefined
+    return `the network still has the key of the epoch before ${keystore.identity().keys.epoch}${why}`
+  }
+
+  /** Begins an exchange with a ceremony. */
+  async begin(call: CallOptions): Promise<Result<RekeyExchange>> {
+    const { keystore, replica } = this.#context
+    if (findNodeByKey(replica.state, keystore.identity().keys.signingKey) === undefined)
+      return refuse("NODE_NOT_ON_LEDGER", "the ledger does not have this node with its current keys; see the warnings of `keygrove status`")
+    return await keystore.beginRekey(call)
+  }
+
+  /** Takes what the ceremony prepared and ends the rekey, or leaves it pending. Repeated for the same epoch, it says what became of it. */
+  async finish(prepared: PreparedRekey, call: CallOptions): Promise<Result<RekeyOutcome>> {
+    const { keystore } = this.#context
+    if (!this.#isTaken(prepared.entry)) {
+      const accepted = await keystore.acceptRekey(prepared, call)
+      if (!accepted.ok) return accepted
+    }
+    // Whoever asked may give up; what was accepted is ended all the same.
+    this.#owed.wake()
+    const settled = await this.settle(call)
+    const pending = keystore.pendingRekey()
+    if (pending === undefined) return ok({ state: "done", epoch: keystore.identity().keys.epoch })
+    return ok({ state: "pending", epoch: pending.keys.epoch, ...(settled.ok ? {} : { refusal: settled }) })
+  }
+
+  /** Does what is left of a rekey, once; nothing when there is none. */
+  async settle(call: CallOptions): Promise<Result<true>> {
+    const mine = this.#last.then(async () => await this.#settleNow(call))
+    this.#last = mine.catch(() => undefined)
+    return await mine
+  }
+
+  /** Ends every rekey that is left, until the signal fires. */
+  async run({ signal }: CallOptions): Promise<void> {
+    while (!signal.aborted) {
+      const seen = this.#owed.count
+      if (!this.#isOwed()) await this.#owed.wait(signal, seen)
+      else if (!(await this.settle({ signal })).ok) await this.#context.clock.sleep(RETRY_MS, { signal })
+    }
+  }
+
+  async #settleNow(call: CallOptions): Promise<Result<true>> {
+    const advanced = await this.#advance(call)
+    const settled = advanced.ok ? await this.#move(call) : advanced
+    this.#refusal = settled.ok ? undefined : settled
+    return settled
+  }
+
+  async #advance(call: CallOptions): Promise<Result<true>> {
+    const { keystore, replica, storage } = this.#context
+    const pending = keystore.pendingRekey()
+    if (pending === undefined) return ok(true)
+    if (standsAt(replica.state, pending) === undefined) {
+      const appended = await replica.appendEntries([pending.entry], call)
+      // An earlier run may have brought it there, which is known only now.
+      if (!appended.ok && standsAt(replica.state, pending) === undefined) return appended
+    }
+    const finished = await keystore.finishRekey(call)
+    if (!finished.ok) return finished
+    this.#log(`rekeyed: ${finished.value.path} is in epoch ${finished.value.keys.epoch}`)
+    const value = standsAt(replica.state, pending) ?? 0
+    await storage.write([{ kind: "put", ...STANDING, value }], call)
+    return ok(true)
+  }
+
+  async #move(call: CallOptions): Promise<Result<true>> {
+    if (this.#hasMoved()) return ok(true)
+    const identity = transportIdentity(this.#context.keystore)
+    const moved = await this.#context.transport.move(identity, call)
+    if (moved.ok) this.#transportKey = identity.signingKey
+    return moved
+  }
+
+  /** Whether an entry is the statement of the epoch that is pending, or of the one that the node is in. */
+  #isTaken(bytes: Uint8Array): boolean {
+    const { keystore } = this.#context
+    const pending = keystore.pendingRekey()
+    if (pending !== undefined) return equalBytes(pending.entry, bytes)
+    const entry = decodeEntry(bytes)
+    if (!entry.ok || entry.value.statement?.kind !== "rekey") return false
+    return equalBytes(entry.value.statement.body.keys.signingKey, keystore.identity().keys.signingKey)
+  }
+
+  #isOwed(): boolean {
+    return this.#context.keystore.pendingRekey() !== undefined || !this.#hasMoved()
+  }
+
+  #hasMoved(): boolean {
+    return equalBytes(this.#context.keystore.identity().keys.signingKey, this.#transportKey)
+  }
+}
+
+/**
+ * Goes on to the epoch that an earlier run of this node entered, before anything is done in the name of the one that the keystore starts in. When nothing says that it stands, {@link Rekeys} finds out
+ * from the ledger.
+ */
+export async function resumeEpoch(
+  { keystore, storage }: Pick<NodeContext, "keystore" | "storage">,
+  ledger: string,
+  call: CallOptions,
+): Promise<Result<true>> {
+  const pending = keystore.pendingRekey()
+  if (pending === undefined) return ok(true)
+  const stored = await storage.get(STANDING.collection, STANDING.key, call)
+  if (!stored.ok) return stored
+  const at = decodeLedgerIndex(stored.value)
+  if (!at.ok) return ok(true)
+  const entries = await readEntries(ledger, [at.value], call)
+  if (!entries.ok) return entries
+  const [entry] = entries.value
+  if (entry === undefined || !equalBytes(entry, pending.entry)) return ok(true)
+  const finished = await keystore.finishRekey(call)
+  return finished.ok ? ok(true) : finished
+}
+
+/** Index of the entry by which an epoch of a node came to stand. */
+function standsAt(state: LedgerState, { keys }: PendingRekey): number | undefined {
+  return state.signingKeys.get(toHex(keys.signingKey))?.since
+}
