@@ -1,8 +1,9 @@
 import { decodeStatus, decodeTree, decodeTrust } from "./answers.ts"
 import { button, part } from "./dom.ts"
-import { sentence, showEntrance } from "./entrance.ts"
+import { showEntrance } from "./entrance.ts"
 import { MeetingPanel } from "./meeting-panel.ts"
 import { callAll, logOut, SESSION_ENDED, type Answer, type NodeRefusal } from "./node-client.ts"
+import { refusalProse } from "./prose.ts"
 import { statusView } from "./status-view.ts"
 import { treeView } from "./tree-view.ts"
 import { trustView } from "./trust-view.ts"
@@ -63,9 +64,12 @@ export class Console {
 
   #warn(refusal: NodeRefusal | undefined): void {
     const banner = part("banner")
-    const text = refusal === undefined ? "" : `${sentence(refusal.message)} (${refusal.code})`
-    if (banner.textContent !== text) banner.textContent = text
-    banner.hidden = text === ""
+    const said = refusal === undefined ? "" : JSON.stringify(refusal)
+    // Told once, not every four seconds.
+    if (this.#shown.get("banner") === said) return
+    this.#shown.set("banner", said)
+    banner.replaceChildren(...(refusal === undefined ? [] : refusalProse(refusal)))
+    banner.hidden = refusal === undefined
   }
 
   #end(refusal: NodeRefusal | undefined): void {

@@ -1,5 +1,6 @@
 import { element, part } from "./dom.ts"
 import { SESSION_ENDED, type NodeRefusal } from "./node-client.ts"
+import { prose } from "./prose.ts"
 
 /** What is shown without a session: why, and how to get one. */
 export function showEntrance(refusal: NodeRefusal | undefined): void {
@@ -11,7 +12,7 @@ export function showEntrance(refusal: NodeRefusal | undefined): void {
   const heading = element("h1", { tabindex: "-1" }, title)
   part("entrance").replaceChildren(
     heading,
-    element("p", {}, reason),
+    element("p", {}, ...prose(reason)),
     element("p", {}, "For a link that logs in, run this on the node’s machine:"),
     element("pre", {}, element("code", {}, "keygrove console")),
     ...(refusal === undefined ? [] : [element("p", { class: "code" }, refusal.code)]),
@@ -22,12 +23,5 @@ export function showEntrance(refusal: NodeRefusal | undefined): void {
 
 function reasonOf(refusal: NodeRefusal | undefined): readonly [string, string] {
   if (refusal === undefined) return ["You are not logged in", "A link of this node logs a browser in, once. There is no password."]
-  if (refusal.code === SESSION_ENDED) return ["You are logged out", sentence(refusal.message)]
-  return ["This link does not work", sentence(refusal.message)]
-}
-
-/** A message of the node, which begins like the middle of a sentence. */
-export function sentence(message: string): string {
-  const text = message.charAt(0).toUpperCase() + message.slice(1)
-  return /[.!?]$/.test(text) ? text : `${text}.`
+  return [refusal.code === SESSION_ENDED ? "You are logged out" : "This link does not work", refusal.message]
 }

@@ -1,7 +1,7 @@
 import { button, element } from "./dom.ts"
-import { sentence } from "./entrance.ts"
 import type { MeetingActs } from "./meeting-panel.ts"
 import type { NodeRefusal } from "./node-client.ts"
+import { refusalProse } from "./prose.ts"
 
 /** A heading that the keyboard can be put on. */
 export function heading(text: string): HTMLElement {
@@ -40,8 +40,7 @@ export function failureView(refusal: NodeRefusal, acts: MeetingActs): HTMLElemen
     "div",
     { class: "phase failed" },
     heading("The meeting ended, and nothing was changed"),
-    element("p", {}, sentence(refusal.message)),
-    element("p", { class: "code" }, refusal.code),
+    element("p", {}, ...refusalProse(refusal)),
     element("div", { class: "choices" }, button("Start again", { class: "primary" }, acts.leave)),
   )
 }

@@ -2,10 +2,10 @@ import type { MeetView } from "@keygrove/api"
 import { decodeMeeting } from "./answers.ts"
 import { CodeScanner } from "./code-scanner.ts"
 import { part } from "./dom.ts"
-import { sentence } from "./entrance.ts"
 import { failureView, startView } from "./meeting-edges.ts"
 import { meetingView } from "./meeting-views.ts"
 import { call, SESSION_ENDED, UNREACHABLE, type NodeRefusal } from "./node-client.ts"
+import { refusalProse } from "./prose.ts"
 import { countdown } from "./wording.ts"
 
 /** A reload of the page does not end a meeting: its id is kept with the tab. */
@@ -139,7 +139,7 @@ export class MeetingPanel {
   #say(refusal: NodeRefusal): void {
     const problem = part("meeting").querySelector(".problem")
     if (refusal.code === SESSION_ENDED || problem === null) return this.#refuse(refusal)
-    problem.textContent = `${sentence(refusal.message)} (${refusal.code})`
+    problem.replaceChildren(...refusalProse(refusal))
   }
 
   /** The meeting is over for this page. */

@@ -1,7 +1,7 @@
 import type { ShownStatus } from "./answers.ts"
 import { element, type Child } from "./dom.ts"
 import { copyButton } from "./copy-button.ts"
-import { sentence } from "./entrance.ts"
+import { prose } from "./prose.ts"
 import { ago, counted, shortened } from "./wording.ts"
 
 /** How the node is: its state first, then what it is, then what needs the person's attention. */
@@ -34,7 +34,7 @@ export function statusView(status: ShownStatus): Node {
       element(
         "ul",
         { class: "warnings", "aria-label": "What needs your attention" },
-        ...warnings.map((warning) => element("li", {}, sentence(warning))),
+        ...warnings.map((warning) => element("li", {}, ...prose(warning))),
       ),
     )
   return view

@@ -26,3 +26,10 @@ export function countdown(untilMs: number, nowMs: number): string {
   const seconds = Math.max(0, Math.ceil((untilMs - nowMs) / 1_000))
   return `${Math.floor(seconds / 60)}:${String(seconds % 60).padStart(2, "0")}`
 }
+
+/** A message of the node as a sentence: it begins like the middle of one, and has its commands between backquotes. */
+export function proseParts(message: string): readonly (string | { readonly code: string })[] {
+  const text = message.charAt(0).toUpperCase() + message.slice(1)
+  const sentence = /[.!?]$/.test(text) ? text : `${text}.`
+  return sentence.split(/(`[^`]+`)/).flatMap((part) => (part === "" ? [] : [/^`.+`$/.test(part) ? { code: part.slice(1, -1) } : part]))
+}
