@@ -3,6 +3,8 @@ import type { ErrorTable } from "@keygrove/base"
 export type Libp2pErrorCode =
   | "PEER_UNREACHABLE"
   | "PEER_KEY_WRONG"
+  | "PEER_UNKNOWN"
+  | "PEER_REMOVED"
   | "PEER_TIMEOUT"
   | "PEER_BUSY"
   | "PEER_PROTOCOL"
@@ -23,6 +25,16 @@ export const libp2pErrors: ErrorTable<Libp2pErrorCode> = {
     class: "peers",
     meaning: "Another node than the one expected answers at the address.",
     remedy: "Ask the node's owner for its present address: it moved, or another uses its address.",
+  },
+  PEER_UNKNOWN: {
+    class: "peers",
+    meaning: "A node does not answer this one: its key is not on the ledger that the node follows, or not of a cluster that it trusts.",
+    remedy: "Wait until this node is on the ledger (`keygrove status`), or meet the other's people: it may answer trusted clusters only.",
+  },
+  PEER_REMOVED: {
+    class: "peers",
+    meaning: "A node does not answer this one any more: the ledger says that it was revoked or replaced, or has another key now.",
+    remedy: "`keygrove status` says what became of this node; a revoked one needs a new invitation.",
   },
   PEER_TIMEOUT: { class: "peers", meaning: "A node did not answer in time.", remedy: "Try again, or use another." },
   PEER_BUSY: { class: "peers", meaning: "Too many requests to one node are under way.", remedy: "Try again in a moment." },

@@ -20,14 +20,17 @@ const PREFIX_BYTES = 4
 const SMALL_BUFFER_BYTES = 1_024
 
 /** One message of the stream: a request, its answer, or why there is none. */
-export type Frame =
-  | { readonly id: number; readonly body: Uint8Array }
-  | { readonly id: number; readonly error: "PEER_BUSY" | "PEER_PROTOCOL" }
+export type Frame = { readonly id: number; readonly body: Uint8Array } | { readonly id: number; readonly error: FrameError }
+
+/** Why a request has no answer. */
+export type FrameError = (typeof FRAME_ERRORS)[number]
+
+const FRAME_ERRORS = ["PEER_BUSY", "PEER_PROTOCOL", "PEER_UNKNOWN", "PEER_REMOVED"] as const
 
 const id = integerShape(1, Number.MAX_SAFE_INTEGER)
 const shape: Shape<Frame> = v.union([
   v.strictObject({ id, body: bytesWithinShape(0, MAX_MESSAGE_BYTES) }),
-  v.strictObject({ id, error: v.picklist(["PEER_BUSY", "PEER_PROTOCOL"]) }),
+  v.strictObject({ id, error: v.picklist(FRAME_ERRORS) }),
 ])
 
 /** u32be length and canonical CBOR. @throws RangeError on a body over 1 MiB. */

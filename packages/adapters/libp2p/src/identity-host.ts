@@ -17,7 +17,7 @@ import { OutboundChannel } from "./outbound-channel.ts"
 import { OwnListeners } from "./own-listeners.ts"
 import { refuseLine } from "./refusals.ts"
 
-const PROTOCOLS: readonly ProtocolName[] = ["ledger", "proxy", "meet", "chain"]
+const PROTOCOLS: readonly ProtocolName[] = ["ledger", "proxy", "join", "meet", "chain"]
 
 /** What all hosts of one node serve, and what callers may make them hold together. */
 export interface HostServing {
@@ -101,6 +101,17 @@ export class IdentityHost {
     return first.ok || first.code !== "PEER_CLOSED" || !wasOpen ? first : await call()
   }
 
+  /** Ends the lines to one peer. */
+  disconnect(signingKey: Uint8Array): void {
+    const peer = `${toHex(signingKey)} `
+    for (const [key, { channel }] of this.#channels) {
+      if (!key.startsWith(peer)) continue
+      channel?.close()
+      this.#channels.delete(key)
+    }
+    for (const connection of this.#node.getConnections(peerIdOf(signingKey))) connection.abort(new Error("disconnected"))
+  }
+
   /** Ends all lines and whatever is under way on them; may be repeated. */
   async close(): Promise<void> {
     this.#stop.abort()
@@ -149,12 +160,16 @@ export class IdentityHost {
     const connection = this.#node.getConnections(id).find(({ status }) => status === "open")
     if (connection === undefined && targets.length === 0)
       return refuse("PEER_UNREACHABLE", `no address of the node ${id.toString()} is known`)
+    const dial = async (): Promise<Stream> => await this.#node.dialProtocol(targets, nameOf(protocol), { signal })
     try {
-      const stream =
-        connection === undefined
-          ? await this.#node.dialProtocol(targets, nameOf(protocol), { signal })
-          : await connection.newStream(nameOf(protocol), { signal })
-      return ok(new OutboundChannel(stream))
+      if (connection === undefined) return ok(new OutboundChannel(await dial()))
+      const stream = connection.newStream(nameOf(protocol), { signal }).catch(async (error: unknown) => {
+        if (!(error instanceof Error) || error.name !== "ConnectionClosedError" || targets.length === 0) throw error
+        // The peer ended the connection, and it is not marked so yet.
+        connection.abort(error)
+        return await dial()
+      })
+      return ok(new OutboundChannel(await stream))
     } catch (error) {
       return this.#stop.signal.aborted ? closing() : refuseLine(id.toString(), peer, error)
     }

@@ -81,10 +81,11 @@ class InboundChannel {
     await drained(this.#stream)
   }
 
-  /** The encoded answer. Why there is none is this node's affair, and the peer does not learn it. */
+  /** The encoded answer. Why there is none is this node's affair: the peer learns no more than a code. */
   async #answerOf(id: number, body: Uint8Array): Promise<Uint8Array> {
     try {
       const answer = await this.#serving.handler()?.({ from: this.#serving.from, body }, this.#call)
+      if (answer !== undefined && "ok" in answer) return encodeFrame({ id, error: answer.code })
       if (answer !== undefined && answer.length <= MAX_MESSAGE_BYTES) return encodeFrame({ id, body: answer })
     } catch {
       // The handler failed.

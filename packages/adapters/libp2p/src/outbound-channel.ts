@@ -1,7 +1,15 @@
 import { ok, refuse, type Result } from "@keygrove/base"
 import { MAX_PEER_REQUESTS, type CallOptions, type RequestRefusal } from "@keygrove/service"
 import type { Stream } from "@libp2p/interface"
-import { encodeFrame, FrameReader, type Frame } from "./frames.ts"
+import { encodeFrame, FrameReader, type Frame, type FrameError } from "./frames.ts"
+
+const REASONS: Readonly<Record<FrameError, string>> = {
+  PEER_BUSY: "the node has too much under way; try again in a moment, or use another",
+  PEER_PROTOCOL: "the node could not answer; try again, or use another",
+  PEER_UNKNOWN:
+    "the node does not know this one, or only answers clusters that it trusts; `keygrove status` says whether this node is on the ledger",
+  PEER_REMOVED: "the node knows from the ledger that this node, or this key of it, has ended; `keygrove status` says more",
+}
 
 /** One long-lived stream to a peer, with many requests under way; a new stream for each would cost a negotiation. */
 export class OutboundChannel {
@@ -33,7 +41,7 @@ export class OutboundChannel {
       if (!this.#send(encodeFrame({ id, body }))) return closed()
       const frame = await promise
       if (frame === undefined) return closed()
-      return "body" in frame ? ok(frame.body) : refuse(frame.error, "the node could not answer; try again, or use another")
+      return "body" in frame ? ok(frame.body) : refuse(frame.error, REASONS[frame.error])
     } finally {
       signal.removeEventListener("abort", onAbort)
       this.#pending.delete(id)

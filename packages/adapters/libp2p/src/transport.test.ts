@@ -1,8 +1,11 @@
 import { unwrap } from "@keygrove/base"
+import type { ProtocolName, RequestHandler, Transport } from "@keygrove/service"
 import { describe, expect, test } from "vitest"
 import { kitKey } from "../../../core/ledger/src/ledger-kit.contract.ts"
 import { transportContract } from "../../../service/src/ports/transport.contract.ts"
 import { kitIdentity, kitSigner, KitTime, LOOPBACK, loopbackNetwork, openKitTransport, startMuteServer } from "./hosts.contract.ts"
+import { IdentityHost } from "./identity-host.ts"
+import { InboundLoad } from "./inbound-load.ts"
 import { openLibp2pTransport } from "./transport.ts"
 
 transportContract("libp2p", { open: loopbackNetwork })
@@ -63,6 +66,38 @@ describe("addresses", () => {
     expect(await open(bob.addresses())).toMatchObject({ ok: false, code: "PORT_IN_USE" })
     expect(await open(["/ip4/192.0.2.1/tcp/0"])).toMatchObject({ ok: false, code: "LISTEN_FAILED" })
     expect(bob.addresses()).toEqual([expect.stringMatching(/^\/ip4\/127\.0\.0\.1\/tcp\/[1-9]\d*$/)])
+  })
+})
+
+describe("a host that stops listening", () => {
+  test("keeps its lines, leaves its port to others, and can listen again", async () => {
+    await using alice = await openKitTransport("alice", [])
+    await using bob = await openKitTransport("bob")
+    bob.serve("proxy", async ({ body }) => body)
+    const host = await IdentityHost.make(
+      { ...kitIdentity("host"), listen: [LOOPBACK] },
+      {
+        handlers: new Map<ProtocolName, RequestHandler>([["proxy", async ({ from }) => from]]),
+        load: new InboundLoad(),
+      },
+    )
+    await host.start()
+    const ask = async (caller: Transport) =>
+      await caller.request({ signingKey: kitKey("host"), addresses: host.listening() }, "proxy", new Uint8Array(1), call)
+    unwrap(await ask(alice))
+    const address = host.listening()
+    const listenAgain = host.stopListening()
+    await using other = await openKitTransport("other", address)
+    expect(other.addresses()).toEqual(address)
+    const taken = { ...kitIdentity("late"), clock: new KitTime(), listen: address }
+    expect(await openLibp2pTransport(taken)).toMatchObject({ ok: false, code: "PORT_IN_USE" })
+    expect(unwrap(await ask(alice))).toEqual(kitKey("alice"))
+    await expect(listenAgain()).rejects.toThrow("EADDRINUSE")
+    await other[Symbol.asyncDispose]()
+    await listenAgain()
+    const back = { signingKey: kitKey("host"), addresses: address }
+    expect(unwrap(await bob.request(back, "proxy", new Uint8Array(1), call))).toEqual(kitKey("bob"))
+    await host.close()
   })
 })
 

@@ -102,6 +102,10 @@ class Libp2pTransport implements Transport {
     }
   }
 
+  disconnect(signingKey: Uint8Array): void {
+    for (const host of [this.#host, ...this.#left]) host.disconnect(signingKey)
+  }
+
   async move(identity: TransportIdentity, options: CallOptions): Promise<Result<true, MoveRefusal>> {
     const mine = this.#lastMove.then(() => this.#moveNow(identity, options))
     this.#lastMove = mine.catch(() => undefined)
@@ -124,7 +128,8 @@ class Libp2pTransport implements Transport {
     const listenAgain = left.stopListening()
     const next = await startHost({ ...identity, listen: this.#listen }, this.#front.serving)
     if (!next.ok) {
-      await listenAgain()
+      // Whoever took the address may keep it; the next move tries it again.
+      await listenAgain().catch(() => undefined)
       return next
     }
     this.#host = next.value

@@ -84,8 +84,8 @@ export class MemoryNetwork {
 /** One key of a node, and its lines. */
 interface MemoryIdentity {
   readonly signingKey: Uint8Array
-  /** Keys of the peers that there is a line to, in hex. */
-  readonly lines: Set<string>
+  /** By the key of a peer in hex: aborted when the line to it ends. The peer has the same one. */
+  readonly lines: Map<string, AbortController>
   readonly activity: LineActivity
   readonly ended: AbortController
 }
@@ -134,13 +134,17 @@ export class MemoryTransport implements Transport {
     const target = this.#target(peer)
     if (!target.ok) return target
     const { node, identity } = target.value
-    own.lines.add(toHex(identity.signingKey))
-    identity.lines.add(toHex(own.signingKey))
     using _asked = own.activity.track()
     using _answered = identity.activity.track()
     const ownLine = this.#network.lineOf(own.signingKey).signal
     // The handler is told when the line is gone, not when the caller gives up: on a wire it would not hear of that either.
-    const line = AbortSignal.any([ownLine, this.#network.lineOf(peer.signingKey).signal, own.ended.signal, identity.ended.signal])
+    const line = AbortSignal.any([
+      ownLine,
+      this.#network.lineOf(peer.signingKey).signal,
+      own.ended.signal,
+      identity.ended.signal,
+      connect(own, identity),
+    ])
     const answered = node.#answer({ from: Uint8Array.from(own.signingKey), body: Uint8Array.from(body) }, protocol, line)
     const answer = await Promise.race([answered, untilAborted(AbortSignal.any([line, signal]))])
     if (signal.aborted) return timedOut(signal)
@@ -155,6 +159,10 @@ export class MemoryTransport implements Transport {
         if (this.#handlers.get(protocol) === handler) this.#handlers.delete(protocol)
       },
     }
+  }
+
+  disconnect(signingKey: Uint8Array): void {
+    for (const { lines } of this.#identities) lines.get(toHex(signingKey))?.abort()
   }
 
   async move({ signingKey }: TransportIdentity, { signal }: CallOptions): Promise<Result<true, MoveRefusal>> {
@@ -213,7 +221,7 @@ export class MemoryTransport implements Transport {
   #openTo(signingKey: Uint8Array, caller: Uint8Array): MemoryIdentity | undefined {
     const key = toHex(signingKey)
     const identity = this.#identities.find((each) => toHex(each.signingKey) === key)
-    return identity === this.#present || identity?.lines.has(toHex(caller)) === true ? identity : undefined
+    return identity === this.#present || identity?.lines.get(toHex(caller))?.signal.aborted === false ? identity : undefined
   }
 
   async #answer(request: InboundRequest, protocol: ProtocolName, signal: AbortSignal): Promise<Result<Uint8Array, RequestRefusal>> {
@@ -227,6 +235,7 @@ export class MemoryTransport implements Transport {
     this.#underWay.set(key, underWay + 1)
     try {
       const answer = await handler(request, { signal })
+      if ("ok" in answer) return refuse(answer.code, "the peer does not answer this node")
       return answer.length > MAX_MESSAGE_BYTES ? refuse("PEER_PROTOCOL", "the peer's answer was too long") : ok(Uint8Array.from(answer))
     } catch {
       // The port promises this to the caller whatever the handler threw; its text stays with its own node.
@@ -237,8 +246,17 @@ export class MemoryTransport implements Transport {
   }
 }
 
+/** The line between two identities, opened unless it is. */
+function connect(one: MemoryIdentity, other: MemoryIdentity): AbortSignal {
+  const open = one.lines.get(toHex(other.signingKey))
+  const line = open?.signal.aborted === false ? open : new AbortController()
+  one.lines.set(toHex(other.signingKey), line)
+  other.lines.set(toHex(one.signingKey), line)
+  return line.signal
+}
+
 function identityOf(signingKey: Uint8Array): MemoryIdentity {
-  return { signingKey: Uint8Array.from(signingKey), lines: new Set(), activity: new LineActivity(), ended: new AbortController() }
+  return { signingKey: Uint8Array.from(signingKey), lines: new Map(), activity: new LineActivity(), ended: new AbortController() }
 }
 
 /** A signal whose time is up gives a refusal; any other is the caller's own wish. */

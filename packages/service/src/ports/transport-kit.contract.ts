@@ -1,6 +1,14 @@
 import type { Result } from "@keygrove/base"
 import type { CallOptions } from "./call-options.ts"
-import type { PeerAddress, ProtocolName, RequestHandler, RequestRefusal, Transport, TransportIdentity } from "./transport.ts"
+import type {
+  InboundRequest,
+  PeerAddress,
+  ProtocolName,
+  RequestHandler,
+  RequestRefusal,
+  Transport,
+  TransportIdentity,
+} from "./transport.ts"
 
 /** A node of a suite's network. */
 export interface TransportNode extends AsyncDisposable {
@@ -35,7 +43,7 @@ export const codeOf = (result: Result<unknown>): string => (result.ok ? "ok" : r
 
 /** See {@link gate}. */
 export interface Gate {
-  readonly handler: RequestHandler
+  handler(request: InboundRequest, options: CallOptions): Promise<Uint8Array>
   arrived(count: number): Promise<void>
   open(): void
   /** Resolves when the line of a caller has ended. */
@@ -48,7 +56,7 @@ export function gate(): Gate {
   const ended = Promise.withResolvers<void>()
   const waiting: { readonly count: number; readonly resolve: () => void }[] = []
   let seen = 0
-  const handler: RequestHandler = async ({ body }, { signal }) => {
+  const handler: Gate["handler"] = async ({ body }, { signal }) => {
     seen++
     for (const { count, resolve } of waiting) if (seen >= count) resolve()
     signal.addEventListener("abort", () => ended.resolve(), { once: true })

@@ -1,4 +1,4 @@
-import { toHex, unwrap } from "@keygrove/base"
+import { refuse, toHex, unwrap } from "@keygrove/base"
 import { describe, expect, test } from "vitest"
 import { MAX_MESSAGE_BYTES, MAX_PEER_REQUESTS } from "./transport-limits.ts"
 import { bytes, call, codeOf, echo, gate, pair, text, whoAsks, type TransportSubject } from "./transport-kit.contract.ts"
@@ -225,6 +225,16 @@ function handlersContract(subject: TransportSubject): void {
     expect(again).toBeDefined()
   })
 
+  test.each(["PEER_UNKNOWN", "PEER_REMOVED"] as const)("passes on that a handler does not answer its caller: %s", async (code) => {
+    await using network = subject.open()
+    const { bob, ask } = await pair(network, async ({ body }) => (text(body) === "x" ? refuse(code, "an inner matter") : body))
+    const refused = await ask(bytes("x"))
+    expect(refused).toMatchObject({ ok: false, code })
+    expect(JSON.stringify(refused)).not.toContain("inner")
+    expect(text(unwrap(await ask(bytes("fine"))))).toBe("fine")
+    expect(bob.transport.peers()).toHaveLength(1)
+  })
+
   test("takes one handler for each protocol", async () => {
     await using network = subject.open()
     const { bob, ask } = await pair(network, echo)
@@ -293,6 +303,24 @@ function disposalContract(subject: TransportSubject): void {
     held.open()
     await bob.transport[Symbol.asyncDispose]()
     expect(await ask(bytes("late"))).toMatchObject({ ok: false, code: "PEER_UNREACHABLE" })
+  })
+
+  test("a peer that is disconnected loses what is under way, and may come again", async () => {
+    await using network = subject.open()
+    const held = gate()
+    const { alice, bob, ask } = await pair(network, held.handler)
+    const carol = await network.join("carol")
+    const asked = ask(bytes("x"))
+    const other = carol.transport.request(bob.address, "proxy", bytes("carol"), call)
+    await held.arrived(2)
+    bob.transport.disconnect(alice.address.signingKey)
+    await held.ended
+    held.open()
+    // It is asked again on a new line, where that is possible.
+    expect(["ok", "PEER_CLOSED"]).toContain(codeOf(await asked))
+    expect(text(unwrap(await other))).toBe("carol")
+    expect(text(unwrap(await ask(bytes("again"))))).toBe("again")
+    bob.transport.disconnect(network.keyOf("nobody"))
   })
 
   test("disposal while a line is being opened ends the request", async () => {

@@ -1,4 +1,4 @@
-import type { Result } from "@keygrove/base"
+import type { Refusal, Result } from "@keygrove/base"
 import type { CallOptions } from "./call-options.ts"
 
 /** Whom to call: the peer's Ed25519 signing key (32 bytes) and where it may be found (multiaddrs without the /p2p part). */
@@ -26,17 +26,21 @@ export interface TransportIdentity {
 export type MoveRefusal = "PORT_IN_USE" | "LISTEN_FAILED" | "PEER_CLOSED"
 
 /** Protocols spoken between nodes; the name on the wire is `/keygrove/1/NAME`. */
-export type ProtocolName = "ledger" | "proxy" | "meet" | "chain"
+export type ProtocolName = "ledger" | "proxy" | "join" | "meet" | "chain"
+
+/** A handler's word that it does not answer this caller: its key is nobody's here, or that of a node that has ended, or has another key now. */
+export type PeerRejection = Refusal<"PEER_UNKNOWN" | "PEER_REMOVED">
 
 /**
  * Why there is no answer: nothing answers at the peer's addresses, or it is this node itself; another node answers there, whose key, which nothing
- * proves yet, is `found` (hex) in the refusal's data; the signal's time ran out;
+ * proves yet, is `found` (hex) in the refusal's data; the peer does not know this node, or knows that it is none any more; the signal's time ran out;
  * too many requests are under way; the peer serves no such protocol, failed to answer, or broke the protocol; one of the two nodes closed the line;
  * the request is over 1 MiB.
  */
 export type RequestRefusal =
   | "PEER_UNREACHABLE"
   | "PEER_KEY_WRONG"
+  | PeerRejection["code"]
   | "PEER_TIMEOUT"
   | "PEER_BUSY"
   | "PEER_PROTOCOL"
@@ -63,6 +67,8 @@ export interface Transport extends AsyncDisposable {
    * @throws TypeError when the protocol is served already.
    */
   serve(protocol: ProtocolName, handler: RequestHandler): Disposable
+  /** Ends all lines to the peer with this key, and with `PEER_CLOSED` what is under way on them. Either side may open new ones. */
+  disconnect(signingKey: Uint8Array): void
   /**
    * Becomes another identity at the same addresses, without losing a message. Requests go out under the new key from now on, and new lines prove it; what is
    * open under the key before still brings answers in both directions, until nothing was under way for about `LEFT_IDLE_MS`, or for `LEFT_MAX_MS`
@@ -72,5 +78,5 @@ export interface Transport extends AsyncDisposable {
   move(identity: TransportIdentity, options: CallOptions): Promise<Result<true, MoveRefusal>>
 }
 
-/** Answers one request. */
-export type RequestHandler = (request: InboundRequest, options: CallOptions) => Promise<Uint8Array>
+/** Answers one request, or refuses its caller: of a refusal only the code is sent. */
+export type RequestHandler = (request: InboundRequest, options: CallOptions) => Promise<Uint8Array | PeerRejection>
