@@ -15,8 +15,8 @@ const { scripts } = v.parse(
   v.object({ scripts: v.record(v.string(), v.string()) }),
   JSON.parse(readFileSync(join(root, "package.json"), "utf8")),
 )
-const known = { files: new Set(files), npmScripts: new Set(Object.keys(scripts)), commands }
 const read = (file: string): string => readFileSync(join(root, file), "utf8")
+const known = { files: new Set(files), read, npmScripts: new Set(Object.keys(scripts)), commands }
 
 const documents = files.filter((file) => file.endsWith(".md") && !/^(vectors|tests)\//.test(file))
 const problems = [

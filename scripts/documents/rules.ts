@@ -1,32 +1,20 @@
-import { posix } from "node:path"
 import type { CommandSpec } from "../../packages/apps/cli/src/command.ts"
+import { judgeLinks, type LinkTargets } from "./links.ts"
 
 /** What the repository offers, for documents to name. */
-export interface Known {
-  readonly files: ReadonlySet<string>
+export interface Known extends LinkTargets {
   readonly npmScripts: ReadonlySet<string>
   readonly commands: readonly CommandSpec[]
 }
 
-const LINK = /\]\(([^)\s]+)\)/g
 const NPM_RUN = /\bnpm run ([a-z:-]+)/g
 /** A call in a code span or block: the word keygrove, then the rest of the line or span. */
 const CALL = /(?:^|[`$ /])keygrove ((?:[a-z]|--?)[^`\n|#]*)/gm
 const OPTION = /(?<=\s)--?[a-z][a-z-]*/g
 
-/** What one Markdown document names that does not exist: linked files, npm scripts, commands and their options. */
+/** What one Markdown document names that does not exist: linked files and tests, npm scripts, commands and their options. */
 export function judgeDocument(file: string, text: string, known: Known): readonly string[] {
   return [...judgeLinks(file, text, known), ...judgeScripts(file, text, known), ...judgeCalls(file, text, known)]
-}
-
-function judgeLinks(file: string, text: string, { files }: Known): readonly string[] {
-  const targets = [...text.matchAll(LINK)]
-    .map(([, target]) => (target ?? "").replace(/#.*$/, ""))
-    .filter((target) => target !== "" && !/^[a-z]+:/.test(target))
-  const exists = (path: string): boolean => files.has(path) || [...files].some((name) => name.startsWith(`${path.replace(/\/$/, "")}/`))
-  return targets
-    .filter((target) => !exists(posix.join(posix.dirname(file), target)))
-    .map((target) => `${file}: the link ${target} leads nowhere`)
 }
 
 function judgeScripts(file: string, text: string, { npmScripts }: Known): readonly string[] {

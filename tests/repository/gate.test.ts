@@ -39,8 +39,16 @@ test("counts a run without tests, or without a report, as a failure", () => {
 })
 
 const options = [{ flags: "-m, --threshold <M>", description: "" }]
+const testFile = [
+  'describe("a thing", () => {',
+  '  test.each([["old"], ["new"]])("that is %s, works", () => undefined)',
+  "  test.runIf(isThere)(`waits ${LIMIT} times`, async () => undefined)",
+  '  const other = "nowhere"',
+  "})",
+].join("\n")
 const known = {
-  files: new Set(["README.md", "docs/errors.md"]),
+  files: new Set(["README.md", "docs/errors.md", "x.test.ts", "x.md"]),
+  read: (file: string): string => (file === "x.test.ts" ? testFile : "one line\nanother line\n"),
   npmScripts: new Set(["verify"]),
   commands: [{ name: "grant", summary: "", options, examples: [], load: () => Promise.reject(new Error("not called")) }],
 }
@@ -49,6 +57,15 @@ test.each([
   ["[a](docs/errors.md#x) [b](https://example.org) `npm run verify` `keygrove grant x -m 3 --json`", 0],
   ["keygrove forgets nothing, in prose", 0],
   ["[a](docs/missing.md)", 1],
+  ['[a](docs/missing.md "with a title")', 1],
+  ['[a](x.test.ts "a thing") [b](x.test.ts "is %s") [c](x.test.ts "new") [d](x.test.ts "waits ${LIMIT} times") [e](x.md "another")', 0],
+  ['[a](x.test.ts "is old")', 1],
+  ['[a](x.test.ts "nowhere")', 1],
+  ['[a](x.md "a third line")', 1],
+  ['[a][one] and [b][one], but `c[0][1]`\n\n[one]: x.test.ts "that is"', 0],
+  ['[a][one]\n\n[one]: x.test.ts "that was"', 1],
+  ["[a][one]\n\n[one]: x.missing.ts", 1],
+  ["[a][two]\n\n[one]: x.md", 2],
   ["`npm run missing`", 1],
   ["`keygrove give x`", 1],
   ["```sh\nkeygrove grant x --shards 3\n```", 1],
