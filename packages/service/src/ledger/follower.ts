@@ -6,6 +6,7 @@ import {
   MAX_BATCH_ENTRIES,
   MAX_SLICE_ENTRIES,
   nextHead,
+  type FoldedLedger,
   type LedgerHead,
   type LedgerIndex,
 } from "@keygrove/ledger"
@@ -13,7 +14,8 @@ import type { CallOptions } from "../ports/call-options.ts"
 import type { Clock } from "../ports/clock.ts"
 import type { AppendRefusal, LedgerEngine, LedgerSlice, RefreshRefusal } from "../ports/ledger-engine.ts"
 import type { PeerAddress, Transport } from "../ports/transport.ts"
-import { LedgerHostClient, type HostRefusal } from "./host-client.ts"
+import { foundKey, LedgerHostClient, type HostRefusal } from "./host-client.ts"
+import { provesHost, successorOf } from "./host-finder.ts"
 import { Wakeup } from "./wakeup.ts"
 
 export interface FollowerOptions {
@@ -22,7 +24,11 @@ export interface FollowerOptions {
   /** Where this node keeps its own verified copy; an embedded engine of its own file. Owned by the follower from here on. */
   readonly copy: LedgerEngine
   readonly clock: Clock
-  readonly primitives: Pick<Primitives, "sha256">
+  readonly primitives: Pick<Primitives, "sha256" | "ed25519">
+  /** The fold of the copy, once there is one: it says what key the host has after a rekey. Without it a follower stays with the key that it was given. */
+  readonly folded?: () => FoldedLedger | undefined
+  /** Told where the ledger's host is from now on, under the key that the ledger says it has. */
+  readonly onMoved?: (host: PeerAddress) => void
 }
 
 /** Pauses after failures: doubled from the first to the last. */
@@ -35,13 +41,15 @@ type PullRefusal = RefreshRefusal
 /**
  * Follows another node's ledger. Every entry is verified before it is kept in the own copy, which answers reads also while the host is away.
  * A host that contradicts the copy is distrusted for good: `watch` throws and `append` refuses `LEDGER_FORKED`, and the copy stays as it was.
+ * A host that rekeyed is followed under its new key when the ledger says that it is its: as far as the copy goes, or by what the node that has that key
+ * shows after it (docs/decisions/rekey.md, "The network").
  */
 export class FollowerLedgerEngine implements LedgerEngine {
   readonly #options: FollowerOptions
-  readonly #host: LedgerHostClient
   readonly #stop = new AbortController()
   readonly #distrusted = new AbortController()
   readonly #changed = new Wakeup()
+  #host: LedgerHostClient
   #distrust: Distrust | undefined
   #caughtUpOnce = false
   #lastPull: Promise<unknown> = Promise.resolve()
@@ -75,6 +83,11 @@ export class FollowerLedgerEngine implements LedgerEngine {
     return ok(true)
   }
 
+  /** Where the ledger's host is, under the key that it is followed by. */
+  get host(): PeerAddress {
+    return this.#host.host
+  }
+
   async head(options: CallOptions): Promise<LedgerHead> {
     return this.#options.copy.head(options)
   }
@@ -97,7 +110,7 @@ export class FollowerLedgerEngine implements LedgerEngine {
         `batch has ${batch.length} entries; 1 to ${MAX_BATCH_ENTRIES} with at most ${MAX_BATCH_BYTES} bytes are allowed`,
       )
     }
-    const appended = await this.#host.append(batch, expected, options)
+    const appended = await this.#appendThere(batch, expected, options)
     if (appended.ok) return this.#keepOwn(batch, expected, appended.value)
     // What moved the head is fetched at once, so that the caller's next try starts from there.
     if (appended.code === "LEDGER_HEAD_MOVED") await this.#pull(undefined, options)
@@ -131,7 +144,7 @@ export class FollowerLedgerEngine implements LedgerEngine {
       while (this.#distrust === undefined) {
         const pulled = await this.#pull(remote, { signal })
         const before = await copy.head({ signal })
-        const waited = pulled.ok ? await this.#host.wait(before.length, { signal }) : pulled
+        const waited = pulled.ok ? await this.#waitThere(before.length, { signal }) : pulled
         remote = waited.ok ? waited.value : undefined
         // A host that answers a wait early and without news would otherwise be asked in a tight loop.
         const hasNews = remote !== undefined && remote.length !== before.length
@@ -153,7 +166,7 @@ export class FollowerLedgerEngine implements LedgerEngine {
 
   async #pullNow(known: LedgerHead | undefined, options: CallOptions): Promise<Result<true, PullRefusal>> {
     if (this.#distrust !== undefined) return this.#distrust
-    const asked = known === undefined ? await this.#host.head(options) : ok(known)
+    const asked = known === undefined ? await this.#askHead(options) : ok(known)
     if (!asked.ok) return unreachable(asked)
     const remote = asked.value
     let local = await this.#options.copy.head(options)
@@ -171,6 +184,57 @@ export class FollowerLedgerEngine implements LedgerEngine {
     this.#caughtUpOnce = true
     this.#changed.wake()
     return ok(true)
+  }
+
+  /** The host's head, from the host under whatever key it has now. */
+  async #askHead(options: CallOptions): Promise<Result<LedgerHead, HostRefusal>> {
+    const moved = await this.#followRekey(options)
+    if (moved !== undefined) return ok(moved)
+    const asked = await this.#host.head(options)
+    if (asked.ok || !(await this.#followFound(asked, options))) return asked
+    return await this.#host.head(options)
+  }
+
+  async #waitThere(length: LedgerIndex, options: CallOptions): Promise<Result<LedgerHead, HostRefusal>> {
+    const moved = await this.#followRekey(options)
+    return moved === undefined || moved.length === length ? await this.#host.wait(length, options) : ok(moved)
+  }
+
+  async #appendThere(batch: readonly Uint8Array[], expected: LedgerHead, options: CallOptions): Promise<Result<LedgerHead, HostRefusal>> {
+    const appended = await this.#host.append(batch, expected, options)
+    // Nothing was sent to a node that is another than the one that was called.
+    if (appended.ok || !(await this.#followFound(appended, options))) return appended
+    return await this.#host.append(batch, expected, options)
+  }
+
+  /** Goes on to the key that the host has by this node's own copy, once something answers under it. */
+  async #followRekey(options: CallOptions): Promise<LedgerHead | undefined> {
+    const ledger = this.#options.folded?.()
+    const key = ledger === undefined ? undefined : successorOf(ledger.state, this.#host.host.signingKey)
+    if (key === undefined) return undefined
+    const there = this.#host.under(key)
+    const head = await there.head(options)
+    if (!head.ok) return undefined
+    this.#moveTo(there)
+    return head.value
+  }
+
+  /** Goes on to a key that was found in the place of the host's, when whoever has it proves that it is the host's. */
+  async #followFound(refusal: Refusal, options: CallOptions): Promise<boolean> {
+    const { copy, folded, primitives } = this.#options
+    const key = foundKey(refusal)
+    const ledger = folded?.()
+    if (key === undefined || ledger === undefined || !isSameHead(ledger.head, await copy.head(options))) return false
+    const there = this.#host.under(key)
+    const expected = this.#host.host.signingKey
+    if (!(await provesHost(primitives, ledger, { expected, found: there, key }, options))) return false
+    this.#moveTo(there)
+    return true
+  }
+
+  #moveTo(there: LedgerHostClient): void {
+    this.#host = there
+    this.#options.onMoved?.(there.host)
   }
 
   /** Whether the host's head denies what the copy holds: another hash at the same length, or a log cut short. */

@@ -1,4 +1,4 @@
-import { ok, refuse, type Result } from "@keygrove/base"
+import { fromHex, ok, refuse, type Refusal, type Result } from "@keygrove/base"
 import type { LedgerHead, LedgerIndex } from "@keygrove/ledger"
 import {
   decodeLedgerAnswer,
@@ -18,16 +18,28 @@ export const LEDGER_REQUEST_TIMEOUT_MS = 10_000
 
 export type HostRefusal = LedgerHostRefusal | "LEDGER_UNREACHABLE"
 
+/** The key that was found at a host's address in the place of the one that was called; nothing proves it yet. */
+export function foundKey({ data }: Refusal): Uint8Array | undefined {
+  const found = data?.["found"]
+  const key = typeof found === "string" ? fromHex(found) : undefined
+  return key?.ok === true && key.value.length === 32 ? key.value : undefined
+}
+
 /** Speaks protocol `ledger` with one host. Answers that do not fit their request count as no answer: `LEDGER_UNREACHABLE`. */
 export class LedgerHostClient {
   readonly #transport: Transport
-  readonly #host: PeerAddress
   readonly #clock: Clock
+  readonly host: PeerAddress
 
   constructor(transport: Transport, host: PeerAddress, clock: Clock) {
     this.#transport = transport
-    this.#host = host
+    this.host = host
     this.#clock = clock
+  }
+
+  /** The same host under another key. */
+  under(signingKey: Uint8Array): LedgerHostClient {
+    return new LedgerHostClient(this.#transport, { ...this.host, signingKey }, this.#clock)
   }
 
   async head(options: CallOptions): Promise<Result<LedgerHead, HostRefusal>> {
@@ -70,9 +82,10 @@ export class LedgerHostClient {
     )
     try {
       const body = encodeLedgerRequest(request)
-      const answer = await this.#transport.request(this.#host, "ledger", body, { signal: AbortSignal.any([signal, late.signal]) })
+      const answer = await this.#transport.request(this.host, "ledger", body, { signal: AbortSignal.any([signal, late.signal]) })
       signal.throwIfAborted()
-      if (!answer.ok) return refuse("LEDGER_UNREACHABLE", `the ledger's host did not answer (${answer.code}: ${answer.message})`)
+      if (!answer.ok)
+        return refuse("LEDGER_UNREACHABLE", `the ledger's host did not answer (${answer.code}: ${answer.message})`, answer.data)
       const decoded = decodeLedgerAnswer(answer.value)
       return decoded.ok
         ? decoded

@@ -1,6 +1,6 @@
 import { ok, refuse, type Result } from "@keygrove/base"
 import { nativePrimitives } from "@keygrove/curves-native"
-import { parsePeerAddress } from "@keygrove/libp2p"
+import { formatPeerAddress, parsePeerAddress } from "@keygrove/libp2p"
 import {
   FollowerLedgerEngine,
   LedgerCopyEngine,
@@ -8,12 +8,14 @@ import {
   serveLedger,
   type CallOptions,
   type LedgerEngine,
+  type PeerAddress,
   type Transport,
 } from "@keygrove/service"
 import { EmbeddedLedgerEngine } from "@keygrove/sqlite"
 import { systemClock } from "@keygrove/system"
-import type { NodeConfig } from "../home/config.ts"
+import { readConfig, type NodeConfig } from "../home/config.ts"
 import type { Home } from "../home/home.ts"
+import { writeConfig } from "./open-transport.ts"
 
 /** How a node has its ledger: as its host, from another node, or as a copy that learns nothing new. */
 export type LedgerRole = "host" | "follower" | "copy"
@@ -41,14 +43,34 @@ export async function openLedger(
       `${home.config}: "ledger" is neither "embedded" nor "copy" nor the address of a node (/ip4/…/tcp/…/p2p/…): ${host.message}`,
     )
   }
+  const view: { replica?: LedgerReplica } = {}
   const own: LedgerEngine = role === "copy" ? new LedgerCopyEngine(copy.value) : copy.value
   const engine: LedgerEngine =
     host === undefined
       ? own
-      : FollowerLedgerEngine.start({ transport, host: host.value, copy: own, clock: systemClock, primitives: nativePrimitives })
+      : FollowerLedgerEngine.start({
+          transport,
+          host: host.value,
+          copy: own,
+          clock: systemClock,
+          primitives: nativePrimitives,
+          folded: () => view.replica,
+          onMoved: (moved) => keepLedgerHost(home, moved),
+        })
   const replica = await LedgerReplica.open({ primitives: nativePrimitives, engine }, call)
   if (!replica.ok) return refuse(replica.code, `${home.ledger}: ${replica.message}`)
+  view.replica = replica.value
   stack.use(replica.value)
   if (role === "host") stack.use(serveLedger({ transport, engine, clock: systemClock, replica: replica.value }))
   return ok({ replica: replica.value, role })
+}
+
+/** The host has another key now: the next start looks for it under that one. */
+function keepLedgerHost(home: Home, host: PeerAddress): void {
+  try {
+    const config = readConfig(home.config)
+    if (config.ok) writeConfig(home, { ...config.value, ledger: formatPeerAddress(host) })
+  } catch {
+    // The disk is full, or not to be written: the next start finds the host again as this one did.
+  }
 }

@@ -34,7 +34,12 @@ export function keepPort(home: Home, config: NodeConfig, transport: Transport): 
   const port = /\/tcp\/(\d+)/.exec(address)?.[1]
   if (port === undefined) return config
   const settled = { ...config, listen: config.listen.replace(/\/tcp\/0$/, `/tcp/${port}`) }
-  writeFileSync(`${home.config}.new`, encodeConfig(settled), { mode: 0o600, flush: true })
-  renameSync(`${home.config}.new`, home.config)
+  writeConfig(home, settled)
   return settled
+}
+
+/** Replaces `config.json`, whole or not at all. */
+export function writeConfig(home: Home, config: NodeConfig): void {
+  writeFileSync(`${home.config}.new`, encodeConfig(config), { mode: 0o600, flush: true })
+  renameSync(`${home.config}.new`, home.config)
 }
