@@ -1,9 +1,9 @@
 import { createHash } from "node:crypto"
-import { equalBytes, toHex, unwrap, utf8, type CborValue, type Result, type Secret } from "@keygrove/base"
+import { toHex, unwrap, utf8, type CborValue, type Result, type Secret } from "@keygrove/base"
 import { nativePrimitives } from "@keygrove/curves-native"
 import { systemRandom } from "@keygrove/system"
 import { createSealing } from "@keygrove/hpke"
-import { decodeTimestamp, type Timestamp } from "@keygrove/hierarchy"
+import { decodeTimestamp, isSameNode, type Timestamp } from "@keygrove/hierarchy"
 import type { PolicyState } from "@keygrove/ledger"
 import { MemoryLedgerEngine, MemoryNetwork, seededRandom, SimulatedClock } from "@keygrove/memory"
 import { createUmbral, decodeLabel, deriveFileKey, encodeFileHeader, type FileHeader } from "@keygrove/reencryption"
@@ -38,8 +38,8 @@ export interface GrantWish {
  */
 export class Grove implements AsyncDisposable, Surroundings {
   readonly seed: string
-  readonly network: MemoryNetwork = new MemoryNetwork()
   readonly clock: SimulatedClock = new SimulatedClock()
+  readonly network: MemoryNetwork = new MemoryNetwork(this.clock)
   readonly lines: Lines = new Lines()
   readonly members: Member[] = []
   readonly faults: string[] = []
@@ -59,7 +59,7 @@ export class Grove implements AsyncDisposable, Surroundings {
     this.#owned = owned
     const signingKey = new Uint8Array(createHash("sha256").update("host").digest())
     this.host = { signingKey, addresses: [] }
-    const transport = owned.use(this.lines.connect(signingKey, this.network.join(signingKey), () => undefined))
+    const transport = owned.use(this.lines.connect({ name: "the host", key: signingKey }, this.network.join(signingKey), () => undefined))
     owned.use(serveLedger({ transport, engine: this.engine, clock: this.clock, replica: this.ledger }))
   }
 
@@ -102,9 +102,15 @@ export class Grove implements AsyncDisposable, Surroundings {
     if (this.faults.length > 0) throw new Error(`failed in the background: ${this.faults.join("; ")}`)
   }
 
+  /** Lets time pass, in which everybody does what is due. */
+  async pass(durationMs: number): Promise<void> {
+    await this.clock.advance(durationMs, async () => await this.#quiet())
+    await this.settle()
+  }
+
   async #quiet(): Promise<void> {
     do await new Promise<void>((resolve) => setImmediate(resolve))
-    while (this.lines.asked > 0)
+    while (this.lines.asked > 0 || this.members.some((member) => member.isRunning && member.remaking.isWorking))
   }
 
   async encrypt(owner: Member, label: string): Promise<SealedFile> {
@@ -144,7 +150,7 @@ export class Grove implements AsyncDisposable, Surroundings {
 
   /** The members that a policy names as its proxies. */
   proxiesOf({ grant }: PolicyState): readonly Member[] {
-    return this.members.filter(({ key }) => grant.proxies.some(({ signingKey }) => equalBytes(signingKey, key)))
+    return this.members.filter(({ identity }) => grant.proxies.some((proxy) => isSameNode(proxy, identity)))
   }
 
   /** Digests of the fragments on a member's disk, by policy id. */

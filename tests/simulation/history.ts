@@ -8,7 +8,7 @@ import { Grove, type GrantWish, type SealedFile } from "./grove.ts"
 import { Invariants } from "./invariants.ts"
 import { lieOf, type LieKind } from "./liars.ts"
 import { call, type Member } from "./member.ts"
-import { Model } from "./model.ts"
+import { grantOf, Model } from "./model.ts"
 
 const LABELS = ["photos", "letters/2026"]
 const LIES: readonly LieKind[] = ["changed", "foreign", "garbage", "empty", "failing", "forgetful", "hoarding"]
@@ -39,7 +39,7 @@ export class History implements AsyncDisposable {
     const history = new History(seed, grove)
     for (const name of ["ada", "bob", "cyd"].slice(0, history.#dice.between(2, 3))) history.#people.push(await grove.join(name))
     for (let count = history.#dice.between(5, 7); count > 0; count--) history.#proxies.push(await grove.joinProxy(`p${count}`))
-    for (const owner of history.#people) history.#model.files.push(await grove.encrypt(owner, "photos"))
+    for (const owner of history.#people) await history.#encryptAs(owner, "photos")
     await grove.settle()
     owned.move()
     return history
@@ -63,12 +63,13 @@ export class History implements AsyncDisposable {
       [2, () => this.#heal()],
       [2, () => this.#lie()],
       [1, () => this.#fill()],
+      [4, () => this.#rekey()],
     ])
     this.transcript.push(await act())
     await this.#grove.settle()
     this.#require(await this.#invariants.broken())
     // Two steps never happen at once: nonces of requests and limits of rates depend on the time.
-    await this.#grove.clock.advance(1_000)
+    await this.#grove.pass(1_000)
   }
 
   /** Heals everything, lets the time pass that retries and sweeps need, and asks for what must be true in the end. */
@@ -78,12 +79,10 @@ export class History implements AsyncDisposable {
     for (const member of this.#model.full) member.storage.setFull(false)
     this.#model.full.clear()
     for (const member of this.#grove.members) if (!member.isRunning) await member.start()
-    await this.#grove.clock.advance(90_000)
-    await this.#grove.settle()
+    await this.#grove.pass(90_000)
     this.transcript.push("all healed")
     for (let readings = 0; readings < 3; readings++) this.transcript.push(await this.#read())
-    await this.#grove.clock.advance(700_000)
-    await this.#grove.settle()
+    await this.#grove.pass(700_000)
     this.#require([...(await this.#invariants.broken()), ...(await this.#invariants.brokenAtTheEnd())])
   }
 
@@ -95,9 +94,17 @@ export class History implements AsyncDisposable {
     const owner = this.#dice.pickAny(this.#people.filter((each) => each.isRunning && !this.#model.full.has(each)))
     if (owner === undefined) return "nobody can encrypt"
     const label = this.#dice.pick(LABELS)
-    this.#model.files.push(await this.#grove.encrypt(owner, label))
+    const file = await this.#encryptAs(owner, label)
+    this.#require(this.#model.unreadable(file))
+    return `${owner.name} encrypts ${label} in epoch ${file.header.epoch}`
+  }
+
+  async #encryptAs(owner: Member, label: string): Promise<SealedFile> {
+    const file = await this.#grove.encrypt(owner, label)
+    this.#model.labels.set(toHex(file.header.labelKey), label)
+    this.#model.files.push(file)
     if (this.#model.files.length > MAX_FILES) this.#model.files.shift()
-    return `${owner.name} encrypts ${label}`
+    return file
   }
 
   async #grant(): Promise<string> {
@@ -134,13 +141,25 @@ export class History implements AsyncDisposable {
     if (choice === undefined) return "nothing to revoke"
     const { owner, policy } = choice
     const id = toHex(policy.grant.policyId)
-    this.#model.revoking.add(id)
+    const grant = grantOf(policy)
+    this.#model.revoking.add(grant)
     const mustWork = this.#grove.lines.reaches(owner.key, this.#grove.host.signingKey)
     const line = `${owner.name} revokes ${id.slice(0, 8)}`
     const { disturbed, outcome } = await this.#disturbing(owner, async () => await revokePolicy(owner.context, policy.grant.policyId, call))
-    if (outcome?.ok === true) this.#model.revoked.add(id)
+    if (outcome?.ok === true) this.#model.revoked.add(grant)
     if (outcome?.ok === false && mustWork) this.#require([`${line}: refused with ${outcome.code}`])
     return `${line}${disturbed}: ${shown(outcome)}`
+  }
+
+  /** Anybody takes the next epoch, mostly those who have granted something; also in the middle of one that the ledger could not be told yet. */
+  async #rekey(): Promise<string> {
+    const owners = this.#model.standingGrants().map(([first]) => first?.owner.cluster)
+    const running = this.#grove.members.filter(({ isRunning }) => isRunning)
+    const granting = running.filter(({ identity }) => owners.includes(identity.cluster))
+    const member = this.#dice.pickAny(granting.length > 0 && this.#dice.chance(0.6) ? granting : running)
+    if (member === undefined) return "nobody can rekey"
+    const { disturbed } = await this.#disturbing(member, async () => await member.rekey())
+    return `${member.name} rekeys${disturbed}, is in epoch ${member.identity.keys.epoch}`
   }
 
   async #read(): Promise<string> {
@@ -195,7 +214,7 @@ export class History implements AsyncDisposable {
 
   async #pass(): Promise<string> {
     const seconds = this.#dice.pick([5, 30, 120, 300])
-    await this.#grove.clock.advance(seconds * 1_000)
+    await this.#grove.pass(seconds * 1_000)
     return `${seconds} s pass`
   }
 
@@ -258,13 +277,16 @@ export class History implements AsyncDisposable {
       [2, "loss"],
       [2, "actor"],
       [2, "proxy"],
+      [2, "rekey"],
     ] as const)
     const proxy = this.#dice.pickAny(this.#proxies.filter(({ isRunning }) => isRunning))
     const victim = kind === "actor" ? actor : kind === "proxy" ? proxy : undefined
     const death = { atEffect: this.#dice.between(1, 10), when: this.#dice.pick(["before", "after"] as const) }
     victim?.life.arm(death)
     if (kind === "loss") this.#loseSome()
-    const answer = await operate()
+    const hasty =
+      kind === "rekey" ? this.#dice.pick([actor, this.#dice.pickAny(this.#people.filter(({ isRunning }) => isRunning)), proxy]) : undefined
+    const [answer] = await Promise.all([operate(), hasty?.rekey()])
     // Nobody saw the answer of the dead.
     const outcome = actor.life.isDead ? undefined : answer
     this.#grove.lines.fate = () => "delivered"
@@ -276,7 +298,9 @@ export class History implements AsyncDisposable {
       ? `, ${victim.name} killed ${death.when} effect ${death.atEffect}`
       : kind === "loss"
         ? ", messages are lost"
-        : ""
+        : hasty === undefined
+          ? ""
+          : `, while ${hasty.name} rekeys`
     return { disturbed, outcome }
   }
 

@@ -1,8 +1,9 @@
 import { equalBytes, toHex, unwrap } from "@keygrove/base"
+import { isSameNode } from "@keygrove/hierarchy"
 import { decodeLedgerIndex, type PolicyState } from "@keygrove/ledger"
 import type { Grove } from "./grove.ts"
 import { call, type Member } from "./member.ts"
-import type { Model } from "./model.ts"
+import { grantOf, type Model } from "./model.ts"
 
 /** How long after the end of a policy a running proxy may still have its fragment: one interval of its sweep. */
 const SWEEP_MS = 60_000
@@ -34,6 +35,10 @@ export class Invariants {
     const { length } = this.#grove.ledger.head
     for (const member of this.#grove.members) {
       if (member.context.replica.head.length !== length) faults.push(`${member.name} has not caught up`)
+      const { labels, policies, refusal } = member.remaking.progress
+      if (labels > 0 || policies > 0)
+        faults.push(`${member.name} has ${policies} policies of ${labels} labels to make: ${refusal?.code ?? "not tried"}`)
+      if (member.context.keystore.pendingRekey() !== undefined) faults.push(`${member.name} has not ended its rekey`)
       for (const collection of ["grant-job", "revoke-job"] as const) {
         const left = unwrap(await member.storage.list(collection, { limit: 10 }, call)).length
         if (left > 0) faults.push(`${member.name} has ${left} of ${collection} left`)
@@ -43,7 +48,7 @@ export class Invariants {
       for (const policyId of (await this.#grove.fragmentsOf(member)).keys())
         if (!named.has(policyId)) faults.push(`${member.name} still has a fragment of ${short(policyId)}`)
     }
-    return faults
+    return [...faults, ...this.#model.files.flatMap((file) => this.#model.unreadable(file))]
   }
 
   /** One history: every replica has a beginning of the host's, and never less than before. */
@@ -68,13 +73,14 @@ export class Invariants {
     const policies = new Map(this.#model.policies().map((policy) => [idOf(policy), policy]))
     return [
       ...[...granted].filter((id) => !policies.has(id)).map((id) => `the acknowledged grant ${short(id)} is lost`),
-      ...[...revoked]
-        .filter((id) => policies.get(id)?.revokedAt === undefined)
-        .map((id) => `the acknowledged revocation of ${short(id)} is lost`),
+      ...[...policies]
+        .filter(([, policy]) => revoked.has(grantOf(policy)) && policy.revokedAt === undefined)
+        .map(([id]) => `the acknowledged revocation of ${short(id)} is lost`),
       ...[...policies].filter(([, policy]) => !this.#model.wasOrdered(policy)).map(([id]) => `nobody ordered ${short(id)}`),
       ...[...policies]
-        .filter(([id, { revokedAt }]) => revokedAt !== undefined && !revoking.has(id))
+        .filter(([, policy]) => policy.revokedAt !== undefined && !revoking.has(grantOf(policy)))
         .map(([id]) => `nobody revoked ${short(id)}`),
+      ...this.#model.standingGrants().flatMap(twiceForOneKey),
     ]
   }
 
@@ -100,10 +106,11 @@ export class Invariants {
 
   #fragment(member: Member, policy: PolicyState, digest: string | undefined): readonly string[] {
     const what = `the fragment of ${short(idOf(policy))}`
-    const named = policy.grant.proxies.find(({ signingKey }) => equalBytes(signingKey, member.key))
+    const named = policy.grant.proxies.find((proxy) => isSameNode(proxy, member.identity))
     if (named !== undefined && digest !== undefined && digest !== toHex(named.fragmentDigest))
       return [`${member.name} has not ${what} that the policy names`]
-    const mustKeep = named !== undefined && this.#isOpen(policy) && !this.#model.revoking.has(idOf(policy)) && !this.unfaithful.has(member)
+    const mustKeep =
+      named !== undefined && this.#isOpen(policy) && !this.#model.revoking.has(grantOf(policy)) && !this.unfaithful.has(member)
     if (mustKeep && digest === undefined) return [`${member.name} lost ${what}`]
     if (digest === undefined || !member.isRunning) return []
     if (this.#model.knows(member, policy.revokedAt)) return [`${member.name} kept ${what} though it knows of the revocation`]
@@ -112,8 +119,8 @@ export class Invariants {
     return wasSwept && this.#isLongExpired(policy) ? [`${member.name} kept ${what} after its expiry`] : []
   }
 
-  #isNamed({ key }: Member, { grant }: PolicyState): boolean {
-    return grant.proxies.some(({ signingKey }) => equalBytes(signingKey, key))
+  #isNamed({ identity }: Member, { grant }: PolicyState): boolean {
+    return grant.proxies.some((proxy) => isSameNode(proxy, identity))
   }
 
   /** Whether every running proxy has had the time to notice the expiry. */
@@ -124,6 +131,14 @@ export class Invariants {
   #isOpen(policy: PolicyState): boolean {
     return policy.revokedAt === undefined && !this.#model.isExpired(policy)
   }
+}
+
+/** A grant needs one policy for each key of its label; another would be a fragment more at each of its proxies. */
+function twiceForOneKey(grant: readonly PolicyState[]): readonly string[] {
+  const byKey = Map.groupBy(grant, (policy) => toHex(policy.grant.labelKey))
+  return [...byKey.values()].flatMap(([first, second]) =>
+    first === undefined || second === undefined ? [] : [`${short(idOf(first))} and ${short(idOf(second))} are for one key`],
+  )
 }
 
 function idOf({ grant }: PolicyState): string {

@@ -73,6 +73,8 @@ export function mortalTransport(transport: Transport, life: Lifeline): Transport
         if (answer === undefined) throw new Error("the process was killed")
         return answer
       }),
+    disconnect: (signingKey) => transport.disconnect(signingKey),
+    move: async (identity, options) => await life.look(async () => await transport.move(identity, options), dead),
     [Symbol.asyncDispose]: async () => await transport[Symbol.asyncDispose](),
   }
 }

@@ -7,6 +7,12 @@ export type Fate = "delivered" | "request lost" | "answer lost"
 /** Answers in the place of an honest node, which it may ask. */
 export type Lie = (request: InboundRequest, honest: () => Promise<Uint8Array>) => Promise<Uint8Array>
 
+/** A node at the end of lines, and the key that it begins with. */
+interface LineEnd {
+  readonly name: string
+  readonly key: Uint8Array
+}
+
 interface Line {
   readonly from: string
   readonly to: string
@@ -17,6 +23,8 @@ interface Line {
 export class Lines {
   /** Decides the fate of a request of protocol `proxy` by who sends it to whom and how many were sent on that way before. */
   fate: (from: string, to: string, count: number) => Fate = () => "delivered"
+  /** Names of the nodes by the keys that they have and had, in hex. */
+  readonly #names: Map<string, string> = new Map()
   readonly #cuts: Set<string> = new Set()
   readonly #counts: Map<string, number> = new Map()
   readonly #underWay: Set<Line> = new Set()
@@ -29,12 +37,12 @@ export class Lines {
 
   /** Cuts the line between two nodes; what is under way on it ends. */
   cut(a: Uint8Array, b: Uint8Array): void {
-    this.#cuts.add(pairOf(toHex(a), toHex(b)))
+    this.#cuts.add(pairOf(this.#nameOf(a), this.#nameOf(b)))
     for (const line of this.#underWay) if (!this.#isOpen(line.from, line.to)) line.cut.abort()
   }
 
   mend(a: Uint8Array, b: Uint8Array): void {
-    this.#cuts.delete(pairOf(toHex(a), toHex(b)))
+    this.#cuts.delete(pairOf(this.#nameOf(a), this.#nameOf(b)))
   }
 
   mendAll(): void {
@@ -42,17 +50,17 @@ export class Lines {
   }
 
   reaches(from: Uint8Array, to: Uint8Array): boolean {
-    return this.#isOpen(toHex(from), toHex(to))
+    return this.#isOpen(this.#nameOf(from), this.#nameOf(to))
   }
 
-  /** `transport` on these lines; `lie` is asked at each request of protocol `proxy`. */
-  connect(key: Uint8Array, transport: Transport, lie: () => Lie | undefined): Transport {
-    const from = toHex(key)
+  /** `transport` of a named node on these lines, whatever key it has; `lie` is asked at each request of protocol `proxy`. */
+  connect({ key, name: from }: LineEnd, transport: Transport, lie: () => Lie | undefined): Transport {
+    this.#names.set(toHex(key), from)
     return {
       addresses: () => transport.addresses(),
       peers: () => transport.peers(),
       request: async (peer, protocol, body, options) => {
-        const to = toHex(peer.signingKey)
+        const to = this.#nameOf(peer.signingKey)
         if (!this.#isOpen(from, to)) return refuse("PEER_UNREACHABLE", "no line to the peer")
         const fate = protocol === "proxy" ? this.#nextFate(from, to) : "delivered"
         if (fate === "request lost") return refuse("PEER_CLOSED", "the request was lost")
@@ -63,10 +71,19 @@ export class Lines {
       },
       serve: (protocol, handler) =>
         transport.serve(protocol, async (request, options) => {
-          const honest = async (): Promise<Uint8Array> => await handler(request, options)
+          const honest = async (): Promise<Uint8Array> => {
+            const answer = await handler(request, options)
+            if ("ok" in answer) throw new TypeError(`the members know each other, but one answered ${answer.code}`)
+            return answer
+          }
           const liar = protocol === "proxy" ? lie() : undefined
           return liar === undefined ? await honest() : await liar(request, honest)
         }),
+      disconnect: (signingKey) => transport.disconnect(signingKey),
+      move: async (identity, options) => {
+        this.#names.set(toHex(identity.signingKey), from)
+        return await transport.move(identity, options)
+      },
       [Symbol.asyncDispose]: async () => await transport[Symbol.asyncDispose](),
     }
   }
@@ -83,6 +100,10 @@ export class Lines {
       this.#underWay.delete(line)
       if (isProxy) this.#asked--
     }
+  }
+
+  #nameOf(key: Uint8Array): string {
+    return this.#names.get(toHex(key)) ?? toHex(key)
   }
 
   #isOpen(from: string, to: string): boolean {

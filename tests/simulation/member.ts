@@ -1,11 +1,10 @@
 import { createHash } from "node:crypto"
-import { ok, Secret, unwrap } from "@keygrove/base"
+import { Secret, toHex, unwrap } from "@keygrove/base"
 import { nativePrimitives } from "@keygrove/curves-native"
 import { systemRandom } from "@keygrove/system"
 import { createSealing } from "@keygrove/hpke"
-import { decodeEpoch, deriveAnchor, deriveEpoch, makeRekey, noPreviousRekey, type Timestamp } from "@keygrove/hierarchy"
-import { foundNode, KeystoreEngine, unlockNode, type FoundedNode } from "@keygrove/keystore"
-import { findNode } from "@keygrove/ledger"
+import { decodeEpoch, type Timestamp } from "@keygrove/hierarchy"
+import { foundNode, KeystoreEngine, type FoundedNode } from "@keygrove/keystore"
 import { MemoryLedgerEngine, MemoryStorage, seededRandom, type MemoryNetwork } from "@keygrove/memory"
 import {
   FollowerLedgerEngine,
@@ -24,9 +23,15 @@ import {
   type NodeIdentity,
   type PeerAddress,
   type Placement,
+  type PreparedRekey,
+  type RekeyExchange,
 } from "@keygrove/service"
+import { rekeyEntry, sealEpoch } from "../../packages/adapters/keystore/src/ceremony/prepare-rekey.ts"
+import type { NodeRecord } from "../../packages/adapters/keystore/src/node-record.ts"
+import { unlockRecord } from "../../packages/adapters/keystore/src/unlock.ts"
 import { lastingEngine, Lifeline, mortalEngine, mortalStorage, mortalTransport } from "./lifeline.ts"
 import type { Lie, Lines } from "./lines.ts"
+import { Rekeying } from "./rekeying.ts"
 
 const hpkeSealing = createSealing({ x25519: nativePrimitives.x25519, random: systemRandom })
 
@@ -51,6 +56,7 @@ interface Running {
   readonly proxy: ProxyService
   readonly placement: Placement
   readonly remaking: GrantRemaking
+  readonly rekeying: Rekeying
   readonly life: Lifeline
   readonly owned: AsyncDisposableStack
   readonly startedAt: Timestamp
@@ -68,7 +74,12 @@ export class Member implements AsyncDisposable {
   readonly #copy = new MemoryLedgerEngine(nativePrimitives)
   readonly #founded: FoundedNode
   readonly #around: Surroundings
+  /** The public part of its keystore's record, which outlives its process. */
+  #record: NodeRecord
   #identity: NodeIdentity
+  /** Every signing key that it had, in hex. */
+  readonly #keys: Set<string> = new Set()
+  #ceremony: Promise<void> | undefined
   #starts = 0
   #running: Running | undefined
 
@@ -77,7 +88,9 @@ export class Member implements AsyncDisposable {
     this.name = name
     this.#around = around
     this.#founded = unwrap(foundNode(nativePrimitives, seed, name))
+    this.#record = this.#founded.place
     this.#identity = this.#founded.identity
+    this.#keys.add(toHex(this.key))
   }
 
   get identity(): NodeIdentity {
@@ -132,9 +145,10 @@ export class Member implements AsyncDisposable {
     const { clock, host, lines, network, seed } = this.#around
     const random = seededRandom(`${seed}/${this.name}/${++this.#starts}`)
     const tools = { primitives: nativePrimitives, sealing: hpkeSealing, random }
-    const place = { ...this.#founded.place, epoch: this.#identity.keys.epoch }
-    const keystore = stack.use(new KeystoreEngine(tools, unlockNode(nativePrimitives, this.#founded.nodeSecret, place)))
-    const joined = lines.connect(this.key, network.join(this.key), () => this.lie)
+    const keystore = stack.use(new KeystoreEngine(tools, unlockRecord(tools, this.#founded.nodeSecret, this.#record)))
+    // It starts in the epoch that it had when it ended; a later one that is prepared counts when the ledger says so.
+    if (keystore.identity().keys.epoch < this.#identity.keys.epoch) unwrap(await keystore.finishRekey(call))
+    const joined = lines.connect(this, network.join(this.key), () => this.lie)
     const transport = stack.use(mortalTransport(joined, life))
     const copy = lastingEngine(this.#copy)
     const engine = FollowerLedgerEngine.start({ transport, host, copy, clock, primitives: nativePrimitives })
@@ -146,8 +160,9 @@ export class Member implements AsyncDisposable {
     const proxy = stack.use(unwrap(await ProxyService.open(context, call)))
     const placement = new LedgerPlacement(replica, nativePrimitives, this.#identity)
     const remaking = new GrantRemaking(context, placement)
-    stack.use(this.#background(context, remaking, life))
-    this.#running = { context, proxy, placement, remaking, life, owned: stack.move(), startedAt: clock.now() }
+    const rekeying = new Rekeying(context, life, (identity) => this.#rekeyed(identity))
+    stack.use(this.#background(context, { remaking, rekeying, life }))
+    this.#running = { context, proxy, placement, remaking, rekeying, life, owned: stack.move(), startedAt: clock.now() }
   }
 
   /** Ends the process, however dead it is already. Its disk stays. */
@@ -167,27 +182,36 @@ export class Member implements AsyncDisposable {
     unwrap(await this.context.replica.appendEntries(this.#founded.genesis, call))
   }
 
-  /** Names the keys of its next epoch on the ledger and starts again with them. */
+  /**
+   * Takes its next epoch while it runs, as a ceremony and the daemon do: prepared on its disk, accepted by the keystore, then brought to the ledger and moved to. What is cut off
+   * there, by its death or because the ledger is out of reach, the background ends. One at a time: it has one person.
+   */
   async rekey(): Promise<void> {
+    this.#ceremony ??= this.#rekeyNow().finally(() => (this.#ceremony = undefined))
+    await this.#ceremony
+  }
+
+  async #rekeyNow(): Promise<void> {
+    const { context, rekeying } = this.#live()
+    const exchange = await context.keystore.beginRekey(call)
+    if (exchange.ok) unwrap(await context.keystore.acceptRekey(await this.#prepare(exchange.value), call))
+    await rekeying.settle()
+  }
+
+  /** What the ceremony does in a process of its own. */
+  async #prepare({ exchangeKey }: RekeyExchange): Promise<PreparedRekey> {
     const { nodeSecret, place } = this.#founded
-    const epoch = unwrap(decodeEpoch(this.#identity.keys.epoch + 1))
-    using secrets = deriveEpoch(nativePrimitives, nodeSecret, epoch)
-    using anchor = deriveAnchor(nativePrimitives, nodeSecret)
-    const { replica } = this.context
-    const body = makeRekey(nativePrimitives, secrets, {
-      ...place,
-      previous: findNode(replica.state, place)?.lastRekey ?? noPreviousRekey(),
-    })
-    const signer = {
-      cluster: place.cluster,
-      path: place.path,
-      key: anchor.publicKey,
-      sign: async (message: Uint8Array) => await Promise.resolve(ok(nativePrimitives.ed25519.sign(anchor.seed, message))),
-    }
-    unwrap(await replica.append([{ kind: "rekey", body }], signer, call))
-    await this.stop()
-    this.#identity = { ...this.#identity, keys: body.keys }
-    await this.start()
+    const next = { ...place, epoch: unwrap(decodeEpoch(this.#identity.keys.epoch + 1)) }
+    const entry = rekeyEntry(nativePrimitives, nodeSecret, next)
+    const tools = { primitives: nativePrimitives, sealing: hpkeSealing, random: systemRandom }
+    const sealed = unwrap(await sealEpoch(tools, nodeSecret, { place: next, exchangeKey }))
+    this.#record = { ...next, entry }
+    return { entry, sealed }
+  }
+
+  /** Which node this is, under whatever key of its own. */
+  had(signingKey: Uint8Array): boolean {
+    return this.#keys.has(toHex(signingKey))
   }
 
   /** Offers to keep up to 100 fragments until a time. */
@@ -203,7 +227,7 @@ export class Member implements AsyncDisposable {
   }
 
   /** What the daemon does by itself: ends grants that a crash cut off, makes grants again after a rekey, and works off revocations. */
-  #background(context: NodeContext, remaking: GrantRemaking, life: Lifeline): AsyncDisposable {
+  #background(context: NodeContext, { life, rekeying, remaking }: Pick<Running, "life" | "rekeying" | "remaking">): AsyncDisposable {
     const stop = new AbortController()
     const { signal } = stop
     const guard = async (work: Promise<unknown>): Promise<void> => {
@@ -218,13 +242,18 @@ export class Member implements AsyncDisposable {
       if (!resumed.ok && !life.isDead) throw new Error(resumed.message)
       await Promise.all([retryGrants(context, { signal }), remaking.run({ signal })])
     }
-    const work = Promise.all([guard(endGrants()), guard(retryRevocations(context, { signal }))])
+    const work = Promise.all([guard(endGrants()), guard(retryRevocations(context, { signal })), guard(rekeying.run({ signal }))])
     return {
       [Symbol.asyncDispose]: async () => {
         stop.abort()
         await work
       },
     }
+  }
+
+  #rekeyed(identity: NodeIdentity): void {
+    this.#identity = identity
+    this.#keys.add(toHex(this.key))
   }
 
   #live(): Running {

@@ -26,10 +26,12 @@ export class Model {
   readonly ordered: GrantWish[] = []
   /** Ids of the policies whose grant was acknowledged to its owner. */
   readonly granted: Set<string> = new Set()
-  /** Ids of the policies that their owners tried to revoke, and those where this was acknowledged. */
+  /** Ids of the grants, {@link grantOf}, that their owners tried to revoke, and those where this was acknowledged. */
   readonly revoking: Set<string> = new Set()
   readonly revoked: Set<string> = new Set()
   readonly files: SealedFile[] = []
+  /** Labels by the hex of the keys that files were encrypted under. */
+  readonly labels: Map<string, string> = new Map()
   readonly lies: Map<Member, LieKind> = new Map()
   /** Members whose disk is full. */
   readonly full: Set<Member> = new Set()
@@ -44,12 +46,34 @@ export class Model {
     return [...this.#grove.ledger.state.policies.values()]
   }
 
+  /** The policies that make up a grant that is not revoked, by the ledger of the host. */
+  standingGrants(): readonly (readonly PolicyState[])[] {
+    const live = this.policies().filter((policy) => policy.revokedAt === undefined && !this.isExpired(policy))
+    return [...Map.groupBy(live, grantOf).values()]
+  }
+
+  /** What is wrong with what a file was encrypted under: a grant of its label, made before, that it is not readable by. */
+  unreadable({ header, owner }: SealedFile): readonly string[] {
+    return this.standingGrants()
+      .filter(([first]) => first !== undefined && this.isOfLabel(first, owner, header.label))
+      .filter((grant) => !grant.some((policy) => equalBytes(policy.grant.labelKey, header.labelKey)))
+      .map(
+        ([first]) =>
+          `${header.label} of ${owner.name} is encrypted in epoch ${header.epoch}, which ${first === undefined ? "" : grantOf(first).slice(0, 8)} is not for`,
+      )
+  }
+
+  /** Whether a policy is of this label: one key of a label that was ever seen tells. */
+  isOfLabel({ grant, owner }: PolicyState, member: Member, label: string): boolean {
+    return owner.cluster === member.identity.cluster && this.labels.get(toHex(grant.labelKey)) === label
+  }
+
   /** Whether somebody ordered what stands. */
   wasOrdered({ grant, owner }: PolicyState): boolean {
     return this.ordered.some(
       (wish) =>
         wish.owner.identity.cluster === owner.cluster &&
-        equalBytes(wish.reader.identity.keys.encryptionKey, grant.reader.encryptionKey) &&
+        wish.reader.had(grant.reader.signingKey) &&
         wish.threshold === grant.threshold &&
         wish.shares === grant.proxies.length &&
         wish.expiresAt === grant.expiresAt,
@@ -75,7 +99,7 @@ export class Model {
   }
 
   isReader(member: Member, { grant }: PolicyState): boolean {
-    return equalBytes(grant.reader.encryptionKey, member.identity.keys.encryptionKey)
+    return member.had(grant.reader.signingKey)
   }
 
   /** Whether a policy stands for all that a node has read of the ledger. */
@@ -111,4 +135,9 @@ export class Model {
       })),
     )
   }
+}
+
+/** The grant that a policy is part of, by the hex of its first policy's id. */
+export function grantOf({ grant }: PolicyState): string {
+  return toHex(grant.continues ?? grant.policyId)
 }

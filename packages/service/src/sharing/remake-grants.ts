@@ -22,8 +22,9 @@ export interface RemakingProgress {
 }
 
 const NOTHING_LEFT: RemakingProgress = { labels: 0, policies: 0 }
-/** Pause before it is looked again for what is left. */
-const RETRY_MS = 30_000
+/** Pause before it is looked again for what is left; after a round in which something could not be made, twice as long each time from a second on. */
+const PAUSE_MS = 30_000
+const FIRST_PAUSE_MS = 1_000
 /** Refusals after which the policies that follow would fare no better in this round. */
 const ENDS_ROUND: ReadonlySet<string> = new Set(["KEYSTORE_LOCKED", "KEYSTORE_GONE", "LEDGER_UNREACHABLE", "DISK_FULL", "STORAGE_FAILED"])
 /** Refusals that mean that nothing is to be made any more. */
@@ -46,6 +47,7 @@ export class GrantRemaking {
   readonly #placement: Placement
   readonly #wakeup = new Wakeup()
   #progress: RemakingProgress = NOTHING_LEFT
+  #isWorking = false
 
   constructor(context: NodeContext, placement: Placement) {
     this.#context = context
@@ -57,6 +59,11 @@ export class GrantRemaking {
     return this.#progress
   }
 
+  /** Whether it makes something now, rather than to wait for the next time. */
+  get isWorking(): boolean {
+    return this.#isWorking
+  }
+
   /** Looks at once, because a grant was made or the node rekeyed. */
   wake(): void {
     this.#wakeup.wake()
@@ -65,13 +72,18 @@ export class GrantRemaking {
   /** Works until the signal fires. To be called when the grants of an earlier run have been ended (`resumeGrants`). */
   async run({ signal }: CallOptions): Promise<void> {
     using _listening = this.#context.keystore.onRekey(() => this.wake())
+    let pauseMs = FIRST_PAUSE_MS
     while (!signal.aborted) {
       const seen = this.#wakeup.count
-      const done = await this.#round({ signal })
+      this.#isWorking = true
+      const done = await this.#round({ signal }).finally(() => (this.#isWorking = false))
       if (!done.ok) this.#progress = { ...this.#progress, refusal: done }
+      const isDone = this.#progress === NOTHING_LEFT
       using pause = abortOnDispose(signal)
-      const retry = this.#context.clock.sleep(RETRY_MS, { signal: pause.signal }).catch(() => undefined)
-      await Promise.race([this.#wakeup.wait(pause.signal, seen), retry])
+      const next = this.#context.clock.sleep(isDone ? PAUSE_MS : pauseMs, { signal: pause.signal }).catch(() => undefined)
+      await Promise.race([this.#wakeup.wait(pause.signal, seen), next])
+      // Right after a rekey the network may still be about to move to the new key.
+      pauseMs = isDone || this.#wakeup.count > seen ? FIRST_PAUSE_MS : Math.min(2 * pauseMs, PAUSE_MS)
     }
   }
 
