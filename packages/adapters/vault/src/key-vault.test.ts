@@ -88,6 +88,24 @@ test("a secret moved to another key, or lost, is noticed", async () => {
   expect(await world.vault.sign({ id: id("b"), message }, call)).toMatchObject({ code: "KEY_RECORD_INVALID" })
 })
 
+test("an earlier record that is put back counts again, and the audit trail has what came after it", async () => {
+  unwrap(await world.vault.register({ id: id("a"), type: "ed25519", source: { kind: "generate" } }, call))
+  world.keys.exec("CREATE TEMP TABLE earlier AS SELECT * FROM named_key")
+  unwrap(await world.vault.setState(id("a"), { state: "disabled" }, call))
+  expect(await world.vault.sign({ id: id("a"), message }, call)).toMatchObject({ code: "KEY_DISABLED" })
+  world.keys.exec("DELETE FROM named_key; INSERT INTO named_key SELECT * FROM earlier")
+  const again = world.reopen()
+  unwrap(await again.sign({ id: id("a"), message }, call))
+  unwrap(await again.verifyAudit(call))
+  const events = unwrap(await again.audit({ from: 0, limit: 10 }, call))
+  expect(events.map(({ action, outcome }) => [action, outcome])).toEqual([
+    ["register", "ok"],
+    ["disable", "ok"],
+    ["sign", "KEY_DISABLED"],
+    ["sign", "ok"],
+  ])
+})
+
 test("a variable is used once, and wiped whatever comes of it", async () => {
   const held = new Map(
     ["GOOD", "BAD", "TWICE"].map((name) => [name, Secret.take(utf8(name === "BAD" ? "no key" : "07".repeat(32)))] as const),

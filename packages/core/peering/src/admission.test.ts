@@ -176,6 +176,11 @@ describe("a capsule is re-encrypted", () => {
   test.each([
     ["of a policy nobody granted", "POLICY_UNKNOWN", () => ask(signed(), stateOf(terms(OFFER_END)))],
     ["of a revoked policy", "POLICY_REVOKED", () => ask(signed(), stateOf(terms(OFFER_END), granted, revoked))],
+    [
+      "of a revoked policy, however slow the clock",
+      "POLICY_REVOKED",
+      () => ask(signed({ issuedAt: at(1) }), stateOf(terms(OFFER_END), granted, revoked), 1),
+    ],
     ["at the moment of expiry", "POLICY_EXPIRED", () => ask(signed({ issuedAt: at(EXPIRY) }), standing, EXPIRY)],
     ["for the owner", "NOT_READER", () => ask(signed({}, signingName(alice, 1)))],
     ["for a request to another proxy", "NOT_READER", () => ask(signed({}, "reader p", keyOf(mallory)))],

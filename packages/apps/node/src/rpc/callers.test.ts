@@ -89,6 +89,14 @@ describe("who calls", () => {
     for (const authorization of wrong) expect([authorization, identify(authorization)]).toEqual([authorization, "RPC_UNAUTHORISED"])
     fc.assert(fc.property(fc.string(), fc.string(), (name, guess) => identify(basic(name, guess)).startsWith("RPC_")))
   })
+
+  test("is nobody with the cookie of an earlier start, or the password of a user who was taken out", () => {
+    const earlier = state.callers.cookie
+    state.callers = new Callers({ users: [signer.user], clock: state.clock, log: () => undefined })
+    expect(identify(`Basic ${Buffer.from(earlier).toString("base64")}`)).toBe("RPC_UNAUTHORISED")
+    expect(identify(basic("backup", backup.password))).toBe("RPC_UNAUTHORISED")
+    expect(identify(basic("signer", signer.password))).toBe("rpc:signer")
+  })
 })
 
 describe("guessing", () => {
