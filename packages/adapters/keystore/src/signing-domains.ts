@@ -10,7 +10,14 @@ const NOISE_PAYLOAD_BYTES = NOISE_PREFIX.length + 32
 /** What signed envelopes begin with: the length of the domain as a varint, and the domain (libp2p RFC 0002). */
 const PEER_RECORD_DOMAIN = utf8("libp2p-peer-record")
 
-const MESSAGE_DOMAINS: readonly string[] = ["keygrove/v1/request", "keygrove/v1/receipt", "keygrove/v1/removal", "keygrove/v1/key-chain"]
+const MESSAGE_DOMAINS: readonly string[] = [
+  "keygrove/v1/request",
+  "keygrove/v1/receipt",
+  "keygrove/v1/removal",
+  "keygrove/v1/key-chain",
+  "keygrove/v1/meet",
+  "keygrove/v1/meet-confirmation",
+]
 
 /**
  * Whether a message may be signed for this purpose. The one Ed25519 key serves the handshake, statements and messages; because every message

@@ -221,7 +221,7 @@ export const ledgerErrors: ErrorTable<LedgerCode | VoidReason | KeyChainRefusal 
   TRUST_UNKNOWN: {
     class: "refused",
     meaning: "The cluster is not trusted.",
-    remedy: "Look for it in `keygrove ledger log`.",
+    remedy: "Look for it in `keygrove trust list`.",
   },
   TRUST_LIMIT: { class: "refused", meaning: "The cluster trusts as many others as it can.", remedy: "Remove one that nobody needs." },
   PROXY_TERMS_STALE: {

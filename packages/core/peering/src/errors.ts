@@ -23,6 +23,7 @@ export type PeeringErrorCode =
   | "MEETING_CODE_INVALID"
   | "MEETING_MESSAGE_INVALID"
   | "MEETING_PROOF_WRONG"
+  | "MEETING_BUSY"
   | "MEETING_TAKEN"
   | "MEETING_ORDER_WRONG"
   | "MEETING_COMMITMENT_WRONG"
@@ -114,6 +115,11 @@ export const peeringErrors: ErrorTable<PeeringErrorCode> = {
     class: "refused",
     meaning: "A message does not come from a node that saw the meeting's code, or there is no such meeting any more.",
     remedy: "Have the other side show a new code and use that one; a code is good once, for five minutes.",
+  },
+  MEETING_BUSY: {
+    class: "peers",
+    meaning: "The other side of a meeting cannot go on at the moment.",
+    remedy: "Wait; it is asked again by itself.",
   },
   MEETING_TAKEN: {
     class: "refused",

@@ -1,17 +1,22 @@
 import { equalBytes, KeygroveError, ok, refuse, type Refusal, type Result } from "@keygrove/base"
 import type { Primitives } from "@keygrove/crypto"
+import type { ClusterId } from "@keygrove/hierarchy"
 import {
   applyEntry,
   decodeEntry,
   draftEntry,
+  emptyHead,
   emptyLedger,
   encodeEntry,
   entrySignBytes,
   foldEntry,
+  isOfKeyChain,
   isSameHead,
   MAX_SLICE_ENTRIES,
+  nextHead,
   type Author,
   type FoldedLedger,
+  type JudgedEntry,
   type LedgerHead,
   type LedgerIndex,
   type LedgerState,
@@ -36,6 +41,14 @@ export interface ReplicaOptions {
 /** Why an append had no effect; nothing was written, but with `LEDGER_UNREACHABLE`, when it may have been. */
 export type ReplicaRefusal = AppendRefusal | VoidReason | "LEDGER_BUSY"
 
+/** What a ledger holds of one cluster's key chain. */
+export interface LedgerKeyChain {
+  /** Chains those entries alone, as a key chain does. */
+  readonly head: LedgerHead
+  /** Where they stand in the ledger. */
+  readonly indexes: readonly LedgerIndex[]
+}
+
 /** Tries against a head that keeps moving. */
 const MAX_APPEND_TRIES = 16
 /** Appends that may wait for their turn. */
@@ -51,6 +64,7 @@ export class LedgerReplica implements AsyncDisposable {
   readonly #stop = new AbortController()
   readonly #changed = new Wakeup()
   #ledger: FoldedLedger = emptyLedger()
+  readonly #keyChains: Map<ClusterId, { head: LedgerHead; readonly indexes: LedgerIndex[] }> = new Map()
   #failure: Refusal | undefined
   #following: Promise<void> = Promise.resolve()
   #lastAppend: Promise<unknown> = Promise.resolve()
@@ -81,6 +95,11 @@ export class LedgerReplica implements AsyncDisposable {
   /** How far it was verified. */
   get head(): LedgerHead {
     return this.#ledger.head
+  }
+
+  /** The entries that say who the nodes of a cluster are, as far as this ledger has them; `undefined` of a cluster that never announced itself here. */
+  keyChain(cluster: ClusterId): LedgerKeyChain | undefined {
+    return this.#keyChains.get(cluster)
   }
 
   /** Why following ended, when it did. */
@@ -234,9 +253,18 @@ export class LedgerReplica implements AsyncDisposable {
       const folded = foldEntry(this.#primitives, this.#ledger, bytes)
       if (!folded.ok) return folded
       this.#ledger = folded.value.ledger
+      if (folded.value.judged.verdict.kind === "applied") this.#keep(folded.value.judged, bytes)
     }
     this.#changed.wake()
     return ok(true)
+  }
+
+  #keep({ entry, index }: JudgedEntry, bytes: Uint8Array): void {
+    if (!isOfKeyChain(entry)) return
+    const chain = this.#keyChains.get(entry.author.cluster) ?? { head: emptyHead(), indexes: [] }
+    chain.head = nextHead(this.#primitives, chain.head, bytes)
+    chain.indexes.push(index)
+    this.#keyChains.set(entry.author.cluster, chain)
   }
 
   async #appendNow(entries: readonly Uint8Array[], options: CallOptions): Promise<Result<LedgerHead, ReplicaRefusal>> {

@@ -10,8 +10,14 @@ export type SharingErrorCode =
   | "NO_POLICY"
   | "OWNER_ELSEWHERE"
   | "READER_KEY_INVALID"
+  | "MEETING_UNKNOWN"
+  | "MEETING_LIMIT"
+  | "NICKNAME_INVALID"
+  | "NICKNAME_TAKEN"
+  | "CLUSTER_NOT_TRUSTED"
+  | "CLUSTER_AMBIGUOUS"
 
-/** Codes of granting, revoking and reading. */
+/** Codes of granting, revoking and reading, of meeting and of trust. */
 export const sharingErrors: ErrorTable<SharingErrorCode> = {
   THRESHOLD_ABOVE_SHARES: {
     class: "usage",
@@ -41,5 +47,35 @@ export const sharingErrors: ErrorTable<SharingErrorCode> = {
     class: "usage",
     meaning: "The reader's identity holds a key that is no point of the curve.",
     remedy: "Ask the reader for `keygrove id` again.",
+  },
+  MEETING_UNKNOWN: {
+    class: "refused",
+    meaning: "There is no such meeting on this node, or it is long over.",
+    remedy: "Begin another one.",
+  },
+  MEETING_LIMIT: {
+    class: "refused",
+    meaning: "As many meetings as a node has at once are under way.",
+    remedy: "Finish or cancel one of them.",
+  },
+  NICKNAME_INVALID: {
+    class: "usage",
+    meaning: "The name for a cluster has characters or a length that names do not have.",
+    remedy: "Choose 1 to 32 letters, digits, spaces, . _ and -, beginning and ending with a letter or digit.",
+  },
+  NICKNAME_TAKEN: {
+    class: "refused",
+    meaning: "Another trusted cluster has that name on this node.",
+    remedy: "Choose another, or rename the other one.",
+  },
+  CLUSTER_NOT_TRUSTED: {
+    class: "refused",
+    meaning: "This cluster does not trust the one that was named.",
+    remedy: "See `keygrove trust list` for those that it trusts.",
+  },
+  CLUSTER_AMBIGUOUS: {
+    class: "usage",
+    meaning: "Several trusted clusters begin with these digits.",
+    remedy: "Give more digits, or a nickname.",
   },
 }

@@ -1,6 +1,6 @@
 import { unwrap } from "@keygrove/base"
 import { decodeGeneration, decodeTimestamp, type Timestamp } from "@keygrove/hierarchy"
-import { emptyHead, encodeKeyChainHead, keyChainHeadSignBytes, nextHead, type LedgerState } from "@keygrove/ledger"
+import { emptyHead, encodeKeyChainHead, keyChainHeadSignBytes, nextHead } from "@keygrove/ledger"
 import {
   anchorName,
   clusterEntry,
@@ -66,9 +66,9 @@ export function kitCode({ identity }: MeetingParty, name: string): MeetingCode {
 /** A meeting's end, five minutes after its beginning. */
 export const kitExpiry: Timestamp = unwrap(decodeTimestamp(1_767_225_900_000))
 
-/** What judges on a ledger that knows nobody, with nothing seen before. */
-export function kitTools(state: LedgerState, known: MeetingTools["known"] = () => undefined): MeetingTools {
-  return { primitives: kitPrimitives, state, known }
+/** What judges where nothing was seen before, or what `known` says. */
+export function kitTools(known: MeetingTools["known"] = () => undefined): MeetingTools {
+  return { primitives: kitPrimitives, known }
 }
 
 /** The person of a side says that the words are the same. */

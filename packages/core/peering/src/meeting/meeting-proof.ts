@@ -41,6 +41,9 @@ export function verifyMeetingMessage(
     !equalConstantTime(proof, meetingProof(primitives, proofKey, draft)) ||
     !primitives.ed25519.verify(draft.from, meetingSignBytes(draft), signature)
   )
-    return refuse("MEETING_PROOF_WRONG", "the message does not come from a node that saw the code; scan or copy it again")
+    return refuse(
+      "MEETING_PROOF_WRONG",
+      "the message does not come from a node that saw the code of a meeting that goes on; have a new code shown",
+    )
   return ok(true)
 }

@@ -1,14 +1,7 @@
 import { equalBytes, ok, refuse, type Refusal, type Result } from "@keygrove/base"
 import { encodeInfo, type Primitives } from "@keygrove/crypto"
 import type { ClusterId, Timestamp } from "@keygrove/hierarchy"
-import {
-  emptyKeyChain,
-  type KeyChain,
-  type KeyChainRefusal,
-  type LedgerHead,
-  type LedgerState,
-  type VerifiedKeyChain,
-} from "@keygrove/ledger"
+import { emptyKeyChain, type KeyChain, type KeyChainRefusal, type LedgerHead, type VerifiedKeyChain } from "@keygrove/ledger"
 import { meetingCodeBytes, type MeetingCode } from "./meeting-code.ts"
 import { encodeMeetingBody, type MeetingBody, type MeetingIdentity } from "./meeting-messages.ts"
 import type { MeetingRole } from "./meeting-proof.ts"
@@ -82,9 +75,7 @@ export interface Meeting {
 /** What judges who the other side is. */
 export interface MeetingTools {
   readonly primitives: Pick<Primitives, "sha256" | "ed25519">
-  /** This side's ledger, where the other cluster may stand too. */
-  readonly state: LedgerState
-  /** How far the key chain of a cluster was seen before; it is never believed to be shorter or another. */
+  /** How far the key chain of a cluster was seen before, also on this side's own ledger; it is never believed to be shorter or another. */
   known(cluster: ClusterId): LedgerHead | undefined
 }
 
