@@ -243,7 +243,8 @@ export const ledgerErrors: ErrorTable<LedgerCode | VoidReason | KeyChainRefusal 
   },
   POLICY_CONTINUES_WRONG: {
     class: "refused",
-    meaning: "The policy continues one that does not exist, is another node's, or continues a third.",
+    meaning:
+      "The policy continues one that does not exist, is of another node than the owner, under this root or one that it replaced, or continues a third.",
     remedy: "Name the first policy of the grant, or grant again.",
   },
   POLICY_CONTINUES_REVOKED: {
@@ -255,7 +256,7 @@ export const ledgerErrors: ErrorTable<LedgerCode | VoidReason | KeyChainRefusal 
   POLICY_UNKNOWN: { class: "refused", meaning: "The ledger has no such policy.", remedy: "Check the id with `keygrove policy list`." },
   POLICY_OWNER_WRONG: {
     class: "refused",
-    meaning: "Only the policy's owner can revoke it.",
+    meaning: "Only the policy's owner can revoke it, or a node above it, of its cluster or of one that stands for it.",
     remedy: "Revoke it on the node that granted it.",
   },
   POLICY_ALREADY_REVOKED: { class: "refused", meaning: "The policy is revoked already.", remedy: "Nothing: it has ended." },

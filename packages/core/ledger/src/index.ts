@@ -45,6 +45,7 @@ export {
   MAX_LIVE_POLICIES,
   MAX_SLICE_BYTES,
   MAX_SLICE_ENTRIES,
+  MAX_SUCCESSIONS,
   MAX_TRUSTED_CLUSTERS,
 } from "./limits.ts"
 export { NodeHistory, type Lineage, type LineageRefusal, type NodeGeneration } from "./lineage.ts"
@@ -71,4 +72,5 @@ export {
   type TrustState,
 } from "./state.ts"
 export { isRemoval, isStatementKind, scopeOfKind, type Scope, type Statement, type StatementKind } from "./statement.ts"
+export { standsFor, succeeds, successorsOf } from "./succession.ts"
 export type { Application, Verdict, VoidReason } from "./verdict.ts"

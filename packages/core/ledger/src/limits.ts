@@ -14,6 +14,8 @@ export const MAX_LEDGER_ENTRIES = 4_194_304
 export const MAX_CLUSTERS = 4096
 /** Most nodes of one cluster, the root included. */
 export const MAX_CLUSTER_NODES = 16_384
+/** Most replacements of roots, one after the other, over which a cluster still stands for another. */
+export const MAX_SUCCESSIONS = 16
 /** Most policies of one cluster that are not revoked. Revoking one makes room for another. */
 export const MAX_LIVE_POLICIES = 65_536
 /** Most other clusters that one trusts at a time. */

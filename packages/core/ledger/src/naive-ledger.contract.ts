@@ -172,7 +172,7 @@ export class NaiveLedger {
   #mayContinue(owner: Pick<Entry["author"], "cluster" | "path">, continues: Uint8Array | undefined): boolean {
     if (continues === undefined) return true
     const first = this.#granted(continues)
-    const isOwn = first?.author.cluster === owner.cluster && first.author.path === owner.path
+    const isOwn = first?.author.path === owner.path && this.#standsFor(owner.cluster, first.author.cluster)
     return isOwn && first.statement.body.continues === undefined && !this.#hasEnded(first)
   }
 
@@ -193,6 +193,13 @@ export class NaiveLedger {
   #mayRevoke({ author }: Entry, { body }: Extract<Statement, { kind: "policy-revoked" }>): boolean {
     const granted = this.#granted(body.policyId)
     if (granted === undefined || this.#hasEnded(granted)) return false
-    return granted.author.cluster === author.cluster && isOrBelow(granted.author.path, author.path)
+    return this.#standsFor(author.cluster, granted.author.cluster) && isOrBelow(granted.author.path, author.path)
+  }
+
+  /** Whether a cluster is another one, or its root came after that one's. */
+  #standsFor(cluster: string, other: string, steps = 16): boolean {
+    if (cluster === other) return true
+    const [replaced] = this.#of("root-replaced", other)
+    return replaced !== undefined && steps > 0 && this.#standsFor(cluster, replaced.statement.body.successor, steps - 1)
   }
 }

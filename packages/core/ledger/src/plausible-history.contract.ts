@@ -1,5 +1,6 @@
 import * as fc from "fast-check"
 import {
+  anchorName,
   clusterEntry,
   kitBytes,
   kitChild,
@@ -20,7 +21,7 @@ import {
 } from "./ledger-kit.contract.ts"
 
 /** What a step does, with numbers to choose by. */
-type Step = readonly [action: (typeof ACTIONS)[number], path: number, author: number, slip: number, index: number]
+type Step = readonly [action: (typeof ACTIONS)[number] | "succeed", path: number, author: number, slip: number, index: number]
 
 const PATHS: readonly string[] = ["/a", "/a-b", "/a/b", "/a/b/c", "/d"]
 const ACTIONS = [
@@ -45,40 +46,77 @@ interface Known {
   epoch: number
 }
 
+/** A root and what was written below it. */
+interface Reign {
+  readonly root: KitNode
+  readonly known: Map<string, Known>
+}
+
 /**
  * Histories of a cluster of up to five nodes in which most entries follow from those before: the next generation, epoch or revision, by the author who may.
  * One in four slips: a counter too low or too high, another author. So much applies, and much is void for one reason only.
  */
-export const plausibleHistories: fc.Arbitrary<readonly Uint8Array[]> = fc
-  .array(
-    fc.tuple(
-      fc.constantFrom(...ACTIONS),
-      fc.nat(PATHS.length - 1),
-      fc.nat(3),
-      fc.oneof(
-        { weight: 6, arbitrary: fc.constant(0) },
-        { weight: 1, arbitrary: fc.constant(-1) },
-        { weight: 1, arbitrary: fc.constant(1) },
-      ),
-      fc.nat(40),
-    ),
-    { minLength: 10, maxLength: 60 },
+export const plausibleHistories: fc.Arbitrary<readonly Uint8Array[]> = stepsOf(ACTIONS, 60).map((steps) => new Writer().write(steps))
+
+/** Histories of grants before and after a root was replaced, once or more often. */
+export const successionHistories: fc.Arbitrary<readonly Uint8Array[]> = fc
+  .tuple(stepsOf(["grant"], 8), stepsOf(["grant", "grant", "grant", "end-policy", "revoke", "succeed"], 24))
+  .map(([before, after]) => new Writer().write([...before, ["succeed", 0, 0, 0, 0], ...after]))
+
+function stepsOf(actions: readonly Step[0][], maxLength: number): fc.Arbitrary<Step[]> {
+  const slip = fc.oneof(
+    { weight: 6, arbitrary: fc.constant(0) },
+    { weight: 1, arbitrary: fc.constant(-1) },
+    { weight: 1, arbitrary: fc.constant(1) },
   )
-  .map((steps: readonly Step[]) => new Writer().write(steps))
+  const step = fc.tuple(fc.constantFrom(...actions), fc.nat(PATHS.length - 1), fc.nat(3), slip, fc.nat(40))
+  return fc.array(step, { minLength: Math.floor(maxLength / 6), maxLength })
+}
 
 class Writer {
-  readonly #root = kitRoot("plausible")
+  /** How many roots ago the author of the entry that is written stood. */
+  #ago = 0
+  readonly #reigns: Reign[] = [{ root: kitRoot("plausible"), known: new Map() }]
   readonly #other = kitRoot("plausible other")
-  readonly #known: Map<string, Known> = new Map()
   readonly #log: Uint8Array[] = [clusterEntry(this.#root), clusterEntry(this.#other)]
   readonly #origin = kitPrimitives.sha256(this.#log[0] ?? new Uint8Array(0))
   #revision = 0
   #policies = 0
 
   write(steps: readonly Step[]): readonly Uint8Array[] {
-    for (const path of ["/a", "/a/b", "/d"]) this.#log.push(this.#certify(path, 0), this.#rekey(path, 0))
-    for (const step of steps) this.#log.push(this.#entry(step))
+    this.#settle()
+    for (const step of steps) {
+      const [, , by, , index] = step
+      // A node that has not moved, or a thief of the old words.
+      this.#ago = by === 2 && index % 2 === 0 ? 1 : 0
+      this.#log.push(this.#entry(step))
+    }
     return this.#log
+  }
+
+  get #reign(): Reign {
+    const reign = this.#reigns.at(-1 - this.#ago) ?? this.#reigns[0]
+    if (reign === undefined) throw new TypeError("there is a root from the beginning")
+    return reign
+  }
+
+  get #root(): KitNode {
+    return this.#reign.root
+  }
+
+  #settle(): void {
+    for (const path of ["/a", "/a/b", "/d"]) this.#log.push(this.#certify(path, 0), this.#rekey(path, 0))
+  }
+
+  /** Another root and its nodes, and the entry by which the one before steps down. */
+  #replaceRoot(): Uint8Array {
+    const before = this.#root
+    const root = kitRoot(`plausible ${this.#reigns.length}`)
+    this.#ago = 0
+    this.#reigns.push({ root, known: new Map() })
+    this.#log.push(clusterEntry(root))
+    this.#settle()
+    return rootReplacedEntry(before, root)
   }
 
   #entry([action, which, by, slip, index]: Step): Uint8Array {
@@ -117,14 +155,17 @@ class Writer {
       case "replace-root":
         // Rare, because little happens after it.
         return index < 4 ? rootReplacedEntry(this.#root, this.#other) : this.#rekey(path, slip)
+      case "succeed":
+        return index < 8 ? this.#replaceRoot() : this.#certify(path, slip)
       default:
         return this.#certify(path, 0)
     }
   }
 
   #of(path: string): Known {
-    const known = this.#known.get(path) ?? { generation: 0, epoch: 0 }
-    this.#known.set(path, known)
+    const { known: nodes } = this.#reign
+    const known = nodes.get(path) ?? { generation: 0, epoch: 0 }
+    nodes.set(path, known)
     return known
   }
 
@@ -168,6 +209,6 @@ class Writer {
   }
 
   #signer(node: KitNode): string {
-    return node.path === "/" ? "root plausible" : signingName(node, Math.max(1, this.#of(node.path).epoch))
+    return node.path === "/" ? anchorName(node) : signingName(node, Math.max(1, this.#of(node.path).epoch))
   }
 }

@@ -21,7 +21,7 @@ import {
 } from "./ledger-kit.contract.ts"
 import { NaiveLedger } from "./naive-ledger.contract.ts"
 import { OrderedMap } from "./ordered-map.ts"
-import { plausibleHistories } from "./plausible-history.contract.ts"
+import { plausibleHistories, successionHistories } from "./plausible-history.contract.ts"
 import { findLastKey, findNode, findNodeByKey, findPolicy, policiesOfGrant, type LedgerState } from "./state.ts"
 
 const root = kitRoot("alice")
@@ -219,15 +219,18 @@ const histories = fc.oneof(
 )
 
 describe("over random histories", () => {
-  test("the reducer and its naive twin agree on every entry", () => {
+  test.for([
+    ["of every kind", histories, 100],
+    ["in which roots are replaced", successionHistories, 40],
+  ] as const)("the reducer and its naive twin agree on every entry: %s", ([, each, numRuns]) => {
     fc.assert(
-      fc.property(histories, (history) => {
+      fc.property(each, (history) => {
         const { verdicts } = kitFold(history)
         const naive = new NaiveLedger()
         const expected = history.map((bytes) => naive.take(bytes))
         expect(verdicts.map((verdict) => verdict === "applied")).toEqual(expected)
       }),
-      { numRuns: 100 },
+      { numRuns },
     )
   })
 

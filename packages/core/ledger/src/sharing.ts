@@ -2,9 +2,11 @@ import { equalBytes, toHex } from "@keygrove/base"
 import { isBelow, isSameNode, ROOT_PATH } from "@keygrove/hierarchy"
 import type { PolicyGrant, PolicyRevocation, ProxyTerms } from "@keygrove/reencryption"
 import { anchorAuthor, signingAuthor } from "./author.ts"
+import type { LedgerIndex } from "./head.ts"
 import { MAX_LIVE_POLICIES } from "./limits.ts"
 import { applied, clusterOf, rejected, withCluster, withNode, type Placed } from "./transitions.ts"
 import { findNodeByKey, findPolicy, policiesOfGrant, type KeyedNode, type LedgerState, type PolicyState } from "./state.ts"
+import { standsFor, succeeds } from "./succession.ts"
 import type { Application, VoidReason } from "./verdict.ts"
 
 type Applied = Application<LedgerState>
@@ -48,7 +50,7 @@ function grantObjection(state: LedgerState, owner: KeyedNode, grant: PolicyGrant
 
 function continuationObjection(state: LedgerState, owner: KeyedNode, continues: Uint8Array): VoidReason | undefined {
   const first = findPolicy(state, continues)
-  if (first === undefined || first.grant.continues !== undefined || !isSameNode(first.owner, owner)) return "POLICY_CONTINUES_WRONG"
+  if (first === undefined || first.grant.continues !== undefined || !standsFor(state, owner, first.owner)) return "POLICY_CONTINUES_WRONG"
   return first.revokedAt === undefined ? undefined : "POLICY_CONTINUES_REVOKED"
 }
 
@@ -57,7 +59,8 @@ function limitObjection(state: LedgerState, owner: KeyedNode): VoidReason | unde
 }
 
 /**
- * An owner, or a node above it, which has power over it, ends a policy with all of its grant, for ever. A root that is no node signs with its anchor. No limit stands in its way.
+ * An owner, or a node above it, which has power over it, ends a policy with all of its grant, for ever; so does the node at such a path of a cluster that stands for the owner's. A root
+ * that is no node signs with its anchor. No limit stands in its way.
  */
 export function applyPolicyRevoked(state: LedgerState, entry: Placed<PolicyRevocation>): Applied {
   const { author, body, index } = entry
@@ -66,18 +69,20 @@ export function applyPolicyRevoked(state: LedgerState, entry: Placed<PolicyRevoc
   const policy = state.policies.get(toHex(body.policyId))
   if (policy === undefined) return rejected(state, "POLICY_UNKNOWN")
   const { owner } = policy
-  if (owner.cluster !== author.cluster || (owner.path !== author.path && !isBelow(owner.path, author.path)))
+  const isPowerful = owner.path === author.path || isBelow(owner.path, author.path)
+  if (!isPowerful || (owner.cluster !== author.cluster && !succeeds(state, author.cluster, owner.cluster)))
     return rejected(state, "POLICY_OWNER_WRONG")
   if (policy.revokedAt !== undefined) return rejected(state, "POLICY_ALREADY_REVOKED")
-  const cluster = clusterOf(state, owner)
-  let { livePolicies } = cluster
-  let { policies } = state
-  for (const each of policiesOfGrant(state, policy)) {
-    if (each.revokedAt !== undefined) continue
-    livePolicies = livePolicies.delete(each.grantedAt)
-    policies = policies.set(toHex(each.grant.policyId), { ...each, revokedAt: index })
-  }
-  return applied({ ...withCluster(state, { ...cluster, livePolicies }), policies })
+  return applied(policiesOfGrant(state, policy).reduce((before, each) => endedAt(before, each, index), state))
+}
+
+/** The state without a policy that stood. */
+function endedAt(state: LedgerState, policy: PolicyState, index: LedgerIndex): LedgerState {
+  if (policy.revokedAt !== undefined) return state
+  // Those of one grant may be of several clusters, each of which stands for the one before.
+  const cluster = clusterOf(state, policy.owner)
+  const without = withCluster(state, { ...cluster, livePolicies: cluster.livePolicies.delete(policy.grantedAt) })
+  return withPolicy(without, { ...policy, revokedAt: index })
 }
 
 function withPolicy(state: LedgerState, policy: PolicyState): LedgerState {
