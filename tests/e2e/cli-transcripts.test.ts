@@ -14,6 +14,7 @@ const chapters = [
   "node-tree",
   "node-recover",
   "status",
+  "console",
   "id",
   "encrypt-decrypt",
   "proxy",
@@ -29,6 +30,7 @@ const chapters = [
   "ssh-agent",
   "rpc-user",
   "completion",
+  "node-rekey",
   "lock",
 ] as const
 

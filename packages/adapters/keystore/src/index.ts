@@ -12,4 +12,4 @@ export { KEYSTORE_APPLICATION_ID, KEYSTORE_MIGRATIONS, SealedRecords, type Recor
 export type { SourceOptions } from "./inherited-source.ts"
 export { readUnlockSecret, type SecretSource } from "./secret-source.ts"
 export { spawnKeystore, type KeystoreProcess, type KeystoreProgram } from "./spawn.ts"
-export { claimedPlace, unlockKeystore, type UnlockedKeystore } from "./unlock.ts"
+export { unlockKeystore, type UnlockedKeystore } from "./unlock.ts"

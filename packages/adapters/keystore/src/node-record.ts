@@ -1,4 +1,5 @@
-import { brandShape, bytesWithinShape, checkShape, type CborValue, type Result, type Shape } from "@keygrove/base"
+import type { DatabaseSync } from "node:sqlite"
+import { brandShape, bytesWithinShape, checkShape, decodeCanonical, refuse, type CborValue, type Result, type Shape } from "@keygrove/base"
 import { clusterBytes, decodeClusterBytes, decodeEpoch, decodeGeneration, decodeNodePath, type NodePlace } from "@keygrove/hierarchy"
 import * as v from "valibot"
 
@@ -16,6 +17,9 @@ const shape: Shape<NodeRecord> = v.strictObject({
   entry: v.exactOptional(bytesWithinShape(1, 2_048)),
 })
 
+/** Longest public part of a record. */
+export const MAX_OPEN_BYTES: number = 4_096
+
 /** The record as it is stored. */
 export function nodeRecordValue({ cluster, entry, epoch, generation, path }: NodeRecord): CborValue {
   return { cluster: clusterBytes(cluster), path, generation, epoch, ...(entry === undefined ? {} : { entry }) }
@@ -24,4 +28,12 @@ export function nodeRecordValue({ cluster, entry, epoch, generation, path }: Nod
 /** Checks the public part of a node's sealed record. */
 export function decodeNodeRecord(open: CborValue): Result<NodeRecord, "KEYSTORE_RECORD_CORRUPT"> {
   return checkShape(open, { shape, code: "KEYSTORE_RECORD_CORRUPT", noun: "sealed record of the node" })
+}
+
+/** Whose keystore a database says that it is. A claim, which nothing authenticates while the record is sealed. */
+export function claimedRecord(database: DatabaseSync): Result<NodeRecord, "KEYSTORE_EMPTY" | "KEYSTORE_RECORD_CORRUPT"> {
+  const open = database.prepare("SELECT open FROM record WHERE id = 'node'").get()?.["open"]
+  if (!(open instanceof Uint8Array)) return refuse("KEYSTORE_EMPTY", "the keystore holds no node; is it the right file?")
+  const value = decodeCanonical(open, MAX_OPEN_BYTES)
+  return decodeNodeRecord(value.ok ? value.value : null)
 }

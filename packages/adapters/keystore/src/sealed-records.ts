@@ -1,6 +1,7 @@
 import { type CborValue, decodeCanonical, encodeCanonical, ok, refuse, Secret, type RandomBytes, type Result } from "@keygrove/base"
 import { encodeInfo, type Primitives } from "@keygrove/crypto"
 import type { DatabaseSync, SQLOutputValue } from "node:sqlite"
+import { MAX_OPEN_BYTES } from "./node-record.ts"
 import { deriveKeyEncryptionKey, isAcceptable, newKeyDerivation, type KeyDerivation, type UnlockSecret } from "./key-encryption.ts"
 
 /** SQLite's application id of a keystore: "kgks". */
@@ -34,8 +35,6 @@ export interface RecordTools {
 }
 
 const NONCE_BYTES = 24
-/** Longest public part of a record. */
-export const MAX_OPEN_BYTES: number = 4_096
 const PROOF = encodeInfo(["keygrove/v1/keystore-proof"])
 
 /** Sealed records of one keystore, unlocked. Owns the key-encryption key; disposal wipes it. The database stays the caller's. */

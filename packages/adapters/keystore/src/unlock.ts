@@ -1,20 +1,12 @@
 import type { DatabaseSync } from "node:sqlite"
-import { decodeCanonical, ok, refuse, unwrap, type Result, type Secret } from "@keygrove/base"
+import { ok, unwrap, type Result, type Secret } from "@keygrove/base"
 import { decodeEpoch, deriveEpoch, deriveVault, type VaultSecrets } from "@keygrove/hierarchy"
 import { decodeEntry } from "@keygrove/ledger"
 import { KeystoreEngine, type KeystoreTools } from "./engine.ts"
 import type { UnlockSecret } from "./key-encryption.ts"
 import { decodeNodeRecord, type NodeRecord } from "./node-record.ts"
 import { unlockNode, type UnlockedNode } from "./node-secrets.ts"
-import { MAX_OPEN_BYTES, SealedRecords } from "./sealed-records.ts"
-
-/** Whose keystore a database says that it is. A claim, which nothing authenticates while the record is sealed. */
-export function claimedPlace(database: DatabaseSync): Result<NodeRecord, "KEYSTORE_EMPTY" | "KEYSTORE_RECORD_CORRUPT"> {
-  const open = database.prepare("SELECT open FROM record WHERE id = 'node'").get()?.["open"]
-  if (!(open instanceof Uint8Array)) return refuse("KEYSTORE_EMPTY", "the keystore holds no node; is it the right file?")
-  const value = decodeCanonical(open, MAX_OPEN_BYTES)
-  return decodeNodeRecord(value.ok ? value.value : null)
-}
+import { SealedRecords } from "./sealed-records.ts"
 
 /** What unlocking gives: all of it belongs to the caller. */
 export interface UnlockedKeystore {

@@ -77,6 +77,18 @@ export const treeCommands: readonly CommandSpec[] = [
     load: () => import("./commands/node-revoke.ts"),
   },
   {
+    name: "node rekey",
+    summary: "give this home's node its next keys, or order a node below to take them",
+    details:
+      "Without NAME: this node enters its next epoch. Its keystore is opened again for that; no parent and no restart is needed, old data stays readable, others learn the new keys " +
+      "from the ledger, and grants are made again in the background. Who had the old keys knows nothing of the new ones. When the node does not run, the epoch is prepared and " +
+      "counts from its next start on. With NAME: an order, which this node's anchor signs, or the root; the node there warns in `status` until its person has done it.",
+    operands: [{ ...node, name: "[NAME]" }],
+    options: signing,
+    examples: ["keygrove node rekey", "keygrove node rekey phone", "keygrove node rekey /server --words-file words.txt"],
+    load: () => import("./commands/node-rekey.ts"),
+  },
+  {
     name: "node recover",
     summary: "make a home for a node below this one whose machine is lost",
     details:

@@ -3,4 +3,5 @@ export { administerNode, type AdministerOptions, type NodeAct, type SignedAct } 
 export { initialiseNode, type InitialisedNode, type InitialiseOptions } from "./home/initialise.ts"
 export { openRoot, type RootAct, type RootOptions, type RootOutcome } from "./home/open-root.ts"
 export { readRootFacts, rootFactsOf } from "./home/root-facts.ts"
+export { prepareRekey, standingPlace, type PreparedEpoch, type RekeyOptions } from "./home/rekey.ts"
 export { recoverNode, type RecoveredNode, type RecoverOptions, type RecoverySource } from "./home/recover.ts"

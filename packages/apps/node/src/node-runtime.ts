@@ -58,7 +58,7 @@ export async function startNode(options: NodeOptions, call: CallOptions): Promis
   const storage = SqliteStorage.open({ path: home.value.storage })
   if (!storage.ok) return storage
   stack.use(storage.value)
-  const resumed = await resumeEpoch({ keystore: client, storage: storage.value }, home.value.ledger, call)
+  const resumed = await resumeEpoch(client, home.value.ledger, call)
   if (!resumed.ok) return resumed
   const transport = await openTransport(client, config.value, call)
   if (!transport.ok) return transport

@@ -17,8 +17,8 @@ export async function run(_input: CommandInput, context: CommandContext): Promis
 }
 
 function epochOf({ epoch, owesEpoch }: TreeNode): string {
-  if (epoch === 0) return "-"
-  return owesEpoch === null ? String(epoch) : `${epoch}, owes ${owesEpoch}`
+  const now = epoch === 0 ? "-" : String(epoch)
+  return owesEpoch === null ? now : `${now}, owes ${owesEpoch}`
 }
 
 function stateOf({ reason, state }: TreeNode): string {

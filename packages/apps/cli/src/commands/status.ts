@@ -1,4 +1,5 @@
 import { AnswerFields, callRpc } from "keygrove/rpc"
+import type { HomeEpoch } from "@keygrove/node/home-epoch"
 import type { HomeFacts } from "@keygrove/node/home-facts"
 import type { CommandContext, CommandInput, CommandOutcome } from "../command.ts"
 import { CommandError } from "../errors.ts"
@@ -22,11 +23,14 @@ export async function run(_input: CommandInput, context: CommandContext): Promis
   const facts = readHomeFacts(home.directory)
   if (!facts.ok) throw new CommandError(facts.code, facts.message, facts.data === undefined ? {} : { data: facts.data })
   if (answer.code !== "NODE_NOT_RUNNING") throw new CommandError(answer.code, answer.message)
-  return notRunning(facts.value, home.directory)
+  const { readHomeEpoch } = await import("@keygrove/node/home-epoch")
+  const keys = await readHomeEpoch(home.directory, { signal })
+  if (!keys.ok) throw new CommandError(keys.code, keys.message, keys.data === undefined ? {} : { data: keys.data })
+  return notRunning(facts.value, keys.value, home.directory)
 }
 
-function notRunning(facts: HomeFacts, directory: string): CommandOutcome {
-  const { cluster, id, ledger, listen, path, rpcPort, unlocks } = facts
+function notRunning(facts: HomeFacts, { epoch, id, prepared }: HomeEpoch, directory: string): CommandOutcome {
+  const { cluster, ledger, listen, path, rpcPort, unlocks } = facts
   const role = ledger === "embedded" ? "host" : ledger === "copy" ? "copy" : "follower"
   const unlock = unlocks === "passphrase" ? "a passphrase" : `the key file ${unlocks.keyFile}`
   const json = {
@@ -35,6 +39,8 @@ function notRunning(facts: HomeFacts, directory: string): CommandOutcome {
     path,
     cluster,
     id,
+    epoch,
+    preparedEpoch: prepared,
     ledger: role === "follower" ? { role, address: ledger } : { role },
     listen,
     rpcPort,
@@ -46,6 +52,7 @@ function notRunning(facts: HomeFacts, directory: string): CommandOutcome {
     ["home", directory],
     ["node", `${path} of cluster ${cluster}`],
     ["id", id],
+    ["epoch", prepared === null ? String(epoch) : `${epoch}; ${prepared} is prepared, and counts when the node has started`],
     ["ledger", role === "follower" ? `follower of ${ledger}` : role],
     ["listens", listen],
     ["unlocks", `with ${unlock}`],

@@ -1,9 +1,10 @@
 import { existsSync, readFileSync } from "node:fs"
 import { decodeCanonical, ok, refuse, type Result } from "@keygrove/base"
-import { encodeIdentity } from "@keygrove/hierarchy"
+import type { EpochKeys } from "@keygrove/hierarchy"
 import { decodeEntry, type Entry } from "@keygrove/ledger"
 import { readConfig } from "./config.ts"
 import { checkHome, homeOf } from "./home.ts"
+import type { AnchoredNode } from "./last-rekey.ts"
 
 const MAX_GENESIS_BYTES = 65_536
 
@@ -12,8 +13,6 @@ export interface HomeFacts {
   /** Path in its cluster, e.g. `/laptop`. */
   readonly path: string
   readonly cluster: string
-  /** `kg1…` of the keys it was made with. */
-  readonly id: string
   /** `embedded`, or the address of the node that hosts the ledger. */
   readonly ledger: string
   readonly listen: string
@@ -29,16 +28,28 @@ export function readHomeFacts(directory: string): Result<HomeFacts> {
   if (!home.ok) return home
   const config = readConfig(home.value.config)
   if (!config.ok) return config
-  const entries = readGenesis(home.value.genesis)
-  if (!entries.ok) return entries
-  const node = entries.value.map(decodedEntry).find((entry) => entry?.statement?.kind === "rekey")
-  if (node?.statement?.kind !== "rekey")
-    return refuse("CONFIG_INVALID", `${home.value.genesis} names no keys of a node; restore it from a backup`)
-  const { cluster, path } = node.author
-  const { encryptionKey, signingKey } = node.statement.body.keys
+  const made = readMade(home.value.genesis)
+  if (!made.ok) return made
+  const { cluster, path } = made.value.node
   const { keyFile, ledger, listen, rpcPort } = config.value
   const unlocks = keyFile === undefined ? "passphrase" : { keyFile }
-  return ok({ path, cluster, id: encodeIdentity({ encryptionKey, signingKey, cluster }), ledger, listen, rpcPort, unlocks })
+  return ok({ path, cluster, ledger, listen, rpcPort, unlocks })
+}
+
+/** The node that a home was made for, by its anchor, and the keys that it was made with. */
+export interface MadeNode {
+  readonly node: AnchoredNode
+  readonly keys: EpochKeys
+}
+
+/** Finds the node's own rekey in the file `genesis`. */
+export function readMade(genesis: string): Result<MadeNode, "CONFIG_INVALID"> {
+  const entries = readGenesis(genesis)
+  if (!entries.ok) return entries
+  const entry = entries.value.map(decodedEntry).find((each) => each?.statement?.kind === "rekey")
+  if (entry?.statement?.kind !== "rekey") return refuse("CONFIG_INVALID", `${genesis} names no keys of a node; restore it from a backup`)
+  const { cluster, key, path } = entry.author
+  return ok({ node: { cluster, path, anchorKey: key }, keys: entry.statement.body.keys })
 }
 
 /** The entries of the file `genesis`: encoded, in order. */

@@ -12,7 +12,8 @@ import {
   type NodePath,
   type VaultSecrets,
 } from "@keygrove/hierarchy"
-import { claimedPlace, identityValue, type SourceOptions } from "@keygrove/keystore"
+import { identityValue, type SourceOptions } from "@keygrove/keystore"
+import { claimedRecord } from "@keygrove/keystore/node-record"
 import { recoverNode, type RecoveryAncestor, type RecoveryStep } from "@keygrove/keystore/ceremony"
 import { openDatabase } from "@keygrove/sqlite"
 import { adoptKeys, verifyAuditTrail } from "@keygrove/vault"
@@ -117,7 +118,7 @@ function adoptLost(
   using stack = new DisposableStack()
   const opened = open(lost, stack)
   if (!opened.ok) return opened
-  const place = claimedPlace(opened.value)
+  const place = claimedRecord(opened.value)
   if (!place.ok) return place
   const { value: found } = place
   if (found.cluster !== cluster || found.path !== node.path || found.generation !== node.generation) {

@@ -1,15 +1,21 @@
 import { equalBytes, ok, refuse, toHex, type Refusal, type Result } from "@keygrove/base"
-import { decodeEntry, decodeLedgerIndex, findNodeByKey, type LedgerState } from "@keygrove/ledger"
-import { Wakeup, type CallOptions, type NodeContext, type PendingRekey, type PreparedRekey, type RekeyExchange } from "@keygrove/service"
-import { readEntries } from "../home/ledger-history.ts"
+import { decodeEntry, findNodeByKey, type LedgerState } from "@keygrove/ledger"
+import {
+  Wakeup,
+  type CallOptions,
+  type Keystore,
+  type NodeContext,
+  type PendingRekey,
+  type PreparedRekey,
+  type RekeyExchange,
+} from "@keygrove/service"
+import { readLastRekey } from "../home/last-rekey.ts"
 import { transportIdentity } from "./open-transport.ts"
 
 /** How often a rekey that could not be ended is tried again. */
 const RETRY_MS = 1_000
-/** Where the storage says at which entry of the ledger the current epoch stands. */
-const STANDING = { collection: "setting", key: "epoch-entry" } as const
 
-type RekeyContext = Pick<NodeContext, "clock" | "keystore" | "replica" | "storage" | "transport">
+type RekeyContext = Pick<NodeContext, "clock" | "keystore" | "replica" | "transport">
 
 /** What became of a rekey: `pending` until the ledger has its statement. */
 export interface RekeyOutcome {
@@ -97,19 +103,17 @@ export class Rekeys {
   }
 
   async #advance(call: CallOptions): Promise<Result<true>> {
-    const { keystore, replica, storage } = this.#context
+    const { keystore, replica } = this.#context
     const pending = keystore.pendingRekey()
     if (pending === undefined) return ok(true)
-    if (standsAt(replica.state, pending) === undefined) {
+    if (!stands(replica.state, pending)) {
       const appended = await replica.appendEntries([pending.entry], call)
       // An earlier run may have brought it there, which is known only now.
-      if (!appended.ok && standsAt(replica.state, pending) === undefined) return appended
+      if (!appended.ok && !stands(replica.state, pending)) return appended
     }
     const finished = await keystore.finishRekey(call)
     if (!finished.ok) return finished
     this.#log(`rekeyed: ${finished.value.path} is in epoch ${finished.value.keys.epoch}`)
-    const value = standsAt(replica.state, pending) ?? 0
-    await storage.write([{ kind: "put", ...STANDING, value }], call)
     return ok(true)
   }
 
@@ -141,29 +145,24 @@ export class Rekeys {
 }
 
 /**
- * Goes on to the epoch that an earlier run of this node entered, before anything is done in the name of the one that the keystore starts in. When nothing says that it stands, {@link Rekeys} finds out
- * from the ledger.
+ * Goes on to the epoch that an earlier run of this node entered, before anything is done in the name of the one that the keystore starts in. When the node's own copy of the ledger does not
+ * have the statement, {@link Rekeys} brings it there.
  */
 export async function resumeEpoch(
-  { keystore, storage }: Pick<NodeContext, "keystore" | "storage">,
+  keystore: Pick<Keystore, "finishRekey" | "identity" | "pendingRekey">,
   ledger: string,
   call: CallOptions,
 ): Promise<Result<true>> {
   const pending = keystore.pendingRekey()
   if (pending === undefined) return ok(true)
-  const stored = await storage.get(STANDING.collection, STANDING.key, call)
-  if (!stored.ok) return stored
-  const at = decodeLedgerIndex(stored.value)
-  if (!at.ok) return ok(true)
-  const entries = await readEntries(ledger, [at.value], call)
-  if (!entries.ok) return entries
-  const [entry] = entries.value
-  if (entry === undefined || !equalBytes(entry, pending.entry)) return ok(true)
+  const last = await readLastRekey(ledger, keystore.identity(), call)
+  if (!last.ok) return last
+  if (last.value === undefined || !equalBytes(last.value.entry, pending.entry)) return ok(true)
   const finished = await keystore.finishRekey(call)
   return finished.ok ? ok(true) : finished
 }
 
-/** Index of the entry by which an epoch of a node came to stand. */
-function standsAt(state: LedgerState, { keys }: PendingRekey): number | undefined {
-  return state.signingKeys.get(toHex(keys.signingKey))?.since
+/** Whether the ledger has the statement of an epoch. */
+function stands(state: LedgerState, { keys }: PendingRekey): boolean {
+  return state.signingKeys.has(toHex(keys.signingKey))
 }

@@ -1,0 +1,14 @@
+import { DatabaseSync } from "node:sqlite"
+import { refuse, type Result } from "@keygrove/base"
+import { claimedRecord, type NodeRecord } from "@keygrove/keystore/node-record"
+
+/** What a `keystore.db` says in the open about its node, also while another process writes it. Nothing authenticates it. */
+export function readNodeRecord(path: string): Result<NodeRecord, "KEYSTORE_EMPTY" | "KEYSTORE_RECORD_CORRUPT"> {
+  try {
+    using database = new DatabaseSync(path, { readOnly: true })
+    return claimedRecord(database)
+  } catch (error) {
+    const why = error instanceof Error ? error.message : "unknown reason"
+    return refuse("KEYSTORE_EMPTY", `${path} cannot be read (${why}); restore it from a backup`)
+  }
+}
