@@ -2,6 +2,7 @@ import { toHex, unwrap, type Result } from "@keygrove/base"
 import { policiesOfGrant, type PolicyState } from "@keygrove/ledger"
 import { labelNames, revokePolicy, useLabel } from "@keygrove/service"
 import { decodeLabel } from "@keygrove/reencryption"
+import { grantsHere, policyFacts } from "../../packages/apps/node/src/rpc/policy-facts.ts"
 import { afterEach, beforeEach, describe, expect, test } from "vitest"
 import { Grove } from "./grove.ts"
 import { call, type Member } from "./member.ts"
@@ -59,7 +60,23 @@ describe("after its owner's rekey a grant", () => {
     expect([before.header.epoch, after.header.epoch]).toEqual([1, 2])
     for (const file of [before, after]) expect(await grove.read(reader, file)).toBe("opened")
     expect(owner.remaking.progress).toEqual({ labels: 0, policies: 0 })
-    expect([...unwrap(await labelNames(owner.context, call)).values()]).toEqual([label, label])
+  })
+
+  test("is one grant in what people are told, under the id that it was made with", async () => {
+    await grove.encrypt(owner, label)
+    const policy = unwrap(await grant())
+    await owner.rekey()
+    await pass()
+    const policies = policiesOf(policy).map(({ grant: { policyId } }) => toHex(policyId))
+    for (const member of [owner, reader]) {
+      const names = unwrap(await labelNames(member.context, call))
+      const [facts, ...more] = grantsHere(member.context).map((first) => policyFacts(member.context, first, names))
+      expect(more).toEqual([])
+      const role = member === owner ? "owner" : "reader"
+      expect(facts).toMatchObject({ id: policies[0], policies, state: "standing", role, label: member === owner ? label : null, shares: 3 })
+    }
+    unwrap(await revokePolicy(owner.context, policy.grant.policyId, call))
+    expect(policyFacts(owner.context, policy, new Map())).toMatchObject({ id: policies[0], state: "revoked" })
   })
 
   test("names the keys that reader and proxies have by then", async () => {

@@ -3,6 +3,8 @@ import type { AnswerFields } from "keygrove/rpc"
 /** A policy as `policy.list` tells it. */
 export interface PolicyFacts {
   readonly id: string
+  /** Ids of all policies of the grant, the first one first: one for each key of its label. */
+  readonly policies: readonly string[]
   readonly state: string
   /** `owner`, `reader` or `other`. */
   readonly role: string
@@ -19,6 +21,7 @@ export interface PolicyFacts {
 export function readPolicy(fields: AnswerFields): PolicyFacts {
   return {
     id: fields.text("id"),
+    policies: fields.texts("policies"),
     state: fields.text("state"),
     role: fields.text("role"),
     label: fields.optionalText("label"),

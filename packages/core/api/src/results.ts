@@ -23,6 +23,8 @@ export interface NodeStatus extends NodeName {
   readonly policies: { readonly granted: number; readonly readable: number }
   /** When nobody uses the keystore it locks at `locksAt` (milliseconds since 1970; null while it is used, and when it is locked); null when it never does. */
   readonly idleLock: { readonly minutes: number; readonly locksAt: number | null } | null
+  /** What a rekey of this node left to do: labels that are still encrypted under an earlier key, policies to be made again, and what the last try met. Zeros and null when it is done. */
+  readonly remaking: { readonly labels: number; readonly policies: number; readonly problem: string | null }
   /** One line each: what needs the person's attention. */
   readonly warnings: readonly string[]
 }
@@ -75,9 +77,12 @@ export interface DecryptKey {
   readonly policy: string | null
 }
 
-/** A policy, as `policy.grant`, `policy.list` and `policy.show` answer. */
+/** A grant, as `policy.grant`, `policy.list` and `policy.show` answer: one policy, and those that continue it under other keys of its label. They end together. */
 export interface PolicyFacts {
+  /** Of the first policy. */
   readonly id: string
+  /** Ids of all, the first one first. What follows is said of the one for the newest key. */
+  readonly policies: readonly string[]
   readonly state: "standing" | "expired" | "revoked"
   readonly role: "owner" | "reader" | "other"
   /** Known to the owner's node only. */

@@ -154,7 +154,7 @@ export function findLastKey(state: LedgerState, signingKey: Uint8Array): Uint8Ar
  * All policies of the grant that a policy belongs to, the first one first: it gives a reader a label, by one policy for each key of the label. They are of one owner, under its root or those that its root stepped down for, and end together.
  */
 export function policiesOfGrant(state: LedgerState, policy: PolicyState): readonly [PolicyState, ...PolicyState[]] {
-  const first = policy.grant.continues === undefined ? policy : (findPolicy(state, policy.grant.continues) ?? policy)
+  const first = findPolicy(state, policy.grant.continues ?? policy.grant.policyId) ?? policy
   return [first, ...(first.continuedBy ?? []).flatMap((id) => state.policies.get(id) ?? [])]
 }
 

@@ -13,6 +13,8 @@ export async function run(input: CommandInput, context: CommandContext): Promise
   const proxies = answer.objects("proxies").map((proxy) => ({ signingKey: proxy.text("signingKey"), addresses: proxy.texts("addresses") }))
   const rows: readonly (readonly [string, string])[] = [
     ["policy", policy.id],
+    // After a rekey of its owner a grant has a policy for each key of its label; revoking any revokes all.
+    ...policy.policies.slice(1).map((id): readonly [string, string] => ["with", id]),
     ["state", policy.state],
     ["label", policy.label ?? "(known to its owner only)"],
     ["owner", policy.owner],

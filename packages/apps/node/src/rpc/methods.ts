@@ -38,7 +38,7 @@ import type { NodeRuntime } from "../node-runtime.ts"
 import type { SshAgents } from "../ssh-agents.ts"
 import { VERSION } from "../version.ts"
 import { keyHandlers } from "./key-methods.ts"
-import { policyFacts, roleOf } from "./policy-facts.ts"
+import { grantsHere, policyFacts, roleOf } from "./policy-facts.ts"
 import { sshAgentHandlers } from "./ssh-agent-methods.ts"
 import { treeHandlers } from "./tree-methods.ts"
 
@@ -91,10 +91,7 @@ export const handlers: { readonly [M in MethodName]: Handler<M> } = {
   "policy.list": async ({ runtime }, _params, options) => {
     const labels = await labelNames(runtime.context, options)
     if (!labels.ok) return labels
-    const policies = [...runtime.context.replica.state.policies.values()].filter((policy) => roleOf(runtime.context, policy) !== "other")
-    const facts: readonly PolicyFacts[] = policies
-      .toSorted((a, b) => a.grantedAt - b.grantedAt)
-      .map((policy) => policyFacts(runtime.context, policy, labels.value))
+    const facts: readonly PolicyFacts[] = grantsHere(runtime.context).map((first) => policyFacts(runtime.context, first, labels.value))
     return ok({ policies: facts })
   },
   "policy.show": async ({ runtime }, params, options) => {
@@ -131,7 +128,8 @@ function consoleLink({ console }: MethodContext, caller: Caller): Result<Console
 function nodeStatus({ idleLock, runtime, startedAt }: MethodContext): NodeStatus {
   const { context, keystore } = runtime
   const { cluster, generation, keys, path } = keystore.identity()
-  const policies = [...context.replica.state.policies.values()].filter(({ revokedAt }) => revokedAt === undefined)
+  const grants = grantsHere(context).filter(({ revokedAt }) => revokedAt === undefined)
+  const { labels, policies, refusal } = runtime.remaking.progress
   return {
     version: VERSION,
     state: keystore.state() === "unlocked" ? "serving" : "locked",
@@ -146,10 +144,11 @@ function nodeStatus({ idleLock, runtime, startedAt }: MethodContext): NodeStatus
     addresses: context.transport.addresses(),
     ledger: ledgerStatus(runtime),
     policies: {
-      granted: policies.filter((policy) => roleOf(context, policy) === "owner").length,
-      readable: policies.filter((policy) => roleOf(context, policy) === "reader").length,
+      granted: grants.filter((policy) => roleOf(context, policy) === "owner").length,
+      readable: grants.filter((policy) => roleOf(context, policy) === "reader").length,
     },
     idleLock: idleLock === undefined ? null : { minutes: idleLock.minutes, locksAt: idleLock.locksAt ?? null },
+    remaking: { labels, policies, problem: refusal === undefined ? null : `${refusal.code}: ${refusal.message}` },
     warnings: runtime.warnings(),
   }
 }
@@ -208,6 +207,8 @@ async function grant({ runtime }: MethodContext, params: ApiParams["policy.grant
   const order = { label: label.value, reader: reader.value, threshold, shares, expiresAt: expiresAt.value }
   const granted = await grantPolicy(runtime.context, runtime.placement, order, options)
   if (!granted.ok) return granted
+  // It may be for files of before a rekey too.
+  runtime.remaking.wake()
   return ok({ ...policyFacts(runtime.context, granted.value, new Map()), label: label.value, reader: params.to })
 }
 
@@ -220,8 +221,8 @@ async function revoke(
   if (!policy.ok) return policy
   const revoked = await revokePolicy(runtime.context, policy.value.grant.policyId, options)
   if (!revoked.ok) return revoked
-  const { confirmed, needed } = revoked.value
-  return ok({ policy: toHex(policy.value.grant.policyId), confirmed, needed, shares: policy.value.grant.proxies.length })
+  const { confirmed, needed, policy: first, shares } = revoked.value
+  return ok({ policy: toHex(first.grant.policyId), confirmed, needed, shares })
 }
 
 async function offer({ runtime }: MethodContext, params: ApiParams["proxy.offer"], options: CallOptions): Promise<Result<unknown>> {
