@@ -12,6 +12,7 @@ import { Background } from "./runtime/background.ts"
 import { openKeystore, type KeystoreSources } from "./runtime/open-keystore.ts"
 import { openLedger, type LedgerRole } from "./runtime/open-ledger.ts"
 import { keepPort, openTransport } from "./runtime/open-transport.ts"
+import { openTrust, type NodeTrust } from "./runtime/open-trust.ts"
 import { Rekeys, resumeEpoch } from "./runtime/rekeys.ts"
 import { warningsOf } from "./runtime/warnings.ts"
 
@@ -34,6 +35,8 @@ export interface NodeRuntime extends AsyncDisposable {
   /** Takes the node to its next epoch. */
   readonly rekeys: Rekeys
   readonly role: LedgerRole
+  /** Meetings, and the clusters that this one trusts. */
+  readonly trust: NodeTrust
   /** What needs attention now. */
   warnings(): readonly string[]
 }
@@ -41,38 +44,25 @@ export interface NodeRuntime extends AsyncDisposable {
 /** Starts a node: lock the home, unlock the keystore, listen, open the ledger and the storage, serve. Whatever was opened is closed when a step refuses. */
 export async function startNode(options: NodeOptions, call: CallOptions): Promise<Result<NodeRuntime>> {
   await using stack = new AsyncDisposableStack()
-  const home = checkHome(homeOf(options.home))
-  if (!home.ok) return home
-  const config = readConfig(home.value.config)
-  if (!config.ok) return config
-  const held = lockHome(home.value)
+  const held = holdHome(options.home, stack)
   if (!held.ok) return held
-  stack.use(held.value)
-  const keystore = await openKeystore(home.value, config.value, options, call)
-  if (!keystore.ok) return keystore
-  stack.use(keystore.value)
-  const { keystore: client } = keystore.value
-  const { keys } = client
-  const registered = await registerConfiguredKeys(keys, { config: config.value, directory: home.value.directory, log: options.log }, call)
-  if (!registered.ok) return registered
-  const storage = SqliteStorage.open({ path: home.value.storage })
-  if (!storage.ok) return storage
-  stack.use(storage.value)
-  const resumed = await resumeEpoch(client, home.value.ledger, call)
-  if (!resumed.ok) return resumed
-  const transport = await openTransport(client, config.value, call)
+  const { config, home } = held.value
+  const stores = await openStores(held.value, options, stack, call)
+  if (!stores.ok) return stores
+  const { keystore: client, storage } = stores.value
+  const transport = await openTransport(client, config, call)
   if (!transport.ok) return transport
   stack.use(transport.value)
-  const settled = keepPort(home.value, config.value, transport.value)
-  const ledger = await openLedger(home.value, settled, { transport: transport.value, stack }, call)
+  const settled = keepPort(home, config, transport.value)
+  const ledger = await openLedger(home, settled, { own: client.identity().cluster, transport: transport.value, stack }, call)
   if (!ledger.ok) return ledger
-  const { replica, role } = ledger.value
+  const { followed, guard, replica, role } = ledger.value
   const context: NodeContext = {
     primitives: nativePrimitives,
     keystore: client,
     replica,
-    storage: storage.value,
-    transport: transport.value,
+    storage,
+    transport: guard,
     clock: systemClock,
     random: systemRandom,
     labelTurns: new Turns(),
@@ -84,14 +74,17 @@ export async function startNode(options: NodeOptions, call: CallOptions): Promis
   stack.use(proxy.value)
   const placement = new LedgerPlacement(replica, nativePrimitives, client.identity())
   const remaking = new GrantRemaking(context, placement)
-  const background = new Background(context, { home: home.value, remaking, rekeys, log: options.log })
+  const trust = await openTrust(context, { log: options.log, stack }, call)
+  if (!trust.ok) return trust
+  const { keeper } = trust.value
+  const background = new Background(context, { followed, home, remaking, rekeys, keeper, log: options.log })
   const introduced = await background.introduce(call)
   if (!introduced.ok) return introduced
   stack.use(background)
   background.start()
   const owned = stack.move()
   return ok({
-    home: home.value,
+    home,
     config: settled,
     context,
     keystore: client,
@@ -100,7 +93,44 @@ export async function startNode(options: NodeOptions, call: CallOptions): Promis
     remaking,
     rekeys,
     role,
-    warnings: () => warningsOf({ context, background, remaking, rekeys, role }),
+    trust: trust.value,
+    warnings: () => warningsOf({ context, background, remaking, rekeys, keeper, role }),
     [Symbol.asyncDispose]: async () => await owned.disposeAsync(),
   })
+}
+
+interface HeldHome {
+  readonly home: Home
+  readonly config: NodeConfig
+}
+
+/** Takes a home for this process alone, until `stack` is disposed of. */
+function holdHome(directory: string, stack: AsyncDisposableStack): Result<HeldHome> {
+  const home = checkHome(homeOf(directory))
+  if (!home.ok) return home
+  const config = readConfig(home.value.config)
+  if (!config.ok) return config
+  const held = lockHome(home.value)
+  if (!held.ok) return held
+  stack.use(held.value)
+  return ok({ home: home.value, config: config.value })
+}
+
+/** Unlocks the keystore, in the epoch that the node has reached and with the keys of the configuration, and opens the storage. */
+async function openStores(
+  { config, home }: HeldHome,
+  options: NodeOptions,
+  stack: AsyncDisposableStack,
+  call: CallOptions,
+): Promise<Result<Pick<NodeContext, "storage"> & { readonly keystore: KeystoreClient }>> {
+  const opened = await openKeystore(home, config, options, call)
+  if (!opened.ok) return opened
+  const { keystore } = stack.use(opened.value)
+  const registered = await registerConfiguredKeys(keystore.keys, { config, directory: home.directory, log: options.log }, call)
+  if (!registered.ok) return registered
+  const storage = SqliteStorage.open({ path: home.storage })
+  if (!storage.ok) return storage
+  stack.use(storage.value)
+  const resumed = await resumeEpoch(keystore, home.ledger, call)
+  return resumed.ok ? ok({ keystore, storage: storage.value }) : resumed
 }
