@@ -56,6 +56,8 @@ function keep(grove: Grove, narrator: Narrator): void {
   const running = grove.members.filter((member) => member.name !== "proxy-5")
   narrator.note(`left running in ${grove.directory}`)
   for (const member of running) narrator.note(`  ./keygrove status --home ${member.home}`)
+  const [owner] = running
+  if (owner !== undefined) narrator.note(`the console, in a browser of this machine: ./keygrove console --open --home ${owner.home}`)
   narrator.note(
     `stop and remove: for home in ${running.map((member) => member.home).join(" ")}; do ./keygrove down --home $home; done; rm -r ${grove.directory}`,
   )

@@ -15,6 +15,7 @@ const chapters = [
   "node-recover",
   "status",
   "console",
+  "console",
   "id",
   "encrypt-decrypt",
   "proxy",

@@ -35,6 +35,7 @@ function describe(members: readonly GroveMember[], proxies: number): string {
   const shares = Math.max(1, Math.min(proxies, 3))
   const rows = members.map((member) => [member.role, member.name, String(member.pid), member.home])
   const examples = [
+    `keygrove console --open --home ${home("node")}`,
     `keygrove encrypt FILE --label demo --home ${home("node")}`,
     `keygrove grant demo --to $(keygrove id --home ${home("reader")}) -m ${Math.max(1, shares - 1)} -n ${shares} --expires 1d --home ${home("node")}`,
     `keygrove decrypt FILE.kg -o OUT --home ${home("reader")}`,

@@ -57,6 +57,8 @@ interface Seedling {
   readonly name: string
   readonly role: GroveMember["role"]
   readonly init: readonly string[]
+  /** Of JSON-RPC and the console; none unless given. */
+  readonly rpcPort?: number
 }
 
 class GroveBuilder implements Grove {
@@ -80,7 +82,8 @@ class GroveBuilder implements Grove {
     if (first === undefined) throw commandError("USAGE_INVALID", "a grove needs at least one node")
     const words = join(this.directory, "words.txt")
     const listen = `/ip4/127.0.0.1/tcp/${await freePort()}`
-    const host = await this.#plant({ name: first, role: "node", init: ["--ledger", "embedded", "--listen", listen, "--words-out", words] })
+    const init = ["--ledger", "embedded", "--listen", listen, "--words-out", words]
+    const host = await this.#plant({ name: first, role: "node", init, rpcPort: await freePort() })
     const ledger = await this.#ledgerAddress(host)
     const anywhere = ["--ledger", ledger, "--listen", "/ip4/127.0.0.1/tcp/0"]
     const single =
@@ -121,7 +124,8 @@ class GroveBuilder implements Grove {
     const keyFile = join(this.directory, `${seedling.name}.key`)
     this.#homes.push(home)
     const call = { home, signal: this.#signal, ...this.#entry }
-    await expectKeygrove(["init", "--name", seedling.name, "--rpc-port", "0", "--key-file", keyFile, ...seedling.init], call)
+    const { init, name, rpcPort = 0 } = seedling
+    await expectKeygrove(["init", "--name", name, "--rpc-port", String(rpcPort), "--key-file", keyFile, ...init], call)
     const up = await expectKeygrove(["up", "--detach", "--key-file", keyFile], call)
     if (seedling.role === "proxy") await expectKeygrove(["proxy", "offer", "--until", "90d"], call)
     const member: GroveMember = { name: seedling.name, role: seedling.role, home, pid: Number(up.answer["pid"]) }

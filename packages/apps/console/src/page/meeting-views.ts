@@ -36,7 +36,7 @@ function codeView(code: string, acts: MeetingActs): HTMLElement {
     { class: "phase waiting" },
     heading("Let the other person scan this"),
     qrCode(code, "QR code of this meeting, for the other person’s camera"),
-    element("p", { class: "hint" }, "With the console, or any camera that reads text. Scanning alone gives nobody anything."),
+    element("p", { class: "hint" }, "With the camera of their console. Scanning alone gives nobody anything."),
     element(
       "details",
       { class: "as-text" },
@@ -80,7 +80,7 @@ function compareView(view: MeetView, acts: MeetingActs): HTMLElement {
       button("They differ", { class: "danger" }, acts.differ),
     ),
     problemLine(),
-    element("p", { class: "hint" }, "Left: ", element("span", { "data-countdown": true })),
+    element("p", { class: "hint" }, element("span", { class: "time", "data-countdown": true }), " left"),
   )
 }
 

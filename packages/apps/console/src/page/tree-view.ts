@@ -31,7 +31,8 @@ function nodeView({ name, node }: Branch): Node {
   const { epoch, generation, path, self, state } = node
   const { mark, word } = stateOf(node)
   const isGone = state === "revoked" || state === "replaced"
-  const details = isGone ? `generation ${generation}, by entry ${node.at}` : `generation ${generation}, epoch ${epoch}`
+  const keys = epoch === 0 ? "no keys yet" : `epoch ${epoch}`
+  const details = `generation ${generation}, ${isGone ? `by entry ${node.at}` : keys}`
   return element(
     "div",
     { class: `node ${mark}${self ? " self" : ""}` },

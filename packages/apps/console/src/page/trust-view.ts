@@ -9,7 +9,7 @@ export function trustView(clusters: readonly ShownTrust[]): Node {
 }
 
 const STATES = {
-  current: ["known", "good"],
+  current: ["current", "good"],
   stale: ["stale: their root changed, meet again", "due"],
   unverified: ["their key chain has not come yet", "waiting"],
 } as const
