@@ -15,7 +15,6 @@ const chapters = [
   "node-recover",
   "status",
   "console",
-  "console",
   "id",
   "encrypt-decrypt",
   "proxy",
