@@ -76,8 +76,7 @@ export async function startNode(options: NodeOptions, call: CallOptions): Promis
   const remaking = new GrantRemaking(context, placement)
   const trust = await openTrust(context, { log: options.log, stack }, call)
   if (!trust.ok) return trust
-  const { keeper } = trust.value
-  const background = new Background(context, { followed, home, remaking, rekeys, keeper, log: options.log })
+  const background = new Background(context, { followed, home, remaking, rekeys, log: options.log })
   const introduced = await background.introduce(call)
   if (!introduced.ok) return introduced
   stack.use(background)
@@ -94,7 +93,7 @@ export async function startNode(options: NodeOptions, call: CallOptions): Promis
     rekeys,
     role,
     trust: trust.value,
-    warnings: () => warningsOf({ context, background, remaking, rekeys, keeper, role }),
+    warnings: () => [...warningsOf({ context, background, remaking, rekeys, role }), ...trust.value.warnings()],
     [Symbol.asyncDispose]: async () => await owned.disposeAsync(),
   })
 }

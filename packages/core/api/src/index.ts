@@ -16,15 +16,7 @@ export type {
   SignatureFacts,
   VerificationFacts,
 } from "./key-results.ts"
-export {
-  meetingMethods,
-  type MeetingApiParams,
-  type MeetingPhase,
-  type MeetView,
-  type MetNode,
-  type TrustedClusterFacts,
-  type TrustedClusters,
-} from "./meeting-methods.ts"
+export type { MeetingApiParams, MeetingPhase, MeetView, MetNode, TrustedClusterFacts, TrustedClusters } from "./meeting-methods.ts"
 export type { MethodSpec } from "./method-spec.ts"
 export { apiMethods, decodeMethodParams, isMethodName, type ApiParams, type MethodName } from "./methods.ts"
 export { openRpcDocument } from "./open-rpc.ts"
@@ -44,4 +36,11 @@ export type {
   RevocationFacts,
 } from "./results.ts"
 export type { SshAgentQuestions, StartedSshAgent } from "./ssh-agent-methods.ts"
-export { MAX_NODE_PAGE, type NodeFacts, type NodeTree, type RekeyExchangeFacts, type RekeyFacts, type TreeApiParams } from "./tree-methods.ts"
+export {
+  MAX_NODE_PAGE,
+  type NodeFacts,
+  type NodeTree,
+  type RekeyExchangeFacts,
+  type RekeyFacts,
+  type TreeApiParams,
+} from "./tree-methods.ts"

@@ -1,5 +1,6 @@
 import { ok, type Result } from "@keygrove/base"
 import { keyMethods, type KeyApiParams } from "./key-methods.ts"
+import { meetingMethods, type MeetingApiParams } from "./meeting-methods.ts"
 import type { MethodSpec } from "./method-spec.ts"
 import { decodeParams, type ParamSpec } from "./params.ts"
 import { sshAgentMethods, type SshAgentApiParams } from "./ssh-agent-methods.ts"
@@ -8,7 +9,7 @@ import { treeMethods, type TreeApiParams } from "./tree-methods.ts"
 type None = Readonly<Record<never, never>>
 
 /** Decoded parameters by method. */
-export interface ApiParams extends KeyApiParams, SshAgentApiParams, TreeApiParams {
+export interface ApiParams extends KeyApiParams, MeetingApiParams, SshAgentApiParams, TreeApiParams {
   readonly "node.status": None
   readonly "node.identity": None
   readonly "node.stop": None
@@ -63,7 +64,11 @@ export const apiMethods: { readonly [M in MethodName]: MethodSpec } = {
     summary: "Lets a reader open a label through `threshold` of `shares` proxies until a time.",
     params: {
       label,
-      to: { type: "text", maxLength: 256, description: "the reader's identity, kg1…" },
+      to: {
+        type: "text",
+        maxLength: 256,
+        description: "the reader: kg1…, or a trusted cluster's nickname, with the path of a node where it has several: bob/phone",
+      },
       threshold: { type: "integer", min: 0, max: 1_000_000, description: "proxies that must answer" },
       shares: { type: "integer", min: 0, max: 1_000_000, description: "proxies that keep a fragment, at most 30" },
       expires: { type: "integer", min: 0, max: MAX_TIME, description: "milliseconds since 1970 UTC" },
@@ -89,6 +94,7 @@ export const apiMethods: { readonly [M in MethodName]: MethodSpec } = {
     },
   },
   ...treeMethods,
+  ...meetingMethods,
   ...keyMethods,
   ...sshAgentMethods,
   "console.link": {

@@ -15,7 +15,7 @@ import {
   type ProxyStatus,
   type RevocationFacts,
 } from "@keygrove/api"
-import { decodeIdentity, decodeTimestamp, encodeIdentity } from "@keygrove/hierarchy"
+import { decodeIdentity, decodeTimestamp, encodeIdentity, type Identity } from "@keygrove/hierarchy"
 import { decodeEntry, decodeLedgerIndex, findNodeByKey, type PolicyState } from "@keygrove/ledger"
 import type { Caller } from "@keygrove/keys"
 import { formatPeerAddress } from "@keygrove/libp2p"
@@ -38,6 +38,7 @@ import type { NodeRuntime } from "../node-runtime.ts"
 import type { SshAgents } from "../ssh-agents.ts"
 import { VERSION } from "../version.ts"
 import { keyHandlers } from "./key-methods.ts"
+import { meetingHandlers } from "./meeting-methods.ts"
 import { grantsHere, policyFacts, roleOf } from "./policy-facts.ts"
 import { sshAgentHandlers } from "./ssh-agent-methods.ts"
 import { treeHandlers } from "./tree-methods.ts"
@@ -112,6 +113,7 @@ export const handlers: { readonly [M in MethodName]: Handler<M> } = {
   "ledger.status": ({ runtime }) => ok(ledgerStatus(runtime)),
   "ledger.entries": ledgerEntries,
   ...treeHandlers,
+  ...meetingHandlers,
   ...keyHandlers,
   ...sshAgentHandlers,
   "console.link": (context, _params, { caller }) => consoleLink(context, caller),
@@ -197,7 +199,7 @@ async function decryptKey(
 }
 
 async function grant({ runtime }: MethodContext, params: ApiParams["policy.grant"], options: CallOptions): Promise<Result<PolicyFacts>> {
-  const reader = decodeIdentity(params.to)
+  const reader = readerOf(runtime, params.to)
   if (!reader.ok) return reader
   const label = decodeLabel(params.label)
   if (!label.ok) return label
@@ -209,7 +211,16 @@ async function grant({ runtime }: MethodContext, params: ApiParams["policy.grant
   if (!granted.ok) return granted
   // It may be for files of before a rekey too.
   runtime.remaking.wake()
-  return ok({ ...policyFacts(runtime.context, granted.value, new Map()), label: label.value, reader: params.to })
+  return ok({ ...policyFacts(runtime.context, granted.value, new Map()), label: label.value, reader: encodeIdentity(reader.value) })
+}
+
+/** Who is meant by an identity, or by the nickname of a trusted cluster and the path of its node. */
+function readerOf({ trust }: NodeRuntime, to: string): Result<Identity> {
+  if (to.startsWith("kg1")) return decodeIdentity(to)
+  const node = trust.trusted.resolveNode(to)
+  if (!node.ok) return node
+  const { encryptionKey, signingKey } = node.value.keys
+  return ok({ encryptionKey, signingKey, cluster: node.value.cluster })
 }
 
 async function revoke(
