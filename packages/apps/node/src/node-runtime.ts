@@ -76,6 +76,7 @@ export async function startNode(options: NodeOptions, call: CallOptions): Promis
   const remaking = new GrantRemaking(context, placement)
   const trust = await openTrust(context, { log: options.log, stack }, call)
   if (!trust.ok) return trust
+  guard.alsoKnow((signingKey) => trust.value.keyChains.find(signingKey)?.relation === "trusted")
   const background = new Background(context, { followed, home, remaking, rekeys, log: options.log })
   const introduced = await background.introduce(call)
   if (!introduced.ok) return introduced
