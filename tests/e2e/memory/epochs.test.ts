@@ -3,10 +3,11 @@ import { readFileSync } from "node:fs"
 import { join } from "node:path"
 import { Secret, unwrap } from "@keygrove/base"
 import { nativePrimitives } from "@keygrove/curves-native"
-import { decodeEpoch, deriveEpoch, labelSecret } from "@keygrove/hierarchy"
+import { decodeEpoch, deriveEpoch, deriveEpochSecret, labelSecret } from "@keygrove/hierarchy"
 import { foundNode, spawnKeystore } from "@keygrove/keystore"
 import { expect, test } from "vitest"
 import { bundle } from "../bundle.ts"
+import { prepareOn } from "../node/hold-rekey.ts"
 import { isAlive, makeHome, makeStage, type TestHome } from "../node/node-process.ts"
 import { storeInEpoch } from "../node/store-in-epoch.ts"
 import { canReadMemory, findInProcess } from "./process-memory.ts"
@@ -31,6 +32,8 @@ function expectedOf(home: TestHome, label: string): Expected {
   const absent = new Map([["node secret", copy(node)]])
   for (const number of EPOCHS) {
     using epoch = deriveEpoch(nativePrimitives, node, unwrap(decodeEpoch(number)))
+    using epochSecret = deriveEpochSecret(nativePrimitives, node, epoch.epoch)
+    absent.set(`epoch secret ${number}`, copy(epochSecret))
     for (const purpose of ["encryption", "sealing", "storage", "labels"] as const) held.set(`${purpose} ${number}`, copy(epoch[purpose]))
     for (const purpose of ["signing", "delegation"] as const)
       (number === 3 ? held : absent).set(`${purpose} ${number}`, copy(epoch[purpose]))
@@ -40,18 +43,24 @@ function expectedOf(home: TestHome, label: string): Expected {
   return { held, absent }
 }
 
-test.runIf(canReadMemory)("a keystore in epoch 3 holds of epochs 1 and 2 what opens, and nothing that signs; locked, nothing", async () => {
-  await using stage = await makeStage()
-  const home = await makeHome(stage.directory, NAME)
-  const store = storeInEpoch(home.file("keystore.db"), { keyFile: home.keyFile, epoch: 3, name: "3" })
-  const args = [join(bundle, "keystore.mjs"), "serve", "--store", store, "--audit", home.file("audit.db"), "--key-file", home.keyFile]
-  const call = { signal: AbortSignal.timeout(60_000) }
-  await using child = unwrap(await spawnKeystore({ command: process.execPath, args }, call))
-  const label = "photos"
-  for (const epoch of EPOCHS) unwrap(await child.keystore.labelPublicKey({ label, epoch: unwrap(decodeEpoch(epoch)) }, call))
-  const { absent, held } = expectedOf(home, label)
-  expect(new Set(await findInProcess(child.pid, held))).toEqual(new Set(held.keys()))
-  expect(await findInProcess(child.pid, absent)).toEqual([])
-  unwrap(await child.keystore.lock(call))
-  await expect.poll(() => isAlive(child.pid)).toBe(false)
-})
+test.runIf(canReadMemory)(
+  "a keystore that went on to epoch 3 holds of 1 and 2 what opens, and nothing that signs or that 3 comes from",
+  async () => {
+    await using stage = await makeStage()
+    const home = await makeHome(stage.directory, NAME)
+    const store = storeInEpoch(home.file("keystore.db"), { keyFile: home.keyFile, epoch: 2, name: "2" })
+    const args = [join(bundle, "keystore.mjs"), "serve", "--store", store, "--audit", home.file("audit.db"), "--key-file", home.keyFile]
+    const call = { signal: AbortSignal.timeout(60_000) }
+    await using child = unwrap(await spawnKeystore({ command: process.execPath, args }, call))
+    const exchange = unwrap(await child.keystore.beginRekey(call))
+    unwrap(await child.keystore.acceptRekey(await prepareOn({ store, keyFile: home.keyFile }, child.keystore.identity(), exchange), call))
+    unwrap(await child.keystore.finishRekey(call))
+    const label = "photos"
+    for (const epoch of EPOCHS) unwrap(await child.keystore.labelPublicKey({ label, epoch: unwrap(decodeEpoch(epoch)) }, call))
+    const { absent, held } = expectedOf(home, label)
+    expect(new Set(await findInProcess(child.pid, held))).toEqual(new Set(held.keys()))
+    expect(await findInProcess(child.pid, absent)).toEqual([])
+    unwrap(await child.keystore.lock(call))
+    await expect.poll(() => isAlive(child.pid)).toBe(false)
+  },
+)

@@ -6,15 +6,14 @@ import { unwrap } from "@keygrove/base"
 import { encodeInfo } from "@keygrove/crypto"
 import { nativePrimitives } from "@keygrove/curves-native"
 import { createSealing } from "@keygrove/hpke"
-import { KEYSTORE_APPLICATION_ID, KEYSTORE_MIGRATIONS, spawnKeystore, type KeystoreProcess } from "@keygrove/keystore"
-import { holdRekey } from "@keygrove/keystore/ceremony"
+import { spawnKeystore, type KeystoreProcess } from "@keygrove/keystore"
 import type { Keystore } from "@keygrove/service"
-import { openDatabase } from "@keygrove/sqlite"
 import { systemRandom } from "@keygrove/system"
 import { afterAll, describe, expect, test } from "vitest"
 import type { Rekeying } from "../../../packages/service/src/ports/keystore-cast.contract.ts"
 import { keystoreContract } from "../../../packages/service/src/ports/keystore.contract.ts"
 import { bundle } from "../bundle.ts"
+import { prepareOn } from "./hold-rekey.ts"
 import { isAlive, makeHome, type TestHome } from "./node-process.ts"
 import { storeInEpoch } from "./store-in-epoch.ts"
 
@@ -85,20 +84,10 @@ async function openToRekey({ file, keyFile }: TestHome): Promise<Rekeying> {
   const store = storeInEpoch(file("keystore.db"), { keyFile, epoch: 1, name: `rekeying-${++copies}` })
   const open = async (): Promise<Keystore> => asPort(await openStore({ store, audit: `${store}-audit`, keyFile }))
   const keystore = await open()
-  const tools = { primitives: nativePrimitives, sealing: hpkeSealing, random: systemRandom }
   return {
     keystore,
     reopen: open,
-    prepare: async (exchange) => {
-      using database = unwrap(openDatabase({ path: store, applicationId: KEYSTORE_APPLICATION_ID, migrations: [...KEYSTORE_MIGRATIONS] }))
-      const identity = keystore.identity()
-      const place = { ...identity, epoch: identity.keys.epoch }
-      const { entry, sealed } = unwrap(
-        await holdRekey(database, tools, { place, exchange, unlock: { kind: "key-file", path: keyFile } }, call),
-      )
-      if (sealed === undefined) throw new TypeError("what an exchange asks for is sealed to it")
-      return { entry, sealed }
-    },
+    prepare: async (exchange) => await prepareOn({ store, keyFile }, keystore.identity(), exchange),
   }
 }
 
