@@ -10,6 +10,8 @@ export type SharingErrorCode =
   | "NO_POLICY"
   | "OWNER_ELSEWHERE"
   | "READER_KEY_INVALID"
+  | "READER_REPLACED"
+  | "ROOT_REPLACED"
   | "MEETING_UNKNOWN"
   | "MEETING_LIMIT"
   | "NICKNAME_INVALID"
@@ -47,6 +49,16 @@ export const sharingErrors: ErrorTable<SharingErrorCode> = {
     class: "usage",
     meaning: "The reader's identity holds a key that is no point of the curve.",
     remedy: "Ask the reader for `keygrove id` again.",
+  },
+  READER_REPLACED: {
+    class: "refused",
+    meaning: "The reader's keys are below a root that was replaced, whose words somebody may know.",
+    remedy: "Ask the reader for `keygrove id` once it has moved, and meet its people again.",
+  },
+  ROOT_REPLACED: {
+    class: "refused",
+    meaning: "Another root came in the place of this node's: it opens, serves and revokes, and neither encrypts nor grants.",
+    remedy: "Move the node to the new root with `keygrove node move`.",
   },
   MEETING_UNKNOWN: {
     class: "refused",

@@ -9,6 +9,7 @@ import { listGrantJobs, removeGrantJob, type GrantJob } from "./grant-job.ts"
 import { findLabel } from "./label-records.ts"
 import { openJob, performJob, rollBack } from "./make-policy.ts"
 import { underOneKey } from "./own-keys.ts"
+import { checkReaderStands, checkRootStands } from "./standing-root.ts"
 
 export interface GrantOrder {
   readonly label: string
@@ -36,6 +37,10 @@ export async function grantPolicy(
 ): Promise<Result<PolicyState>> {
   const refusal = checkOrder(order, context.clock.now())
   if (refusal !== undefined) return refusal
+  const stands = checkRootStands(context)
+  if (!stands.ok) return stands
+  const reader = checkReaderStands(context.replica.state, order.reader)
+  if (!reader.ok) return reader
   const grantOnce = async (): Promise<Result<PolicyState>> => {
     // In turn with the label's move to another key: either the move sees this job, or the job is for the key that it moved to.
     const job = await context.labelTurns.take(order.label, async () => await openOrder(context, placement, order, options))

@@ -5,12 +5,15 @@ import type { CallOptions } from "../ports/call-options.ts"
 import { listGrantJobs } from "./grant-job.ts"
 import { findLabel, keysOf, listLabels, saveLabel, type LabelEpoch, type LabelRecord } from "./label-records.ts"
 import { grantsOfLabel, isForKey } from "./standing-grants.ts"
+import { checkRootStands } from "./standing-root.ts"
 
 /**
  * The label's public key to encrypt with; remembers the name on first use, so that policies can be listed by it. After a rekey of this node it is the key of the epoch
- * before until every grant of the label has a policy for the new one: whoever may read the label can read what is newly written, always.
+ * before until every grant of the label has a policy for the new one: whoever may read the label can read what is newly written, always. Refuses `ROOT_REPLACED` below a root that stepped down.
  */
 export async function useLabel(context: NodeContext, label: Label, options: CallOptions): Promise<Result<LabelRecord>> {
+  const stands = checkRootStands(context)
+  if (!stands.ok) return stands
   return await context.labelTurns.take(label, async () => {
     const known = await findLabel(context, label, options)
     if (!known.ok) return known

@@ -50,9 +50,10 @@ export class LedgerPlacement implements Placement {
   }
 }
 
-/** Nodes that offer something, in the order of clusters and paths. */
+/** Nodes that offer something, in the order of clusters and paths. Keys below a root that was replaced may be known to others: they get no new fragment. */
 function* offering(state: LedgerState): Generator<KeyedNode, undefined> {
   for (const cluster of state.clusters.values()) {
+    if (cluster.replacedBy !== undefined) continue
     for (const node of cluster.nodes.values()) if (hasKeys(node) && node.terms !== undefined) yield node
   }
 }

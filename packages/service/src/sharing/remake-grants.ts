@@ -9,6 +9,7 @@ import { listGrantJobs } from "./grant-job.ts"
 import { keysOf, listLabels, type LabelEpoch, type LabelRecord } from "./label-records.ts"
 import { currentLabelKey, moveLabel } from "./labels.ts"
 import { openJob, performJob } from "./make-policy.ts"
+import { isReplaced } from "./standing-root.ts"
 import { isForKey, readerNow, standingGrants, type StandingGrant } from "./standing-grants.ts"
 
 /** What is left to do so that every grant has a policy for each key of its label that files may be encrypted under. */
@@ -91,10 +92,11 @@ export class GrantRemaking {
     const { keystore, replica } = this.#context
     const own = keystore.identity().keys
     const node = findHolder(replica.state, own.signingKey)
-    // Who is no member any more grants nothing.
-    if (node === undefined) this.#progress = NOTHING_LEFT
+    // Who is no member any more, or is one below a root that was replaced, grants nothing.
+    const grants = node !== undefined && !isReplaced(replica.state, node.cluster)
+    if (!grants) this.#progress = NOTHING_LEFT
     // A keystore that is locked, or about to go on to the keys that the ledger names, cannot now.
-    if (node === undefined || keystore.state() !== "unlocked" || !equalBytes(node.keys.signingKey, own.signingKey)) return ok(true)
+    if (!grants || keystore.state() !== "unlocked" || !equalBytes(node.keys.signingKey, own.signingKey)) return ok(true)
     const missing = await this.#missing(options)
     if (!missing.ok) return missing
     const { behind, policies } = missing.value
@@ -188,7 +190,13 @@ export class GrantRemaking {
   #stillOffering(signingKey: Uint8Array, until: number): ProxyCandidate | undefined {
     const { keystore, replica } = this.#context
     const node = findHolder(replica.state, signingKey)
-    if (node?.terms === undefined || node.terms.until < until || isSameNode(node, keystore.identity())) return undefined
+    if (
+      node?.terms === undefined ||
+      isReplaced(replica.state, node.cluster) ||
+      node.terms.until < until ||
+      isSameNode(node, keystore.identity())
+    )
+      return undefined
     const { cluster, keys, path, terms } = node
     return { signingKey: keys.signingKey, sealingKey: keys.sealingKey, addresses: terms.addresses, cluster, path }
   }

@@ -1,6 +1,6 @@
 import { fromHex, ok, refuse, toHex, unwrap, type Result } from "@keygrove/base"
-import { isSameNode, type NodeReference } from "@keygrove/hierarchy"
-import { findHolder, findNode, findPolicy, policiesOfGrant, type PolicyState } from "@keygrove/ledger"
+import type { NodeReference } from "@keygrove/hierarchy"
+import { findHolder, findNode, findPolicy, policiesOfGrant, standsFor, type PolicyState } from "@keygrove/ledger"
 import type { NodeContext } from "../node-context.ts"
 import type { CallOptions } from "../ports/call-options.ts"
 import type { PeerAddress } from "../ports/transport.ts"
@@ -32,14 +32,13 @@ const RETRY_MS = 30_000
 const MAX_JOBS = 1_000
 
 /**
- * Revokes a grant of this node, with all its policies, by the id of any of them: statement first, then removals. Revoking twice is fine. Nothing blocks it: neither limits, nor a
+ * Revokes a grant of this node, also one that it made below a root that was replaced since, with all its policies, by the id of any of them: statement first, then removals. Revoking twice is fine. Nothing blocks it: neither limits, nor a
  * full disk, nor proxies that are down.
  */
 export async function revokePolicy(context: NodeContext, policyId: Uint8Array, options: CallOptions): Promise<Result<Revocation>> {
   const known = findPolicy(context.replica.state, policyId)
   if (known === undefined) return refuse("POLICY_UNKNOWN", "the ledger has no such policy; see `keygrove policy list`")
-  const { cluster, path } = context.keystore.identity()
-  if (!isSameNode(known.owner, { cluster, path }))
+  if (!standsFor(context.replica.state, context.keystore.identity(), known.owner))
     return refuse(
       "OWNER_ELSEWHERE",
       `the policy belongs to ${known.owner.path} of cluster ${known.owner.cluster.slice(0, 16)}…; revoke it there`,

@@ -3,6 +3,7 @@ import { findHolder, policiesOfGrant, type LedgerState, type PolicyState } from 
 import type { PolicyGrant } from "@keygrove/reencryption"
 import type { NodeContext } from "../node-context.ts"
 import { keysOf, type LabelEpoch, type LabelRecord } from "./label-records.ts"
+import { isReplaced } from "./standing-root.ts"
 
 /** A grant of this node that stands: its policies, the first one first, one for each key of its label that it was made for. */
 export type StandingGrant = readonly [PolicyState, ...PolicyState[]]
@@ -35,10 +36,11 @@ export function isForKey(grant: StandingGrant, { labelKey }: Pick<LabelEpoch, "l
 
 /**
  * The keys that a policy for this reader names today: its node's current ones. A reader that the ledger never heard of keeps those it gave. `undefined` when the generation
- * of the node that the policy names has ended: nothing new is made for it.
+ * of the node that the policy names has ended, or its root was replaced: nothing new is made for it.
  */
 export function readerNow(state: LedgerState, reader: PolicyGrant["reader"]): PolicyGrant["reader"] | undefined {
   const node = findHolder(state, reader.signingKey)
+  if (node !== undefined && isReplaced(state, node.cluster)) return undefined
   if (node !== undefined) return { encryptionKey: node.keys.encryptionKey, signingKey: node.keys.signingKey }
   return state.signingKeys.has(toHex(reader.signingKey)) ? undefined : reader
 }

@@ -26,11 +26,21 @@ function nodeWarnings({ keystore, replica }: NodeContext, background: Background
     warnings.push(`the ledger is not followed any more: ${replica.failure.code}: ${replica.failure.message}`)
   const ended = endOf(keystore.identity(), replica.state)
   if (ended !== undefined) return [...warnings, ended]
+  const replaced = replacementWarning(keystore.identity(), replica.state)
+  if (replaced !== undefined) return [...warnings, replaced]
   const epochs = epochWarnings(keystore.identity(), replica.state, rekeys)
   if (epochs.length > 0) return [...warnings, ...epochs]
   if (background.lastRefusal !== undefined)
     warnings.push(`this node is not on the ledger yet: ${background.lastRefusal.code}: ${background.lastRefusal.message}`)
   return warnings
+}
+
+/** What is to be done where the root of this node's cluster was replaced. */
+function replacementWarning({ cluster }: NodeIdentity, state: LedgerState): string | undefined {
+  const replaced = state.clusters.get(cluster)?.replacedBy
+  if (replaced === undefined) return undefined
+  const what = `the root of this cluster was replaced (entry ${replaced.at}): nothing is encrypted or granted here any more`
+  return `${what}; stop the node, run \`keygrove node move\` with the moving code, and start it again`
 }
 
 /** What is to be done about this node's epoch. */
