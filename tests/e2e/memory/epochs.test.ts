@@ -7,7 +7,7 @@ import { decodeEpoch, deriveEpoch, deriveEpochSecret, labelSecret } from "@keygr
 import { foundNode, spawnKeystore } from "@keygrove/keystore"
 import { expect, test } from "vitest"
 import { bundle } from "../bundle.ts"
-import { prepareOn } from "../node/hold-rekey.ts"
+import { placeOf, prepareOn } from "../node/hold-rekey.ts"
 import { isAlive, makeHome, makeStage, type TestHome } from "../node/node-process.ts"
 import { storeInEpoch } from "../node/store-in-epoch.ts"
 import { canReadMemory, findInProcess } from "./process-memory.ts"
@@ -53,7 +53,12 @@ test.runIf(canReadMemory)(
     const call = { signal: AbortSignal.timeout(60_000) }
     await using child = unwrap(await spawnKeystore({ command: process.execPath, args }, call))
     const exchange = unwrap(await child.keystore.beginRekey(call))
-    unwrap(await child.keystore.acceptRekey(await prepareOn({ store, keyFile: home.keyFile }, child.keystore.identity(), exchange), call))
+    unwrap(
+      await child.keystore.acceptRekey(
+        await prepareOn({ store, keyFile: home.keyFile }, placeOf(child.keystore.identity()), exchange),
+        call,
+      ),
+    )
     unwrap(await child.keystore.finishRekey(call))
     const label = "photos"
     for (const epoch of EPOCHS) unwrap(await child.keystore.labelPublicKey({ label, epoch: unwrap(decodeEpoch(epoch)) }, call))

@@ -1,5 +1,6 @@
 import { unwrap } from "@keygrove/base"
 import { nativePrimitives } from "@keygrove/curves-native"
+import type { NodePlace } from "@keygrove/hierarchy"
 import { createSealing } from "@keygrove/hpke"
 import { holdRekey } from "@keygrove/keystore/ceremony"
 import type { NodeIdentity, PreparedRekey, RekeyExchange } from "@keygrove/service"
@@ -16,12 +17,17 @@ const tools = {
 /** The ceremony of a rekey on a keystore file that a key file unlocks, held by the test, for the keystore process that began the exchange. */
 export async function prepareOn(
   { keyFile, store }: { readonly store: string; readonly keyFile: string },
-  identity: NodeIdentity,
+  place: NodePlace,
   exchange: RekeyExchange,
 ): Promise<PreparedRekey> {
   using database = unwrap(openDatabase(keystoreFile(store)))
-  const order = { place: { ...identity, epoch: identity.keys.epoch }, exchange, unlock: { kind: "key-file", path: keyFile } } as const
+  const order = { place, exchange, unlock: { kind: "key-file", path: keyFile } } as const
   const { entry, sealed } = unwrap(await holdRekey(database, tools, order, { signal: AbortSignal.timeout(60_000) }))
   if (sealed === undefined) throw new TypeError("what an exchange asks for is sealed to it")
   return { entry, sealed }
+}
+
+/** Where a node stands, by its identity. */
+export function placeOf(identity: NodeIdentity): NodePlace {
+  return { ...identity, epoch: identity.keys.epoch }
 }

@@ -13,7 +13,7 @@ import { afterAll, describe, expect, test } from "vitest"
 import type { Rekeying } from "../../../packages/service/src/ports/keystore-cast.contract.ts"
 import { keystoreContract } from "../../../packages/service/src/ports/keystore.contract.ts"
 import { bundle } from "../bundle.ts"
-import { prepareOn } from "./hold-rekey.ts"
+import { placeOf, prepareOn } from "./hold-rekey.ts"
 import { isAlive, makeHome, type TestHome } from "./node-process.ts"
 import { storeInEpoch } from "./store-in-epoch.ts"
 
@@ -87,7 +87,7 @@ async function openToRekey({ file, keyFile }: TestHome): Promise<Rekeying> {
   return {
     keystore,
     reopen: open,
-    prepare: async (exchange) => await prepareOn({ store, keyFile }, keystore.identity(), exchange),
+    prepare: async (exchange) => await prepareOn({ store, keyFile }, placeOf(keystore.identity()), exchange),
   }
 }
 
