@@ -18,6 +18,10 @@ export type PeeringErrorCode =
   | "REQUEST_STALE"
   | "RATE_LIMITED"
   | "PROXY_FAILED"
+  | "JOIN_MESSAGE_INVALID"
+  | "JOIN_FOREIGN"
+  | "JOIN_CLOSED"
+  | "JOIN_BUSY"
   | "CHAIN_MESSAGE_INVALID"
   | "CHAIN_NOT_SERVED"
   | "MEETING_CODE_INVALID"
@@ -91,6 +95,22 @@ export const peeringErrors: ErrorTable<PeeringErrorCode> = {
   },
   RATE_LIMITED: { class: "peers", meaning: "A peer asks a proxy too often.", remedy: "Wait a moment." },
   PROXY_FAILED: { class: "peers", meaning: "The proxy could not do its part.", remedy: "Ask another proxy; its log tells its owner more." },
+  JOIN_MESSAGE_INVALID: {
+    class: "failed",
+    meaning: "What a node sent to join a ledger, or was answered, is not in a form that is known here.",
+    remedy: "Use the same version of keygrove on both sides.",
+  },
+  JOIN_FOREIGN: {
+    class: "refused",
+    meaning: "The statements that a node sent to join a ledger do not make it a node there.",
+    remedy: "A child waits until its parent's certificate is on the ledger: start the node that invited it.",
+  },
+  JOIN_CLOSED: {
+    class: "refused",
+    meaning: "The ledger's host lets in nodes of its own cluster and of those it trusts only.",
+    remedy: 'Meet its people (`keygrove meet`), or have its owner set "peers" to "ledger" in config.json.',
+  },
+  JOIN_BUSY: { class: "peers", meaning: "Too many nodes want to join a ledger at once.", remedy: "Wait; the node tries again by itself." },
   CHAIN_MESSAGE_INVALID: {
     class: "failed",
     meaning: "A node was asked for a key chain, or gave one, in a form that is not known here.",

@@ -8,6 +8,17 @@ export {
   type ChainRequest,
 } from "./chain-messages.ts"
 export {
+  decodeJoinAnswer,
+  decodeJoinRequest,
+  encodeJoinAnswer,
+  encodeJoinRequest,
+  MAX_JOIN_MESSAGE_BYTES,
+  type JoinAnswer,
+  type JoinRequest,
+} from "./join-messages.ts"
+export { judgeJoin, type JoinCase, type JoinRefusal } from "./judge-join.ts"
+export { standingOfKey, type KeyStanding } from "./key-standing.ts"
+export {
   decodeLedgerAnswer,
   decodeLedgerRequest,
   encodeLedgerAnswer,

@@ -12,8 +12,7 @@ export interface JoinRequest {
 /** The answer of protocol `join`. */
 export type JoinAnswer =
   /** The caller is a node of the ledger, which had this head afterwards. */
-  | { readonly kind: "joined"; readonly head: LedgerHead }
-  | { readonly kind: "refused"; readonly code: string; readonly message: string }
+  { readonly kind: "joined"; readonly head: LedgerHead } | { readonly kind: "refused"; readonly code: string; readonly message: string }
 
 /** Longest encoded request or answer in bytes (the transport's limit). */
 export const MAX_JOIN_MESSAGE_BYTES = 1_048_576

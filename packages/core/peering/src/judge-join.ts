@@ -1,7 +1,7 @@
 import { ok, refuse, type Result } from "@keygrove/base"
 import type { Primitives } from "@keygrove/crypto"
 import type { ClusterId } from "@keygrove/hierarchy"
-import { applyEntry, findNodeByKey, verifyEntry, type FoldedLedger, type LedgerState } from "@keygrove/ledger"
+import { findNodeByKey, foldEntry, type FoldedLedger, type LedgerState } from "@keygrove/ledger"
 
 /** Why a stranger's entries are not appended. */
 export type JoinRefusal = "JOIN_MESSAGE_INVALID" | "JOIN_FOREIGN" | "JOIN_CLOSED"
@@ -22,27 +22,33 @@ const JOINING_KINDS: readonly string[] = ["cluster", "node", "rekey"]
  */
 export function judgeJoin(
   primitives: Pick<Primitives, "sha256" | "ed25519">,
-  { state, head }: FoldedLedger,
+  ledger: FoldedLedger,
   { admits, entries, from }: JoinCase,
 ): Result<readonly Uint8Array[], JoinRefusal> {
   const missing: Uint8Array[] = []
   const clusters = new Set<ClusterId>()
-  let after = state
+  let after = ledger
   let reason = "nothing new"
   for (const bytes of entries) {
-    const entry = verifyEntry(primitives, bytes)
-    if (!entry.ok || !JOINING_KINDS.includes(entry.value.kind))
+    const folded = foldEntry(primitives, after, bytes)
+    if (!folded.ok || !JOINING_KINDS.includes(folded.value.judged.entry.kind))
       return refuse("JOIN_MESSAGE_INVALID", "who wants to join sends well signed statements of kind cluster, node and rekey, and no other")
-    clusters.add(entry.value.author.cluster)
-    const { state: next, verdict } = applyEntry(primitives, after, head.length, entry.value)
-    if (verdict.kind === "void") reason = verdict.reason
-    else missing.push(bytes)
-    after = next
+    const { entry, verdict } = folded.value.judged
+    clusters.add(entry.author.cluster)
+    if (verdict.kind === "void") {
+      reason = verdict.reason
+      continue
+    }
+    missing.push(bytes)
+    after = folded.value.ledger
   }
-  const node = findNodeByKey(after, from)
+  const node = findNodeByKey(after.state, from)
   if (node === undefined || clusters.size !== 1 || !clusters.has(node.cluster))
-    return refuse("JOIN_FOREIGN", `the statements do not make the caller's key that of a node (${reason}); its parent may have to certify it first`)
-  if (!admits(after, node.cluster))
+    return refuse(
+      "JOIN_FOREIGN",
+      `the statements do not make the caller's key that of a node (${reason}); its parent may have to certify it first`,
+    )
+  if (!admits(after.state, node.cluster))
     return refuse("JOIN_CLOSED", "the ledger's host lets in nodes of its own cluster and of those that it trusts; meet its people first")
   return ok(missing)
 }

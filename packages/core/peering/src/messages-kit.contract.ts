@@ -3,6 +3,7 @@ import { decodeClusterId, decodeGeneration, decodeNodePath, decodeTimestamp, typ
 import { decodeLedgerIndex, type LedgerHead } from "@keygrove/ledger"
 import * as fc from "fast-check"
 import type { ChainAnswer, ChainRequest } from "./chain-messages.ts"
+import type { JoinAnswer, JoinRequest } from "./join-messages.ts"
 import type { LedgerAnswer, LedgerRequest } from "./ledger-messages.ts"
 import type { MeetingAnswer, MeetingBody, MeetingIdentity, MeetingRequest } from "./meeting/meeting-messages.ts"
 import type { PolicyDraft, ProxyAnswer, ProxyRequest } from "./proxy-messages.ts"
@@ -82,6 +83,15 @@ export const anyLedgerAnswer: fc.Arbitrary<LedgerAnswer> = fc.oneof(
     code: fc.constantFrom("LEDGER_HEAD_MOVED" as const, "LEDGER_FULL" as const, "DISK_FULL" as const),
     message: anyText,
   }),
+)
+
+/** Any request of protocol `join`. */
+export const anyJoinRequest: fc.Arbitrary<JoinRequest> = fc.record({ entries: anyEntries(1, 64) })
+
+/** Any answer of protocol `join`. */
+export const anyJoinAnswer: fc.Arbitrary<JoinAnswer> = fc.oneof(
+  fc.record({ kind: fc.constant("joined" as const), head: anyHead }),
+  fc.record({ kind: fc.constant("refused" as const), code: fc.stringMatching(/^[A-Z][A-Z0-9_]{0,63}$/), message: anyText }),
 )
 
 const anyIdentity = fc

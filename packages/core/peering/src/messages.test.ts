@@ -1,6 +1,7 @@
 import { decodeCanonical, encodeCanonical, unwrap, type CborValue, type Result } from "@keygrove/base"
 import * as fc from "fast-check"
 import { describe, expect, test } from "vitest"
+import { decodeJoinAnswer, decodeJoinRequest, encodeJoinAnswer, encodeJoinRequest } from "./join-messages.ts"
 import { decodeLedgerAnswer, decodeLedgerRequest, encodeLedgerAnswer, encodeLedgerRequest } from "./ledger-messages.ts"
 import { decodeChainAnswer, decodeChainRequest, encodeChainAnswer, encodeChainRequest } from "./chain-messages.ts"
 import {
@@ -14,6 +15,8 @@ import {
 import {
   anyChainAnswer,
   anyChainRequest,
+  anyJoinAnswer,
+  anyJoinRequest,
   anyLedgerAnswer,
   anyLedgerRequest,
   anyMeetingAnswer,
@@ -69,6 +72,22 @@ const codecs: readonly Codec[] = [
     encoded: anyLedgerAnswer.map(encodeLedgerAnswer),
     decode: decodeLedgerAnswer,
     again: (bytes) => encodeLedgerAnswer(unwrap(decodeLedgerAnswer(bytes))),
+  },
+  {
+    name: "request to join",
+    code: "JOIN_MESSAGE_INVALID",
+    maxBytes: 1_048_576,
+    encoded: anyJoinRequest.map(encodeJoinRequest),
+    decode: decodeJoinRequest,
+    again: (bytes) => encodeJoinRequest(unwrap(decodeJoinRequest(bytes))),
+  },
+  {
+    name: "answer to who wants to join",
+    code: "JOIN_MESSAGE_INVALID",
+    maxBytes: 1_048_576,
+    encoded: anyJoinAnswer.map(encodeJoinAnswer),
+    decode: decodeJoinAnswer,
+    again: (bytes) => encodeJoinAnswer(unwrap(decodeJoinAnswer(bytes))),
   },
   {
     name: "body of a meeting's message",

@@ -14,6 +14,7 @@ import type { CallOptions } from "../ports/call-options.ts"
 import type { Clock } from "../ports/clock.ts"
 import type { AppendRefusal, LedgerEngine, LedgerSlice, RefreshRefusal } from "../ports/ledger-engine.ts"
 import type { PeerAddress, Transport } from "../ports/transport.ts"
+import { joinLedger } from "../peers/join-ledger.ts"
 import { foundKey, LedgerHostClient, type HostRefusal } from "./host-client.ts"
 import { provesHost, successorOf } from "./host-finder.ts"
 import { Wakeup } from "./wakeup.ts"
@@ -86,6 +87,17 @@ export class FollowerLedgerEngine implements LedgerEngine {
   /** Where the ledger's host is, under the key that it is followed by. */
   get host(): PeerAddress {
     return this.#host.host
+  }
+
+  /**
+   * Asks the host to append what makes this node's own key known, see {@link joinLedger}. Whoever answers in the host's place is asked too: the statements are public and
+   * signed, so that it can do nothing with them but append them.
+   */
+  async join(entries: readonly Uint8Array[], options: CallOptions): Promise<Result<LedgerHead>> {
+    const { transport } = this.#options
+    const joined = await joinLedger(transport, this.host, entries, options)
+    const signingKey = joined.ok ? undefined : foundKey(joined)
+    return signingKey === undefined ? joined : await joinLedger(transport, { ...this.host, signingKey }, entries, options)
   }
 
   async head(options: CallOptions): Promise<LedgerHead> {

@@ -1,10 +1,10 @@
-import { KeygroveError, unreachable } from "@keygrove/base"
+import { KeygroveError, refuse, unreachable } from "@keygrove/base"
 import { isSameHead, type LedgerIndex } from "@keygrove/ledger"
 import { decodeLedgerRequest, encodeLedgerAnswer, type LedgerAnswer, type LedgerHostRefusal, type LedgerRequest } from "@keygrove/peering"
 import type { CallOptions } from "../ports/call-options.ts"
 import type { Clock } from "../ports/clock.ts"
 import type { LedgerEngine } from "../ports/ledger-engine.ts"
-import type { InboundRequest, Transport } from "../ports/transport.ts"
+import type { InboundRequest, PeerRejection, Transport } from "../ports/transport.ts"
 import type { LedgerReplica } from "./replica.ts"
 import { DEFAULT_PEER_LIMITS, PeerMeter, type PeerLimits } from "./peer-limits.ts"
 
@@ -24,7 +24,10 @@ export interface LedgerHostOptions {
 /** Serves a ledger to followers over protocol `ledger`, with limits for each peer, until disposed of. */
 export function serveLedger(options: LedgerHostOptions): Disposable {
   const meter = new PeerMeter(options.limits ?? DEFAULT_PEER_LIMITS, options.clock)
-  return options.transport.serve("ledger", async (request, call) => encodeLedgerAnswer(await answerRequest(options, meter, request, call)))
+  return options.transport.serve("ledger", async (request, call) => {
+    const answer = await answerRequest(options, meter, request, call)
+    return "ok" in answer ? answer : encodeLedgerAnswer(answer)
+  })
 }
 
 type AppendRequest = Extract<LedgerRequest, { readonly op: "append" }>
@@ -34,18 +37,36 @@ async function answerRequest(
   meter: PeerMeter,
   inbound: InboundRequest,
   call: CallOptions,
-): Promise<LedgerAnswer> {
+): Promise<LedgerAnswer | PeerRejection> {
   const request = decodeLedgerRequest(inbound.body)
   if (!request.ok) return refused(request)
-  const admitted = meter.admit(inbound.from, request.value.op)
+  const asked = inbound.readsTo === undefined ? request.value : upTo(inbound.readsTo, request.value)
+  if (asked === undefined) return refuse("PEER_REMOVED", "the caller's key has ended")
+  const admitted = meter.admit(inbound.from, asked.op)
   if (!admitted.ok) return refused(admitted)
   using _admission = admitted.value
   try {
-    return await perform(options, request.value, call)
+    return await perform(options, asked, call)
   } catch (error) {
     call.signal.throwIfAborted()
     if (!(error instanceof KeygroveError)) throw error
     return { kind: "refused", code: error.code === "LEDGER_CORRUPT" ? "LEDGER_CORRUPT" : "LEDGER_UNREACHABLE", message: error.message }
+  }
+}
+
+/** What is left of a request for a caller that may read `length` entries and no more; `undefined` when nothing is. */
+function upTo(length: LedgerIndex, request: LedgerRequest): LedgerRequest | undefined {
+  switch (request.op) {
+    case "head":
+      return request
+    case "read":
+      return request.from < length ? { ...request, limit: Math.min(request.limit, length - request.from) } : undefined
+    case "wait":
+      return request.length < length ? request : undefined
+    case "append":
+      return undefined
+    default:
+      return unreachable(request)
   }
 }
 

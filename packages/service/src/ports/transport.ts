@@ -1,4 +1,5 @@
 import type { Refusal, Result } from "@keygrove/base"
+import type { LedgerIndex } from "@keygrove/ledger"
 import type { CallOptions } from "./call-options.ts"
 
 /** Whom to call: the peer's Ed25519 signing key (32 bytes) and where it may be found (multiaddrs without the /p2p part). */
@@ -12,6 +13,8 @@ export interface InboundRequest {
   /** Ed25519 signing key of the caller, 32 bytes. */
   readonly from: Uint8Array
   readonly body: Uint8Array
+  /** Set for a caller whose key has ended: it may read the ledger up to this length, which is how it learns of its end, and nothing else. */
+  readonly readsTo?: LedgerIndex
 }
 
 /** What a node is to its peers: a key, and whoever signs handshakes with it. */

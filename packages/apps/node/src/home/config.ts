@@ -1,6 +1,7 @@
 import { closeSync, openSync, readSync } from "node:fs"
 import { ok, refuse, type Result, type Shape } from "@keygrove/base"
 import { MAX_OPERATORS, operatorSettingShape, type OperatorSetting } from "@keygrove/keys"
+import type { AdmittedPeers } from "@keygrove/service"
 import * as v from "valibot"
 import { rpcUserShape, type RpcUser } from "../rpc/rpc-user.ts"
 import {
@@ -20,6 +21,8 @@ export interface NodeConfig {
   readonly ledger: string
   /** Where other nodes reach this one; port 0 is replaced by the one the system gave at the first start, so that it stays. */
   readonly listen: string
+  /** Whose nodes are answered: of all clusters on the ledger (`ledger`, also when missing), or of the own one and those that it trusts (`trusted`). */
+  readonly peers?: AdmittedPeers
   /** TCP port of JSON-RPC on 127.0.0.1; 0 for none. */
   readonly rpcPort: number
   /** Path of the key file that unlocks the keystore instead of a passphrase. */
@@ -46,6 +49,7 @@ const shape: Shape<NodeConfig> = v.strictObject({
   version: v.literal(VERSION),
   ledger: v.pipe(v.string(), v.minLength(1), v.maxLength(512)),
   listen: v.pipe(v.string(), v.maxLength(256), v.regex(/^\/\S+$/)),
+  peers: v.exactOptional(v.picklist(["ledger", "trusted"])),
   rpcPort: v.pipe(v.number(), v.safeInteger(), v.minValue(0), v.maxValue(65_535)),
   keyFile: v.exactOptional(v.pipe(v.string(), v.minLength(1), v.maxLength(4_096))),
   keys: v.exactOptional(v.pipe(v.array(configuredKeyShape), v.maxLength(MAX_KEYS))),

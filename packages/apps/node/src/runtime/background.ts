@@ -3,15 +3,19 @@ import { decodeEntry, findNodeByKey } from "@keygrove/ledger"
 import { resumeGrants, retryGrants, retryRevocations, type CallOptions, type GrantRemaking, type NodeContext } from "@keygrove/service"
 import { readGenesis } from "../home/home-facts.ts"
 import type { Home } from "../home/home.ts"
+import type { OpenedLedger } from "./open-ledger.ts"
 import type { Rekeys } from "./rekeys.ts"
 
-/** How often what a start could not finish is tried again: being known on the ledger, and jobs that need it. */
-const SETTLE_RETRY_MS = 1_000
+/** Pauses until this node tries again to become known on the ledger: doubled from the first to the last. */
+const FIRST_RETRY_MS = 1_000
+const LAST_RETRY_MS = 5_000
 
 export interface BackgroundSources {
   readonly home: Home
   readonly remaking: GrantRemaking
   readonly rekeys: Rekeys
+  /** How a node that follows another's ledger becomes known there. */
+  readonly followed: OpenedLedger["followed"]
   readonly log: (line: string) => void
 }
 
@@ -21,16 +25,18 @@ export class Background implements AsyncDisposable {
   readonly #home: Home
   readonly #remaking: GrantRemaking
   readonly #rekeys: Rekeys
+  readonly #followed: OpenedLedger["followed"]
   readonly #log: (line: string) => void
   readonly #stop = new AbortController()
   #work: Promise<unknown> = Promise.resolve()
   #lastRefusal: Refusal | undefined
 
-  constructor(context: NodeContext, { home, log, rekeys, remaking }: BackgroundSources) {
+  constructor(context: NodeContext, { followed, home, log, rekeys, remaking }: BackgroundSources) {
     this.#context = context
     this.#home = home
     this.#remaking = remaking
     this.#rekeys = rekeys
+    this.#followed = followed
     this.#log = log
   }
 
@@ -42,15 +48,24 @@ export class Background implements AsyncDisposable {
   async introduce(call: CallOptions): Promise<Result<true>> {
     const { keystore, replica } = this.#context
     if (findNodeByKey(replica.state, keystore.identity().keys.signingKey) !== undefined) return ok(true)
-    // A child's first keys count after its certificate, which its parent has written; a host that cannot be reached is asked again below.
-    await replica.refresh(call)
     const genesis = readGenesis(this.#home.genesis)
     if (!genesis.ok) return genesis
-    const missing = genesis.value.filter((entry) => replica.judge([entry]).ok || isLater(entry))
-    const appended = await replica.appendEntries(missing, call)
+    const appended = await this.#append(genesis.value, call)
     if (appended.ok || findNodeByKey(replica.state, keystore.identity().keys.signingKey) !== undefined) return ok(true)
     this.#lastRefusal = appended
     return ok(true)
+  }
+
+  /** A follower that is not known yet may not read or append: the ledger's host does it for it. */
+  async #append(genesis: readonly Uint8Array[], call: CallOptions): Promise<Result<unknown>> {
+    const { replica } = this.#context
+    if (this.#followed === undefined)
+      return await replica.appendEntries(
+        genesis.filter((entry) => replica.judge([entry]).ok || isLater(entry)),
+        call,
+      )
+    const joined = await this.#followed.join(genesis, call)
+    return joined.ok ? await replica.refresh(call) : joined
   }
 
   start(): void {
@@ -67,8 +82,10 @@ export class Background implements AsyncDisposable {
   /** Becomes known on the ledger. */
   async #settle(signal: AbortSignal): Promise<void> {
     const { clock, keystore, replica } = this.#context
+    let pauseMs = FIRST_RETRY_MS
     while (findNodeByKey(replica.state, keystore.identity().keys.signingKey) === undefined) {
-      await clock.sleep(SETTLE_RETRY_MS, { signal })
+      await clock.sleep(pauseMs, { signal })
+      pauseMs = Math.min(2 * pauseMs, LAST_RETRY_MS)
       await this.introduce({ signal })
     }
     this.#lastRefusal = undefined

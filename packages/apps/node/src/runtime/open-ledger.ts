@@ -1,10 +1,13 @@
 import { ok, refuse, type Result } from "@keygrove/base"
 import { nativePrimitives } from "@keygrove/curves-native"
+import type { ClusterId } from "@keygrove/hierarchy"
 import { formatPeerAddress, parsePeerAddress } from "@keygrove/libp2p"
 import {
   FollowerLedgerEngine,
   LedgerCopyEngine,
   LedgerReplica,
+  PeerGuard,
+  serveJoin,
   serveLedger,
   type CallOptions,
   type LedgerEngine,
@@ -23,13 +26,24 @@ export type LedgerRole = "host" | "follower" | "copy"
 export interface OpenedLedger {
   readonly replica: LedgerReplica
   readonly role: LedgerRole
+  /** The transport that answers only whom the ledger knows; what the node serves it serves through this one. */
+  readonly guard: PeerGuard
+  /** Where a follower finds the ledger's host now, and how it becomes known there. */
+  readonly followed?: Pick<FollowerLedgerEngine, "host" | "join">
+}
+
+interface LedgerSurroundings {
+  readonly transport: Transport
+  /** The cluster of this node. */
+  readonly own: ClusterId
+  readonly stack: AsyncDisposableStack
 }
 
 /** Opens the node's ledger in the role that its configuration names; what was opened is left on `stack`. */
 export async function openLedger(
   home: Home,
   config: NodeConfig,
-  { transport, stack }: { readonly transport: Transport; readonly stack: AsyncDisposableStack },
+  { own: cluster, transport, stack }: LedgerSurroundings,
   call: CallOptions,
 ): Promise<Result<OpenedLedger>> {
   const copy = EmbeddedLedgerEngine.open({ path: home.ledger, primitives: nativePrimitives })
@@ -45,9 +59,9 @@ export async function openLedger(
   }
   const view: { replica?: LedgerReplica } = {}
   const own: LedgerEngine = role === "copy" ? new LedgerCopyEngine(copy.value) : copy.value
-  const engine: LedgerEngine =
+  const followed =
     host === undefined
-      ? own
+      ? undefined
       : FollowerLedgerEngine.start({
           transport,
           host: host.value,
@@ -57,12 +71,18 @@ export async function openLedger(
           folded: () => view.replica,
           onMoved: (moved) => keepLedgerHost(home, moved),
         })
+  const engine = followed ?? own
   const replica = await LedgerReplica.open({ primitives: nativePrimitives, engine }, call)
   if (!replica.ok) return refuse(replica.code, `${home.ledger}: ${replica.message}`)
   view.replica = replica.value
   stack.use(replica.value)
-  if (role === "host") stack.use(serveLedger({ transport, engine, clock: systemClock, replica: replica.value }))
-  return ok({ replica: replica.value, role })
+  const admission = { clock: systemClock, own: cluster, peers: config.peers ?? "ledger", replica: replica.value } as const
+  const guard = stack.use(new PeerGuard({ ...admission, transport }))
+  if (role === "host") {
+    stack.use(serveLedger({ transport: guard, engine, clock: systemClock, replica: replica.value }))
+    stack.use(serveJoin({ ...admission, transport: guard, primitives: nativePrimitives }))
+  }
+  return ok({ replica: replica.value, role, guard, ...(followed === undefined ? {} : { followed }) })
 }
 
 /** The host has another key now: the next start looks for it under that one. */

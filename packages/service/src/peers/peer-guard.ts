@@ -1,0 +1,218 @@
+import { refuse, toHex, type Result } from "@keygrove/base"
+import type { ClusterId } from "@keygrove/hierarchy"
+import { advanceIndex, trustIn, type LedgerIndex, type LedgerState } from "@keygrove/ledger"
+import { standingOfKey, takeToken, type Rate, type TokenBucket } from "@keygrove/peering"
+import { refreshReplica } from "../ledger/refresh-replica.ts"
+import type { LedgerReplica } from "../ledger/replica.ts"
+import type { CallOptions } from "../ports/call-options.ts"
+import type { Clock } from "../ports/clock.ts"
+import type {
+  InboundRequest,
+  MoveRefusal,
+  PeerAddress,
+  PeerRejection,
+  ProtocolName,
+  RequestHandler,
+  RequestRefusal,
+  Transport,
+  TransportIdentity,
+} from "../ports/transport.ts"
+import { LearnedTimes } from "./learned-times.ts"
+
+/** Which clusters' nodes are answered: of all on the ledger that this node follows, or of its own and of those that it trusts. */
+export type AdmittedPeers = "ledger" | "trusted"
+
+export interface PeerGuardOptions {
+  /** Owned by the guard from here on. */
+  readonly transport: Transport
+  readonly replica: LedgerReplica
+  readonly clock: Clock
+  readonly own: ClusterId
+  readonly peers: AdmittedPeers
+}
+
+/** Whom a protocol answers. A node that has ended may find out from the ledger, and nothing more. */
+const ANSWERS: Readonly<Record<ProtocolName, "nodes" | "nodes, and those that have ended" | "anyone">> = {
+  ledger: "nodes, and those that have ended",
+  proxy: "nodes",
+  chain: "nodes",
+  join: "anyone",
+  meet: "anyone",
+}
+
+/** How long after its node rekeyed a key is still answered: what was sent before may still be under way, and its lines last 60 s. */
+export const LATE_KEY_MS = 120_000
+/** How long after its end the lines of a node end. */
+export const LINE_END_MS = 1_000
+/** How often strangers can make a node ask the ledger for news. */
+const NEWS_RATE: Rate = { burst: 8, perSecond: 1 }
+/** Callers that are remembered as admitted; beyond it those that are not connected are forgotten at once. */
+const MAX_ADMITTED = 4_096
+
+/** What a key may do. */
+type Admission = { readonly kind: "admitted" } | { readonly kind: "ended"; readonly endedAt: LedgerIndex } | { readonly kind: "unknown" }
+
+/**
+ * A transport that answers nodes only: every request but those of protocols `join` and `meet` is judged by what the ledger says of the caller's key, at the moment when it
+ * comes. The lines of a node that is removed while it is connected end. What this node asks goes to the key that it names, also over lines that others opened: that is
+ * the transport's promise and needs no guard.
+ */
+export class PeerGuard implements Transport {
+  readonly #options: PeerGuardOptions
+  readonly #stop = new AbortController()
+  readonly #watching: Promise<void>
+  /** Keys of callers that were admitted, in hex, as far as they are connected. */
+  readonly #admitted: Map<string, Uint8Array> = new Map()
+  /** A restart must not make old keys good again: only what came while this node ran is recent. */
+  readonly #learned: LearnedTimes
+  #alsoKnows: (signingKey: Uint8Array) => boolean = () => false
+  #news: Promise<boolean> | undefined
+  #newsLeft: TokenBucket | undefined
+
+  constructor(options: PeerGuardOptions) {
+    this.#options = options
+    this.#learned = new LearnedTimes(options.replica.head.length, LATE_KEY_MS)
+    this.#watching = this.#watch()
+  }
+
+  /** Names who else is a node of a trusted cluster: by key chains that are not on this ledger. */
+  alsoKnow(isKnown: (signingKey: Uint8Array) => boolean): void {
+    this.#alsoKnows = isKnown
+  }
+
+  addresses(): readonly string[] {
+    return this.#options.transport.addresses()
+  }
+
+  peers(): readonly Uint8Array[] {
+    return this.#options.transport.peers()
+  }
+
+  async request(
+    peer: PeerAddress,
+    protocol: ProtocolName,
+    body: Uint8Array,
+    options: CallOptions,
+  ): Promise<Result<Uint8Array, RequestRefusal>> {
+    return await this.#options.transport.request(peer, protocol, body, options)
+  }
+
+  serve(protocol: ProtocolName, handler: RequestHandler): Disposable {
+    const answers = ANSWERS[protocol]
+    const guarded: RequestHandler = async (request, options) => {
+      const admission = await this.#admit(request, options)
+      if (admission.kind === "admitted") return await handler(request, options)
+      if (admission.kind === "unknown") return refuse("PEER_UNKNOWN", "the caller is no node that is answered here")
+      if (answers === "nodes") return rejected()
+      return await handler({ ...request, readsTo: advanceIndex(admission.endedAt, 1) }, options)
+    }
+    return this.#options.transport.serve(protocol, answers === "anyone" ? handler : guarded)
+  }
+
+  disconnect(signingKey: Uint8Array): void {
+    this.#options.transport.disconnect(signingKey)
+  }
+
+  async move(identity: TransportIdentity, options: CallOptions): Promise<Result<true, MoveRefusal>> {
+    return await this.#options.transport.move(identity, options)
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#stop.abort()
+    await this.#watching
+    await this.#options.transport[Symbol.asyncDispose]()
+  }
+
+  /** The verdict on a caller; a stranger is judged once more after the ledger was asked for news. */
+  async #admit({ from }: InboundRequest, options: CallOptions): Promise<Admission> {
+    const first = this.#judge(from)
+    const admission = first.kind === "unknown" && (await this.#askForNews(options)) ? this.#judge(from) : first
+    if (admission.kind !== "admitted") return admission
+    this.#admitted.set(toHex(from), Uint8Array.from(from))
+    if (this.#admitted.size > MAX_ADMITTED) this.#endLines()
+    return admission
+  }
+
+  /** A few look-ups: cheaper than remembering verdicts, of which strangers could ask for any number. */
+  #judge(signingKey: Uint8Array): Admission {
+    const { clock, replica } = this.#options
+    if (this.#alsoKnows(signingKey)) return { kind: "admitted" }
+    const standing = standingOfKey(replica.state, signingKey)
+    switch (standing.kind) {
+      case "unknown":
+        return standing
+      case "ended":
+        return this.#counts(replica.state, standing.cluster) ? standing : { kind: "unknown" }
+      case "current":
+        return this.#counts(replica.state, standing.node.cluster) ? { kind: "admitted" } : { kind: "unknown" }
+      case "before": {
+        if (!this.#counts(replica.state, standing.node.cluster)) return { kind: "unknown" }
+        if (this.#learned.isRecent(standing.endedAt, clock.now())) return { kind: "admitted" }
+        return { kind: "ended", endedAt: standing.endedAt }
+      }
+    }
+  }
+
+  #counts(state: LedgerState, cluster: ClusterId): boolean {
+    const { own, peers } = this.#options
+    return isAdmittedCluster(state, { own, peers, cluster })
+  }
+
+  async #askForNews(options: CallOptions): Promise<boolean> {
+    const { clock, replica } = this.#options
+    if (this.#news === undefined) {
+      const { bucket, taken } = takeToken(this.#newsLeft, NEWS_RATE, clock.now())
+      this.#newsLeft = bucket
+      if (!taken) return false
+      // Of the guard's own lifetime: whoever asked first may hang up without harm to the others.
+      this.#news = refreshReplica({ replica }, { signal: this.#stop.signal })
+        .catch(() => false)
+        .finally(() => {
+          this.#news = undefined
+        })
+    }
+    const told = await this.#news
+    options.signal.throwIfAborted()
+    return told
+  }
+
+  async #watch(): Promise<void> {
+    for await (const { head } of this.#options.replica.changes({ signal: this.#stop.signal })) {
+      this.#learned.note(head.length, this.#options.clock.now())
+      this.#endLines()
+    }
+  }
+
+  /** Ends the lines of callers that are nodes no more; who is not connected any more is forgotten. */
+  #endLines(): void {
+    const connected = new Set(this.peers().map(toHex))
+    for (const [hex, key] of this.#admitted) {
+      const isGone = this.#judge(key).kind !== "admitted"
+      if (isGone || !connected.has(hex)) this.#admitted.delete(hex)
+      if (isGone) void this.#endLine(key)
+    }
+  }
+
+  /** Not at once: what was asked before is answered, and the node reads of its end. What it asks from now on is judged anew. */
+  async #endLine(key: Uint8Array): Promise<void> {
+    try {
+      await this.#options.clock.sleep(LINE_END_MS, { signal: this.#stop.signal })
+    } catch {
+      // The guard is disposed of, and all lines end.
+      return
+    }
+    if (this.#judge(key).kind !== "admitted") this.disconnect(key)
+  }
+}
+
+/** Whether nodes of a cluster are answered. */
+export function isAdmittedCluster(
+  state: LedgerState,
+  { cluster, own, peers }: { readonly cluster: ClusterId; readonly own: ClusterId; readonly peers: AdmittedPeers },
+): boolean {
+  return peers === "ledger" || cluster === own || trustIn(state, own, cluster)?.standing === "trusted"
+}
+
+function rejected(): PeerRejection {
+  return refuse("PEER_REMOVED", "the caller's key has ended")
+}
