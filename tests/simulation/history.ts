@@ -284,8 +284,8 @@ export class History implements AsyncDisposable {
     const death = { atEffect: this.#dice.between(1, 10), when: this.#dice.pick(["before", "after"] as const) }
     victim?.life.arm(death)
     if (kind === "loss") this.#loseSome()
-    const hasty =
-      kind === "rekey" ? this.#dice.pick([actor, this.#dice.pickAny(this.#people.filter(({ isRunning }) => isRunning)), proxy]) : undefined
+    const reader = this.#dice.pickAny(this.#people.filter(({ isRunning }) => isRunning))
+    const hasty = kind === "rekey" ? this.#dice.pick([actor, reader, proxy].filter((each) => each !== undefined)) : undefined
     const [answer] = await Promise.all([operate(), hasty?.rekey()])
     // Nobody saw the answer of the dead.
     const outcome = actor.life.isDead ? undefined : answer
