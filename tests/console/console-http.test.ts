@@ -141,7 +141,7 @@ describe("logging in", () => {
     expect(guesses.filter((answer) => answer.status === 429).length).toBeGreaterThan(0)
     expect(guesses.every((answer) => answer.status === 401 || answer.status === 429)).toBe(true)
     expect((await post("/console/session", { token: own })).status).toBe(200)
-    await node.said(/^CONSOLE_LINK_INVALID: somebody tried to log in to the console/m)
+    await node.said(/^CONSOLE_LINK_INVALID: somebody could not log in to the console/m)
   })
 
   test("links are for the holder of the cookie, and never for RPC users", async () => {

@@ -18,6 +18,8 @@ export class Console {
   /** What is shown in each part, as the node said it: what did not change is left alone, with what is selected in it. */
   readonly #shown: Map<string, string> = new Map()
   #timer: ReturnType<typeof setTimeout> | undefined
+  /** Questions so far: of two at a time, the answer to the later one counts. */
+  #turn = 0
   #hasEnded = false
 
   start(): void {
@@ -35,9 +37,9 @@ export class Console {
 
   async #refresh(): Promise<void> {
     clearTimeout(this.#timer)
-    if (this.#hasEnded) return
+    const turn = ++this.#turn
     const [status, tree, trust] = await callAll(QUESTIONS)
-    if (this.#hasEnded) return
+    if (this.#hasEnded || turn !== this.#turn) return
     if (status?.ok === false && status.code === SESSION_ENDED) return this.#end(status)
     const failed = [status, tree, trust].find((answer) => answer?.ok === false)
     this.#warn(failed?.ok === false ? failed : undefined)

@@ -27,12 +27,13 @@ export function drawing<K extends keyof SVGElementTagNameMap>(
   return made
 }
 
-/** A button that does something; while it does, it cannot be pressed again. */
+/** A button that does something; pressed again meanwhile, it does nothing. It is not disabled for it: that would take the keyboard away from it. */
 export function button(label: string, attributes: Attributes, act: () => Promise<void> | void): HTMLButtonElement {
   const made = element("button", { type: "button", ...attributes }, label)
   made.addEventListener("click", () => {
-    made.disabled = true
-    void Promise.resolve(act()).finally(() => void (made.disabled = false))
+    if (made.ariaBusy === "true") return
+    made.ariaBusy = "true"
+    void Promise.resolve(act()).finally(() => void (made.ariaBusy = null))
   })
   return made
 }

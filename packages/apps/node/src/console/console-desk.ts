@@ -17,6 +17,8 @@ import { SECURITY_HEADERS } from "./security-headers.ts"
 const PATH = "/console"
 /** Tokens that no link has; the right one is never kept waiting. */
 const WRONG_TOKEN_RATE: Rate = { burst: 10, perSecond: 1 }
+/** At most one line in this time says that somebody tried. */
+const WARN_EVERY_MS = 60_000
 const MAX_LOGIN_BYTES = 512
 /** No call of the console needs more: the longest parameter is a code of 2 KiB. */
 const MAX_CALL_BYTES = 16_384
@@ -39,6 +41,8 @@ export interface ConsoleDeskOptions {
 export interface ConsoleCall extends Disposable {
   readonly caller: RpcCaller
   readonly maxBodyBytes: number
+  /** Fires when the session is ended meanwhile. */
+  readonly signal: AbortSignal
 }
 
 /** Logs in to the console, hands out its page, and tells which session calls. */
@@ -49,6 +53,7 @@ export class ConsoleDesk {
   readonly #cookiePrefix: string
   #assets: Promise<ReadonlyMap<string, ConsoleAsset>> | undefined
   #wrongTokens: TokenBucket | undefined
+  #warnedAt: number | undefined
 
   constructor(options: ConsoleDeskOptions) {
     this.#options = options
@@ -109,11 +114,16 @@ export class ConsoleDesk {
   #refuseToken(response: ServerResponse, refusal: Refusal): undefined {
     const { bucket, taken } = takeToken(this.#wrongTokens, WRONG_TOKEN_RATE, this.#options.clock.now())
     this.#wrongTokens = bucket
-    if (taken) {
-      this.#options.log(`${refusal.code}: somebody tried to log in to the console: ${refusal.message}`)
-      return refuseWith(response, 401, refusal)
-    }
+    this.#warn(refusal)
+    if (taken) return refuseWith(response, 401, refusal)
     return refuseWith(response, 429, refuse("RPC_FAILURES_LIMITED", "too many links were wrong; try again in a moment"))
+  }
+
+  #warn({ code, message }: Refusal): void {
+    const now = this.#options.clock.now()
+    if (this.#warnedAt !== undefined && now >= this.#warnedAt && now - this.#warnedAt < WARN_EVERY_MS) return
+    this.#warnedAt = now
+    this.#options.log(`${code}: somebody could not log in to the console: ${message}`)
   }
 
   #logout(request: IncomingMessage, response: ServerResponse): undefined {
@@ -132,7 +142,7 @@ export class ConsoleDesk {
       return refuseWith(response, 429, refuse("RPC_BUSY", "this session asks too much at once; try again in a moment"))
     const mayCallBy = "docs/decisions/console.md"
     const caller: RpcCaller = { caller: session.caller, mayCall: (method) => CONSOLE_METHODS.has(method), mayCallBy }
-    return { caller, maxBodyBytes: MAX_CALL_BYTES, [Symbol.dispose]: () => work[Symbol.dispose]() }
+    return { caller, maxBodyBytes: MAX_CALL_BYTES, signal: work.signal, [Symbol.dispose]: () => work[Symbol.dispose]() }
   }
 
   #sessionOf({ headers }: IncomingMessage): ConsoleSession | undefined {

@@ -83,8 +83,12 @@ describe("a session", () => {
     expect([find(one), find(other)?.caller]).toEqual([undefined, "node"])
     expect(session === undefined ? undefined : sessions.begin(session, true)).toBeUndefined()
     expect([sessions.hasCookie(one.cookieName), sessions.hasCookie(other.cookieName)]).toEqual([false, true])
+    const last = find(other)
+    const work = last === undefined ? undefined : sessions.begin(last, false)
+    expect(work?.signal.aborted).toBe(false)
     sessions.clear()
     expect(find(other)).toBeUndefined()
+    expect(work?.signal.reason).toMatchObject({ code: "CONSOLE_SESSION_ENDED" })
   })
 })
 

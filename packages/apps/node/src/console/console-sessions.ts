@@ -1,5 +1,5 @@
 import { createHash, timingSafeEqual } from "node:crypto"
-import { toHex, type RandomBytes } from "@keygrove/base"
+import { KeygroveError, toHex, type RandomBytes } from "@keygrove/base"
 import type { Caller } from "@keygrove/keys"
 import { takeToken, type Rate, type TokenBucket } from "@keygrove/peering"
 import type { Clock } from "@keygrove/service"
@@ -11,8 +11,8 @@ export const MAX_LIFE_MS = 28_800_000
 export const MAX_SESSIONS = 16
 /** Requests of one session. */
 export const SESSION_RATE: Rate = { burst: 40, perSecond: 10 }
-/** Requests of one session at a time: a page that waits for a meeting, and asks for the state meanwhile. */
-export const MAX_SESSION_CALLS = 4
+/** Requests of one session at a time: a page that waits for a meeting, and asks for the state meanwhile. All sessions together leave room for others. */
+export const MAX_SESSION_CALLS = 3
 
 const SECRET_BYTES = 32
 const NAME_BYTES = 4
@@ -33,7 +33,14 @@ export interface ConsoleSession {
   readonly caller: Caller
 }
 
+/** A request of a session, under way until disposal. */
+export interface SessionWork extends Disposable {
+  /** Fires when the session is closed meanwhile. */
+  readonly signal: AbortSignal
+}
+
 interface SessionState extends ConsoleSession {
+  readonly closing: AbortController
   readonly cookieHash: Buffer
   startedAt: number
   usedAt: number
@@ -61,13 +68,22 @@ export class ConsoleSessions {
   open(caller: Caller): SessionSecrets {
     this.#prune()
     const byUse = [...this.#sessions].toSorted(([, a], [, b]) => a.usedAt - b.usedAt)
-    for (const [key] of byUse.slice(0, Math.max(0, byUse.length - MAX_SESSIONS + 1))) this.#sessions.delete(key)
+    for (const [, each] of byUse.slice(0, Math.max(0, byUse.length - MAX_SESSIONS + 1))) this.close(each)
     const { clock, cookiePrefix, randomBytes } = this.#options
     const [cookie, pageKey] = [toHex(randomBytes(SECRET_BYTES)), toHex(randomBytes(SECRET_BYTES))]
     const cookieName = cookiePrefix + toHex(randomBytes(NAME_BYTES))
     const now = clock.now()
-    const times = { startedAt: now, usedAt: now, underWay: 0, bucket: undefined }
-    this.#sessions.set(hashOf(pageKey).toString("hex"), { cookieName, caller, cookieHash: hashOf(cookie), ...times })
+    const state: SessionState = {
+      cookieName,
+      caller,
+      cookieHash: hashOf(cookie),
+      closing: new AbortController(),
+      startedAt: now,
+      usedAt: now,
+      underWay: 0,
+      bucket: undefined,
+    }
+    this.#sessions.set(hashOf(pageKey).toString("hex"), state)
     return { cookieName, cookie, pageKey }
   }
 
@@ -80,7 +96,7 @@ export class ConsoleSessions {
   }
 
   /** Begins a request, until disposal; `undefined` when the session has too many. Only a sign of the person puts its end off. */
-  begin(session: ConsoleSession, isPersonThere: boolean): Disposable | undefined {
+  begin(session: ConsoleSession, isPersonThere: boolean): SessionWork | undefined {
     const state = [...this.#sessions.values()].find((each) => each === session)
     if (state === undefined) return undefined
     const now = this.#options.clock.now()
@@ -89,16 +105,23 @@ export class ConsoleSessions {
     if (!taken || state.underWay >= MAX_SESSION_CALLS) return undefined
     if (isPersonThere) state.usedAt = now
     state.underWay++
-    return { [Symbol.dispose]: () => void state.underWay-- }
+    return { signal: state.closing.signal, [Symbol.dispose]: () => void state.underWay-- }
   }
 
+  /** Ends a session, with what it has under way. */
   close(session: ConsoleSession): void {
-    for (const [key, each] of this.#sessions) if (each === session) this.#sessions.delete(key)
+    for (const [key, each] of this.#sessions)
+      if (each === session) {
+        this.#sessions.delete(key)
+        each.closing.abort(
+          new KeygroveError("CONSOLE_SESSION_ENDED", "the session was ended; `keygrove console` makes a link for a new one"),
+        )
+      }
   }
 
   /** Ends all sessions. */
   clear(): void {
-    this.#sessions.clear()
+    for (const session of this.#sessions.values()) this.close(session)
   }
 
   /** Whether a session has a cookie of this name. */
@@ -109,11 +132,11 @@ export class ConsoleSessions {
 
   #prune(): void {
     const now = this.#options.clock.now()
-    for (const [key, session] of this.#sessions) {
+    for (const session of this.#sessions.values()) {
       // A clock that was set back must not put an end off for longer than was promised.
       session.startedAt = Math.min(session.startedAt, now)
       session.usedAt = Math.min(session.usedAt, now)
-      if (now - session.usedAt >= IDLE_MS || now - session.startedAt >= MAX_LIFE_MS) this.#sessions.delete(key)
+      if (now - session.usedAt >= IDLE_MS || now - session.startedAt >= MAX_LIFE_MS) this.close(session)
     }
   }
 }

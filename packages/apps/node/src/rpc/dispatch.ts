@@ -1,4 +1,4 @@
-import { refuse, type Refusal, type Result } from "@keygrove/base"
+import { KeygroveError, refuse, type Refusal, type Result } from "@keygrove/base"
 import { apiMethods, decodeCall, decodeMethodParams, isMethodName, rpcErrorNumber, type MethodName } from "@keygrove/api"
 import type { CallOptions } from "@keygrove/service"
 import type { RpcCaller } from "./callers.ts"
@@ -66,7 +66,8 @@ function methodsLike(method: string): string {
   return alike.length === 0 ? "rpc.discover lists those that exist" : `there are ${alike.join(", ")}`
 }
 
-function interruption(reason: unknown): Refusal<"RPC_TIMEOUT" | "RPC_STOPPING"> {
+function interruption(reason: unknown): Refusal {
+  if (reason instanceof KeygroveError) return reason.toRefusal()
   return reason instanceof DOMException && reason.name === "TimeoutError"
     ? refuse("RPC_TIMEOUT", "the request took longer than the node allows; try again")
     : refuse("RPC_STOPPING", "the node was stopped before it had an answer; start it with `keygrove up` and try again")

@@ -69,6 +69,8 @@ export async function serveRpc(options: RpcServerOptions): Promise<Result<AsyncD
 interface IdentifiedCall {
   readonly caller: RpcCaller
   readonly maxBodyBytes: number
+  /** Fires when the caller may call no more. */
+  readonly signal?: AbortSignal
 }
 
 class RequestDesk implements AsyncDisposable {
@@ -131,7 +133,8 @@ class RequestDesk implements AsyncDisposable {
     await work.finally(() => this.#underWay.delete(work))
   }
 
-  async #perform(request: IncomingMessage, response: ServerResponse, { caller, maxBodyBytes }: IdentifiedCall): Promise<void> {
+  async #perform(request: IncomingMessage, response: ServerResponse, call: IdentifiedCall): Promise<void> {
+    const { caller, maxBodyBytes } = call
     const body = await readBody(request, maxBodyBytes)
     if (!body.ok) return answer(response, 413, failure(null, body))
     const parsed = parseJson(body.value)
@@ -139,7 +142,8 @@ class RequestDesk implements AsyncDisposable {
     const gone = new AbortController()
     // Not after an answer: making the reason of an abort would take a tenth of the time of the call.
     response.once("close", () => void (response.writableFinished || gone.abort()))
-    const signal = AbortSignal.any([AbortSignal.timeout(CALL_TIMEOUT_MS), gone.signal, this.#stop.signal])
+    const ends = [AbortSignal.timeout(CALL_TIMEOUT_MS), gone.signal, this.#stop.signal]
+    const signal = AbortSignal.any(call.signal === undefined ? ends : [...ends, call.signal])
     const onFault = (method: string, error: unknown): void =>
       this.#options.log(`RPC_INTERNAL: ${method}: ${error instanceof Error ? (error.stack ?? error.message) : "unknown"}`)
     const result = await dispatch(this.#options.methods, parsed.value, { caller, signal, onFault })
