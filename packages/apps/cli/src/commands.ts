@@ -1,5 +1,6 @@
 import type { CommandSpec, OptionSpec } from "./command.ts"
 import { keyCommands } from "./key-commands.ts"
+import { meetingCommands } from "./meeting-commands.ts"
 import { rootCommands } from "./root-commands.ts"
 import { sharesOptions, wordsPassphraseOptions } from "./root/root-options.ts"
 import { treeCommands } from "./tree-commands.ts"
@@ -131,7 +132,11 @@ export const commands: readonly CommandSpec[] = [
     summary: "let a reader open a label through m of n proxies until a date",
     operands: [{ name: "<LABEL>", description: "the label to share" }],
     options: [
-      { flags: "--to <ID>", description: "the reader's identity, kg1…", required: true },
+      {
+        flags: "--to <WHO>",
+        description: "the reader: an identity, kg1…, or the nickname of a trusted cluster (bob, or bob/phone for one of its nodes)",
+        required: true,
+      },
       { flags: "-m, --threshold <M>", description: "proxies that must answer", required: true },
       { flags: "-n, --shares <N>", description: "proxies that keep a fragment", required: true },
       {
@@ -180,6 +185,7 @@ export const commands: readonly CommandSpec[] = [
     examples: ["keygrove proxy status"],
     load: () => import("./commands/proxy-status.ts"),
   },
+  ...meetingCommands,
   ...rootCommands,
   ...treeCommands,
   ...keyCommands,

@@ -9,6 +9,7 @@ export type CliErrorCode =
   | "KEY_INPUT_TOO_LARGE"
   | "KEY_SIGNATURE_INVALID"
   | "NOT_CONFIRMED"
+  | "WORDS_DIFFER"
   | "NODE_EXISTS"
   | "INTERRUPTED"
   | "UNEXPECTED"
@@ -54,6 +55,11 @@ export const cliErrors: ErrorTable<CliErrorCode> = {
     class: "refused",
     meaning: "A question before something that cannot be undone was not answered with yes.",
     remedy: "Answer y, or give --yes where there is nobody to ask.",
+  },
+  WORDS_DIFFER: {
+    class: "refused",
+    meaning: "The words given to confirm a meeting are not those that this side shows.",
+    remedy: "Trust nobody: somebody may be in between. Begin another meeting and look who is in the room.",
   },
   NODE_EXISTS: {
     class: "refused",

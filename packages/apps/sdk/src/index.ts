@@ -20,3 +20,5 @@ export {
 export type { OperatorDescription, OperatorResult } from "./keys/operators.ts"
 export type { AuditedUse, NamedKey, NamedKeyRules, NamedKeyType, NamedKeyVersion } from "./keys/named-key.ts"
 export type { Policy } from "./policy.ts"
+export type { MeetingPhase, MeetingState } from "./rpc/meeting.ts"
+export { Trust, type TrustedClusterInfo } from "./trust.ts"

@@ -14,6 +14,7 @@ import type { FileTools } from "./files/file-tools.ts"
 import { decodePolicy, type Policy } from "./policy.ts"
 import { AnswerFields } from "./rpc/fields.ts"
 import { callRpc, type RpcEndpoint } from "./rpc/rpc-client.ts"
+import { Trust } from "./trust.ts"
 
 /** Bound into the sealed file key that the node hands out. */
 const RELEASE_INFO = utf8("keygrove/v1/file-key-release")
@@ -49,7 +50,7 @@ export interface DecryptionOptions extends CallOptions {
 
 export interface GrantOrder {
   readonly label: string
-  /** The reader's identity, `kg1…`. */
+  /** The reader: an identity, `kg1…`, or the nickname of a trusted cluster, with the path of a node where it has several: `bob/phone`. */
   readonly to: string
   /** Proxies that must answer. */
   readonly threshold: number
@@ -65,6 +66,8 @@ export interface GrantOrder {
 export class Keygrove implements AsyncDisposable {
   /** The named keys of the node. */
   readonly keys: Keys = new Keys(async (method, params, options) => await this.#call(method, params, options))
+  /** Meetings with other people, and the clusters that are trusted since. */
+  readonly trust: Trust = new Trust(async (method, params, options) => await this.#call(method, params, options))
   readonly #endpoint: RpcEndpoint
   readonly #lifetime: AbortController = new AbortController()
 

@@ -26,6 +26,13 @@ export interface KeyChainCopy {
   readonly lastPage: readonly Uint8Array[]
 }
 
+/** What was found on the disk. */
+export interface LoadedKeyChains {
+  readonly copies: readonly KeyChainCopy[]
+  /** Clusters whose copy does not hold. */
+  readonly broken: readonly ClusterId[]
+}
+
 /** Longest page, without its last entry, in bytes: under a record's limit with it. */
 const MAX_PAGE_BYTES = 900_000
 /** Copies of key chains that are read when a node starts. */
@@ -71,7 +78,7 @@ export async function loadKeyChains(
   storage: Storage,
   primitives: Tools,
   options: CallOptions,
-): Promise<Result<{ readonly copies: readonly KeyChainCopy[]; readonly broken: readonly ClusterId[] }, StorageRefusal>> {
+): Promise<Result<LoadedKeyChains, StorageRefusal>> {
   const copies: KeyChainCopy[] = []
   const broken: ClusterId[] = []
   for (let after: string | undefined; copies.length + broken.length < MAX_COPIES;) {
@@ -85,8 +92,8 @@ export async function loadKeyChains(
     if (!cluster.ok) continue
     const copy = await loadKeyChain(storage, primitives, { cluster: cluster.value, value: record.value }, options)
     if (copy.ok) copies.push(copy.value)
-    else if (copy.code === "KEY_CHAIN_UNUSABLE") broken.push(cluster.value)
-    else return refuse(copy.code, copy.message)
+    else if (copy.code === "STORAGE_CORRUPT") broken.push(cluster.value)
+    else return copy
   }
   return ok({ copies, broken })
 }
@@ -118,8 +125,8 @@ async function loadKeyChain(
   primitives: Tools,
   { cluster, value }: { readonly cluster: ClusterId; readonly value: CborValue },
   options: CallOptions,
-): Promise<Result<KeyChainCopy, StorageRefusal | "KEY_CHAIN_UNUSABLE">> {
-  const header = checkShape(value, { shape: headShape, code: "KEY_CHAIN_UNUSABLE", noun: "copy of a key chain" })
+): Promise<Result<KeyChainCopy, StorageRefusal>> {
+  const header = checkShape(value, { shape: headShape, code: "STORAGE_CORRUPT", noun: "copy of a key chain" })
   if (!header.ok) return header
   const { anchorKey, head, pages } = header.value
   const signed = decodeKeyChainHead(head)
@@ -129,7 +136,7 @@ async function loadKeyChain(
   for (let page = 0; page < pages; page++) {
     options.signal.throwIfAborted()
     const read = await readPage(storage, cluster, page, options)
-    if (!read.ok) return read.code === "STORAGE_CORRUPT" ? unusable() : read
+    if (!read.ok) return read
     lastPage = read.value
     for (const entry of lastPage) {
       const extended = extendKeyChain(primitives, chain, entry)
@@ -171,6 +178,6 @@ function pageKey(cluster: ClusterId, page: number): string {
   return `${cluster}/${String(page).padStart(8, "0")}`
 }
 
-function unusable(): Result<never, "KEY_CHAIN_UNUSABLE"> {
-  return refuse("KEY_CHAIN_UNUSABLE", "the copy of a key chain on this disk does not hold; it is fetched again")
+function unusable(): Result<never, "STORAGE_CORRUPT"> {
+  return refuse("STORAGE_CORRUPT", "the copy of a key chain on this disk does not hold; it is fetched again")
 }

@@ -17,7 +17,14 @@ import type { CallOptions } from "../ports/call-options.ts"
 import type { StorageChange, StorageRefusal } from "../ports/storage.ts"
 import type { InboundRequest, PeerAddress } from "../ports/transport.ts"
 import { fetchKeyChain, type FetchedKeyChain, type FetchRefusal } from "./fetch-key-chain.ts"
-import { keyChainChanges, loadKeyChains, readKeyChain, removeKeyChain, type KeyChainCopy } from "./key-chain-records.ts"
+import {
+  keyChainChanges,
+  loadKeyChains,
+  readKeyChain,
+  removeKeyChain,
+  type KeyChainCopy,
+  type LoadedKeyChains,
+} from "./key-chain-records.ts"
 import { OwnKeyChainReader } from "./own-key-chain.ts"
 
 /** What the exchange of key chains works with. */
@@ -48,13 +55,16 @@ const MAX_REMOVED_AT_ONCE = 256
  */
 export class KeyChains implements Disposable {
   readonly own: OwnKeyChainReader
+  /** Clusters whose copy on the disk did not hold; it is fetched again, and what was seen before is not known any more. */
+  readonly broken: readonly ClusterId[]
   readonly #context: KeyChainContext
   readonly #copies: Map<ClusterId, KeyChainCopy>
   readonly #serving: Disposable
   /** One copy is extended at a time. */
   #turn: Promise<unknown> = Promise.resolve()
 
-  private constructor(context: KeyChainContext, copies: readonly KeyChainCopy[]) {
+  private constructor(context: KeyChainContext, { broken, copies }: LoadedKeyChains) {
+    this.broken = broken
     this.#context = context
     this.own = new OwnKeyChainReader(context)
     this.#copies = new Map(copies.map((copy) => [copy.chain.cluster, copy]))
@@ -64,7 +74,7 @@ export class KeyChains implements Disposable {
   /** Reads and verifies the copies on the disk, and serves protocol `chain` until disposed of. */
   static async open(context: KeyChainContext, options: CallOptions): Promise<Result<KeyChains, StorageRefusal>> {
     const loaded = await loadKeyChains(context.storage, context.primitives, options)
-    return loaded.ok ? ok(new KeyChains(context, loaded.value.copies)) : loaded
+    return loaded.ok ? ok(new KeyChains(context, loaded.value)) : loaded
   }
 
   [Symbol.dispose](): void {

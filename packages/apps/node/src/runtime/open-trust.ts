@@ -21,6 +21,8 @@ export async function openTrust(
   const opened = await KeyChains.open(context, call)
   if (!opened.ok) return opened
   const keyChains = stack.use(opened.value)
+  for (const cluster of keyChains.broken)
+    log(`STORAGE_CORRUPT: the copy of the key chain of cluster ${cluster} is damaged and is fetched again`)
   const book = await TrustBook.open(context.storage, call)
   if (!book.ok) return book
   const sources = { context, keyChains, book: book.value, log }
