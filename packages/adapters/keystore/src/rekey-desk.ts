@@ -39,10 +39,14 @@ export class RekeyDesk implements Disposable {
     const next = nextPlace(place)
     if (!next.ok) return next
     const exchange = await this.#tools.sealing.generateKeyPair()
+    using made = new DisposableStack()
+    made.use(exchange.secretKey)
+    // Fails when the keystore was locked meanwhile.
+    const signature = this.#tools.primitives.ed25519.sign(secrets.signing, rekeyExchangeBytes(place, exchange.publicKey))
+    made.move()
     this[Symbol.dispose]()
     this.#exchange = exchange
-    const message = rekeyExchangeBytes(place, exchange.publicKey)
-    return ok({ exchangeKey: exchange.publicKey, signature: this.#tools.primitives.ed25519.sign(secrets.signing, message) })
+    return ok({ exchangeKey: exchange.publicKey, signature })
   }
 
   async accept({ entry, sealed }: PreparedRekey): Promise<Result<PendingRekey, KeystoreRefusal>> {
