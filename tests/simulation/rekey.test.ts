@@ -176,6 +176,32 @@ test("a grant that is made after a rekey is for what was encrypted before it too
   for (const file of [before, after]) expect(await grove.read(reader, file)).toBe("opened")
 })
 
+test("a home that lost its labels finds those that it granted by their keys, and grants follow from there", async () => {
+  const before = await grove.encrypt(owner, label)
+  const policy = unwrap(await grant())
+  await owner.rekey()
+  await pass()
+  unwrap(await owner.storage.write([{ kind: "remove", collection: "label", key: label }], call))
+  await owner.rekey()
+  await pass()
+  expect((await grove.encrypt(owner, label)).header.epoch).toBe(2)
+  await pass()
+  const after = await grove.encrypt(owner, label)
+  expect([after.header.epoch, epochsOf(policy)]).toEqual([3, [1, 2, 3]])
+  for (const file of [before, after]) expect(await grove.read(reader, file)).toBe("opened")
+})
+
+test("a label's record of before there were rekeys is read as one whose key was used", async () => {
+  const before = await grove.encrypt(owner, label)
+  const value = { epoch: before.header.epoch, labelKey: before.header.labelKey }
+  unwrap(await owner.storage.write([{ kind: "put", collection: "label", key: label, value }], call))
+  await owner.rekey()
+  await pass()
+  expect(epochsOf(unwrap(await grant()))).toEqual([2])
+  await pass()
+  expect(await grove.read(reader, before)).toBe("opened")
+})
+
 test("a key of a label that nothing was encrypted under needs no policy", async () => {
   await grove.encrypt(owner, label)
   for (let epoch = 2; epoch <= 4; epoch++) {

@@ -4,7 +4,7 @@ import type { NodeContext } from "../node-context.ts"
 import type { CallOptions } from "../ports/call-options.ts"
 import { listGrantJobs } from "./grant-job.ts"
 import { findLabel, keysOf, listLabels, saveLabel, type LabelEpoch, type LabelRecord } from "./label-records.ts"
-import { grantsOfLabel, isForKey } from "./standing-grants.ts"
+import { grantsOfLabel, isForKey, standingGrants } from "./standing-grants.ts"
 import { checkRootStands } from "./standing-root.ts"
 
 /**
@@ -17,7 +17,9 @@ export async function useLabel(context: NodeContext, label: Label, options: Call
   return await context.labelTurns.take(label, async () => {
     const known = await findLabel(context, label, options)
     if (!known.ok) return known
-    const record = known.value === undefined ? await newRecord(context, label, options) : await advance(context, known.value, options)
+    const found = known.value === undefined ? await newRecord(context, label, options) : ok(known.value)
+    if (!found.ok) return found
+    const record = await advance(context, found.value, options)
     if (!record.ok || (record.value.used && record.value === known.value)) return record
     const given = { ...record.value, used: true }
     const saved = await saveLabel(context, given, options)
@@ -51,10 +53,22 @@ export async function labelNames(context: NodeContext, options: CallOptions): Pr
   return ok(new Map(labels.value.flatMap((record) => keysOf(record).map(({ labelKey }) => [toHex(labelKey), record.label] as const))))
 }
 
+/** A label that is new to this home. Where the home was recovered, the node may have granted it before, in this epoch or earlier ones: those keys are its keys still. */
 async function newRecord(context: NodeContext, label: string, options: CallOptions): Promise<Result<LabelRecord>> {
   const key = await currentLabelKey(context, label, options)
+  if (!key.ok) return key
   const { cluster, path } = context.keystore.identity()
-  return key.ok ? ok({ label, ...key.value, owner: { cluster, path }, earlier: [] }) : key
+  const granted = [...standingGrants(context)].flatMap((grant) => grant.map((policy) => policy.grant))
+  const keys: LabelEpoch[] = []
+  for (const epoch of new Set(granted.map((grant) => grant.epoch).toSorted((a, b) => b - a))) {
+    const labelKey = await context.keystore.labelPublicKey({ label, epoch }, options)
+    // An epoch may be too long ago for the keystore; files of it cannot be opened either.
+    if (!labelKey.ok && labelKey.code === "KEYSTORE_REQUEST_INVALID") continue
+    if (!labelKey.ok) return labelKey
+    if (granted.some((grant) => equalBytes(grant.labelKey, labelKey.value))) keys.push({ epoch, labelKey: labelKey.value, used: true })
+  }
+  const [inUse = key.value, ...earlier] = keys
+  return ok({ label, ...inUse, owner: { cluster, path }, earlier })
 }
 
 /** The record with the current epoch's key in use, if that may be; else the same. To be called in the label's turn: no grant begins meanwhile. */

@@ -26,6 +26,7 @@ export async function underOneKey<T>(context: KeyContext, work: () => Promise<Re
 
 /** Resolves when the keystore is in the epoch that the ledger names for this node, at once where it is, or after 5 s where it does not get there. */
 export async function settleOwnKeys(context: KeyContext, { signal }: CallOptions): Promise<void> {
+  signal.throwIfAborted()
   if (!isBehind(context)) return
   const settled = Promise.withResolvers<void>()
   using _listening = context.keystore.onRekey(() => {

@@ -27,7 +27,16 @@ const NOTHING_LEFT: RemakingProgress = { labels: 0, policies: 0 }
 const PAUSE_MS = 30_000
 const FIRST_PAUSE_MS = 1_000
 /** Refusals after which the policies that follow would fare no better in this round. */
-const ENDS_ROUND: ReadonlySet<string> = new Set(["KEYSTORE_LOCKED", "KEYSTORE_GONE", "LEDGER_UNREACHABLE", "DISK_FULL", "STORAGE_FAILED"])
+const ENDS_ROUND: ReadonlySet<string> = new Set([
+  "KEYSTORE_LOCKED",
+  "KEYSTORE_GONE",
+  "LEDGER_UNREACHABLE",
+  "LEDGER_FULL",
+  "DISK_FULL",
+  "STORAGE_FAILED",
+  "POLICY_LIMIT",
+  "CLUSTER_REPLACED",
+])
 /** Refusals that mean that nothing is to be made any more. */
 const IS_OVER: ReadonlySet<string> = new Set(["POLICY_CONTINUES_REVOKED"])
 

@@ -61,9 +61,10 @@ function remakingWarning({ progress }: GrantRemaking, { keys }: NodeIdentity): r
   const { labels, policies, refusal } = progress
   if (labels === 0 && policies === 0) return []
   const why = refusal === undefined ? "" : `: ${refusal.code}: ${refusal.message}`
-  const left = `${policies} ${policies === 1 ? "policy is" : "policies are"} still to be made again under the keys of epoch ${keys.epoch}${why}`
-  if (labels === 0) return [left]
-  return [`${left}; ${labels} ${labels === 1 ? "label is" : "labels are"} encrypted under an earlier key until then`]
+  const toMake = policies === 1 ? "1 policy is still to be made" : `${policies} policies are still to be made`
+  if (labels === 0) return [`${toMake} for what was encrypted in earlier epochs${why}`]
+  const behind = labels === 1 ? "1 label is" : `${labels} labels are`
+  return [`${behind} encrypted under the key of an earlier epoch than ${keys.epoch} until all grants are made again; ${toMake}${why}`]
 }
 
 /** A home that was recovered from data alone: what it knows of the world ends where its copy does. */

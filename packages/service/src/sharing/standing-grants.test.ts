@@ -1,0 +1,39 @@
+import { expect, test } from "vitest"
+import {
+  clusterEntry,
+  kitBytes,
+  kitChild,
+  kitEpochKeys,
+  kitFold,
+  kitPoint,
+  kitRoot,
+  nodeEntry,
+  nodeRevokedEntry,
+  rekeyEntry,
+} from "../../../core/ledger/src/ledger-kit.contract.ts"
+import { readerNow } from "./standing-grants.ts"
+
+const root = kitRoot("reader")
+const phone = kitChild(root, "/phone")
+const next = kitChild(root, "/phone", 2)
+const known = [clusterEntry(root), nodeEntry(root, phone), rekeyEntry(phone, 1)]
+const keysIn = (epoch: number, node = phone) => {
+  const { encryptionKey, signingKey } = kitEpochKeys(node, epoch)
+  return { encryptionKey, signingKey }
+}
+const reader = (...more: readonly Uint8Array[]) => readerNow(kitFold([...known, ...more]).ledger.state, keysIn(1))
+
+test("a reader is the node that its policy names, under the keys that it has now", () => {
+  expect(reader()).toEqual(keysIn(1))
+  expect(reader(rekeyEntry(phone, 2), rekeyEntry(phone, 3))).toEqual(keysIn(3))
+})
+
+test("nothing is made again for a generation that was revoked or replaced, whatever came after it", () => {
+  expect(reader(nodeRevokedEntry(root, phone, { isLast: true }))).toBeUndefined()
+  expect(reader(rekeyEntry(phone, 2), nodeEntry(root, next), rekeyEntry(next, 1))).toBeUndefined()
+})
+
+test("a reader that the ledger never heard of keeps the keys that it gave", () => {
+  const stranger = { encryptionKey: kitPoint("stranger"), signingKey: kitBytes("stranger") }
+  expect(readerNow(kitFold(known).ledger.state, stranger)).toBe(stranger)
+})
