@@ -1,5 +1,6 @@
 import * as v from "valibot"
-import { decodeCanonical, type CborValue } from "./cbor.ts"
+import { decodeCanonical } from "./cbor.ts"
+import type { CborValue } from "./cbor-value.ts"
 import { ok, refuse, type Result } from "./result.ts"
 
 /** A private schema of one wire shape. */

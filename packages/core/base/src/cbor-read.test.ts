@@ -2,7 +2,8 @@ import { decode, encode, rfc8949EncodeOptions } from "cborg"
 import * as fc from "fast-check"
 import { expect, test } from "vitest"
 import { fromHex } from "./bytes.ts"
-import { decodeCanonical } from "./cbor.ts"
+import { decodeCanonical, encodeCanonical } from "./cbor.ts"
+import type { CborValue } from "./cbor-value.ts"
 import { unwrap } from "./result.ts"
 
 /** The rule itself, slowly: what decodes and encodes to the same bytes. The depth is bounded apart from it. */
@@ -29,7 +30,7 @@ function holdsNoFloat(value: unknown): boolean {
   return Object.values(value).every(holdsNoFloat)
 }
 
-const { value: item } = fc.letrec((tie) => ({
+const { value: item } = fc.letrec<{ value: CborValue }>((tie) => ({
   value: fc.oneof(
     { maxDepth: 4 },
     fc.oneof(
@@ -58,6 +59,26 @@ const broken = fc
     }
     return Buffer.from(result)
   })
+
+test("what is written is what the library writes, and is read as what it was", () => {
+  fc.assert(
+    fc.property(item, (value) => {
+      const bytes = encodeCanonical(value)
+      expect(Buffer.from(encode(value, rfc8949EncodeOptions)).equals(bytes)).toBe(true)
+      expect(decodeCanonical(bytes, 1_000_000)).toStrictEqual({ ok: true, value })
+      expect(decodeCanonical(Buffer.from(bytes), 1_000_000)).toStrictEqual({ ok: true, value })
+    }),
+    { numRuns: 5_000 },
+  )
+})
+
+test("what was read changes with nothing that was sent, and no key is a prototype", () => {
+  const sent = Buffer.from(encodeCanonical({ ["__proto__"]: new Uint8Array([1, 2, 3]) }))
+  const read = unwrap(decodeCanonical(sent, 100))
+  sent.fill(0)
+  expect(Object.entries(read ?? {})).toEqual([["__proto__", new Uint8Array([1, 2, 3])]])
+  expect(Object.getPrototypeOf(read)).toBe(Object.prototype)
+})
 
 test("what is accepted is what decodes and encodes to the same bytes", () => {
   fc.assert(
