@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto"
 import { refuse, Secret, unwrap } from "@keygrove/base"
 import { nativePrimitives } from "@keygrove/curves-native"
-import type { ClusterId } from "@keygrove/hierarchy"
+import type { ClusterId, TrustStatement } from "@keygrove/hierarchy"
 import { createSealing } from "@keygrove/hpke"
 import { foundNode, KeystoreEngine, type FoundedNode } from "@keygrove/keystore"
 import { MemoryLedgerEngine, MemoryNetwork, MemoryStorage, seededRandom, SimulatedClock } from "@keygrove/memory"
@@ -10,6 +10,7 @@ import {
   KeyChains,
   LedgerReplica,
   Meetings,
+  statementSigner,
   TrustBook,
   TrustedClusters,
   type CallOptions,
@@ -141,6 +142,11 @@ export class Acquaintance implements AsyncDisposable {
     const { replica } = this.now
     const missing = this.#founded.genesis.filter((entry, index) => index > 0 || replica.judge([entry]).ok)
     unwrap(await replica.appendEntries(missing, call))
+  }
+
+  /** Writes trust on its ledger, without a meeting. */
+  async trust(body: TrustStatement): Promise<void> {
+    unwrap(await this.now.replica.append([{ kind: "trust", body }], statementSigner(this.now.keystore), call))
   }
 
   /** Ends the process, and starts it from what is on its disk. */

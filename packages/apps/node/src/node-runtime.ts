@@ -10,7 +10,7 @@ import { checkHome, homeOf, type Home } from "./home/home.ts"
 import { lockHome } from "./home/instance-lock.ts"
 import { Background } from "./runtime/background.ts"
 import { openKeystore, type KeystoreSources } from "./runtime/open-keystore.ts"
-import { openLedger, type LedgerRole } from "./runtime/open-ledger.ts"
+import { openLedger, type LedgerRole, type OpenedLedger } from "./runtime/open-ledger.ts"
 import { keepPort, openTransport } from "./runtime/open-transport.ts"
 import { openTrust, type NodeTrust } from "./runtime/open-trust.ts"
 import { Rekeys, resumeEpoch } from "./runtime/rekeys.ts"
@@ -35,6 +35,8 @@ export interface NodeRuntime extends AsyncDisposable {
   /** Takes the node to its next epoch. */
   readonly rekeys: Rekeys
   readonly role: LedgerRole
+  /** The host that a follower's ledger has now. */
+  readonly followed: OpenedLedger["followed"]
   /** Meetings, and the clusters that this one trusts. */
   readonly trust: NodeTrust
   /** What needs attention now. */
@@ -76,7 +78,7 @@ export async function startNode(options: NodeOptions, call: CallOptions): Promis
   const remaking = new GrantRemaking(context, placement)
   const trust = await openTrust(context, { log: options.log, stack }, call)
   if (!trust.ok) return trust
-  guard.alsoKnow((signingKey) => trust.value.keyChains.find(signingKey)?.relation === "trusted")
+  guard.alsoKnow((signingKey) => trust.value.keyChains.isAnswered(signingKey))
   const background = new Background(context, { followed, home, remaking, rekeys, log: options.log })
   const introduced = await background.introduce(call)
   if (!introduced.ok) return introduced
@@ -93,6 +95,7 @@ export async function startNode(options: NodeOptions, call: CallOptions): Promis
     remaking,
     rekeys,
     role,
+    followed,
     trust: trust.value,
     warnings: () => [...warningsOf({ context, background, remaking, rekeys, role }), ...trust.value.warnings()],
     [Symbol.asyncDispose]: async () => await owned.disposeAsync(),

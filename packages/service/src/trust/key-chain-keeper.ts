@@ -124,7 +124,8 @@ export class KeyChainKeeper {
       // Another key answers where the node was: it may have rekeyed, which its own key chain proves, or not.
       const found = asked.ok ? undefined : keyFound(asked)
       if (found !== undefined) asked = await keyChains.refresh(trust, { signingKey: found, addresses: peer.addresses }, options)
-      if (asked.ok) return asked
+      // Two histories show that an anchor is in foreign hands, also when another node goes on with the one that is known.
+      if (asked.ok) return refusal.code === "KEY_CHAIN_FORKED" ? refusal : asked
       // An own node that is behind is no fault of anybody.
       const isBehind = isOwn && asked.code === "KEY_CHAIN_TRUNCATED"
       if (!isBehind && (!DISBELIEVED.has(refusal.code) || DISBELIEVED.has(asked.code)))
@@ -139,6 +140,7 @@ export class KeyChainKeeper {
   /** Has a node of a trusted cluster ask for this cluster's key chain, on the line that this one opens. */
   async #introduce(peer: PeerAddress, { signal }: CallOptions): Promise<boolean> {
     const { keystore, transport } = this.#sources.context
+    using _answering = this.#sources.keyChains.answering(peer.signingKey)
     const deadline = AbortSignal.any([signal, AbortSignal.timeout(INTRODUCTION_TIMEOUT_MS)])
     const request = encodeMeetingRequest({ op: "introduce", cluster: keystore.identity().cluster })
     const answered = await transport.request(peer, "meet", request, { signal: deadline })

@@ -1,4 +1,4 @@
-import { ok, refuse, type Refusal, type Result } from "@keygrove/base"
+import { ok, refuse, toHex, type Refusal, type Result } from "@keygrove/base"
 import type { ClusterId } from "@keygrove/hierarchy"
 import {
   emptyKeyChain,
@@ -60,6 +60,8 @@ export class KeyChains implements Disposable {
   readonly #context: KeyChainContext
   readonly #copies: Map<ClusterId, KeyChainCopy>
   readonly #serving: Disposable
+  /** Nodes that this one introduces itself to, in hex. */
+  readonly #asked: Set<string> = new Set()
   /** One copy is extended at a time. */
   #turn: Promise<unknown> = Promise.resolve()
 
@@ -92,7 +94,7 @@ export class KeyChains implements Disposable {
     return listed === undefined || members === undefined ? undefined : { members, head: listed.head, state: replica.state }
   }
 
-  /** The node whose current signing key this is, when it is of this cluster or of one that it trusts. What admits connections asks this. */
+  /** The node whose current signing key this is, when it is of this cluster or of one that it trusts. */
   find(signingKey: Uint8Array): KnownNode | undefined {
     const { keystore, replica } = this.#context
     const { cluster: own } = keystore.identity()
@@ -105,6 +107,18 @@ export class KeyChains implements Disposable {
       return { node, relation: known.members.replacedBy === undefined ? "trusted" : "stale" }
     }
     return undefined
+  }
+
+  /** Whether a node on another ledger is answered as one of a trusted cluster, or because this node introduces itself to it. What admits connections asks this. */
+  isAnswered(signingKey: Uint8Array): boolean {
+    return this.#asked.has(toHex(signingKey)) || this.find(signingKey)?.relation === "trusted"
+  }
+
+  /** Gives a node this cluster's key chain, whoever it is, until the result is disposed of: this node was told on its own ledger to ask it, and is not known to it yet. */
+  answering(signingKey: Uint8Array): Disposable {
+    const key = toHex(signingKey)
+    this.#asked.add(key)
+    return { [Symbol.dispose]: () => void this.#asked.delete(key) }
   }
 
   /** What this cluster trusts now, in the order in which it began to. */
@@ -207,7 +221,7 @@ export class KeyChains implements Disposable {
   ): Promise<Result<ChainAnswer & { readonly kind: "slice" }>> {
     const asking = this.find(caller)
     const isOwn = cluster === this.#context.keystore.identity().cluster
-    if (asking === undefined || (!isOwn && asking.relation !== "own"))
+    if (isOwn ? asking === undefined && !this.isAnswered(caller) : asking?.relation !== "own")
       return refuse("CHAIN_NOT_SERVED", `the key chain of cluster ${cluster.slice(0, 16)} is not given to a node that is not known here`)
     if (isOwn) {
       const own = await this.own.head(options)
