@@ -4,6 +4,7 @@ import { AnswerFields } from "keygrove/rpc"
 import type { CommandContext, CommandInput, CommandOutcome } from "../command.ts"
 import { commandError } from "../errors.ts"
 import { createAtomicFile } from "@keygrove/system"
+import { terminalQr } from "../meeting/terminal-qr.ts"
 import { callNode } from "../node-call.ts"
 import { optional } from "../options.ts"
 import { fields } from "../text.ts"
@@ -24,6 +25,7 @@ export async function invite(
   await using file = out === undefined || out === "-" ? undefined : await createAtomicFile(out)
   const { index, invitation } = await signAct(input, context, { act, path, signer: "parent", tree })
   if (invitation === undefined) throw commandError("UNEXPECTED", "the ceremony made no invitation; report it with the version of keygrove")
+  showQr(invitation, context)
   const facts = { path, generation: number, index, ledger }
   if (file !== undefined && out !== undefined) {
     await file.write(Buffer.from(`${invitation}\n`))
@@ -36,6 +38,12 @@ export async function invite(
     return { json: { ...facts, out }, text: fields(rows) }
   }
   return { json: { ...facts, invitation }, text: invitation }
+}
+
+/** The invitation as a picture that a machine with a camera reads; upper case makes it small, and `join` takes either. */
+function showQr(invitation: string, { json, stderr }: CommandContext): void {
+  const qr = stderr.isTTY && !json ? terminalQr(invitation.toUpperCase(), stderr.columns) : undefined
+  if (qr !== undefined) stderr.write(`${qr}\n`)
 }
 
 async function ledgerAddress(context: CommandContext): Promise<string> {
