@@ -12,7 +12,7 @@ const MAX_CODE = 2_048
 export class CodeScanner implements Disposable {
   readonly view: HTMLElement
   readonly #acts: Pick<MeetingActs, "enter" | "leave">
-  readonly #frame: HTMLElement = element("div", { class: "camera" })
+  readonly #frame: HTMLElement = element("div", { class: "camera" }, "Waiting for the camera …")
   readonly #problem: HTMLElement = problemLine()
   #camera: CodeCamera | undefined
   /** The last text that was seen: the same code is not tried again and again. */
@@ -54,6 +54,7 @@ export class CodeScanner implements Disposable {
       this.#camera = camera
       this.#frame.replaceChildren(camera.picture)
     } catch (error) {
+      this.#frame.remove()
       this.#problem.textContent = cameraProblem(error)
     }
   }

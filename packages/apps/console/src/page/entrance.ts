@@ -23,5 +23,7 @@ export function showEntrance(refusal: NodeRefusal | undefined): void {
 
 function reasonOf(refusal: NodeRefusal | undefined): readonly [string, string] {
   if (refusal === undefined) return ["You are not logged in", "A link of this node logs a browser in, once. There is no password."]
-  return [refusal.code === SESSION_ENDED ? "You are logged out" : "This link does not work", refusal.message]
+  // How to get a link is told below, in the same way for everything.
+  const reason = refusal.message.replace(/; `keygrove console` makes [^`]*$/, "")
+  return [refusal.code === SESSION_ENDED ? "You are logged out" : "This link does not work", reason]
 }

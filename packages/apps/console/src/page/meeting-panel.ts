@@ -53,7 +53,11 @@ export class MeetingPanel {
         this.#hasDiffered = true
         await this.#act("meet.cancel")
       },
-      cancel: async () => await this.#act("meet.cancel"),
+      cancel: async () => {
+        await this.#act("meet.cancel")
+        // Whoever ended it needs no explanation; it may have been too late for that, too.
+        if (this.#view?.phase === "failed") this.#leave()
+      },
       leave: () => this.#leave(),
     }
     setInterval(() => this.#tick(), 1_000)

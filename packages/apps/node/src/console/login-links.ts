@@ -60,7 +60,7 @@ export class LoginLinks {
     if (link.used)
       return refuse(
         "CONSOLE_LINK_INVALID",
-        "the link was used before; `keygrove console` makes another. If it was not you, run `keygrove lock`, which ends all sessions",
+        "the link was used before. If it was not you, run `keygrove lock`, which ends all sessions; `keygrove console` makes another",
       )
     link.used = true
     return ok(link.caller)
