@@ -69,7 +69,7 @@ async function open(log: readonly Uint8Array[] = own, peers: AdmittedPeers = "le
   const admission = { clock, own: root.cluster, peers, replica }
   const guard = stack.use(new PeerGuard({ ...admission, transport: network.join(keyOf(host)) }))
   stack.use(serveLedger({ transport: guard, engine, clock: systemClock, replica }))
-  stack.use(serveJoin({ ...admission, transport: guard, primitives: kitPrimitives }))
+  stack.use(serveJoin({ ...admission, transport: guard, primitives: kitPrimitives, onEnded: (key, at) => guard.letRead(key, at) }))
   const served: string[] = []
   guard.serve("proxy", async ({ body: asked, from }) => {
     served.push(toHex(from))
@@ -204,7 +204,8 @@ describe("a key that has ended", () => {
       expect(await askLedger(peer, read(0))).toBe(8)
       expect(await askLedger(peer, read(7, 1))).toBe(1)
       expect(await askLedger(peer, read(8))).toBe("PEER_REMOVED")
-      expect(codeOf(await joinLedger(peer, address, [rekeyEntry(laptop, 1)], call))).toBe("JOIN_FOREIGN")
+      const again = [rekeyEntry(laptop, 1), rekeyEntry(phone, 1)]
+      expect(codeOf(await joinLedger(peer, address, again, call))).toBe("JOIN_ENDED")
     }
   })
 
@@ -287,6 +288,20 @@ describe("joining", () => {
     ]
     expect(await Promise.all(all)).toEqual(["ok", "ok", "ok"])
     expect(world.replica.head.length).toBe(10)
+  })
+
+  test.each([
+    { name: "revoked", end: nodeRevokedEntry(root, laptop) },
+    { name: "replaced", end: nodeEntry(root, kitChild(root, "/laptop", 2)) },
+  ])("tells a child whose invitation was $name before it came, and lets it read of that", async ({ end }) => {
+    await using world = await open([...own, nodeEntry(laptop, phone), end, ...founding(otherRoot, desktop)])
+    const late = world.network.join(keyOf(phone))
+    expect(await askLedger(late, read(0))).toBe("PEER_UNKNOWN")
+    expect(await join(late, [rekeyEntry(phone, 1)])).toBe("JOIN_ENDED")
+    expect([await askLedger(late, read(0)), await askLedger(late, read(7))]).toEqual([7, "PEER_REMOVED"])
+    expect(await askProxy(late)).toBe("PEER_REMOVED")
+    // Somebody else who has the invitation's statement, but not the key that it names.
+    expect(await join(world.network.join(kitKey("mallory")), [rekeyEntry(phone, 1)])).toBe("JOIN_FOREIGN")
   })
 
   test("is closed to strangers' clusters where only trusted ones are answered", async () => {

@@ -20,6 +20,7 @@ export type PeeringErrorCode =
   | "PROXY_FAILED"
   | "JOIN_MESSAGE_INVALID"
   | "JOIN_FOREIGN"
+  | "JOIN_ENDED"
   | "JOIN_CLOSED"
   | "JOIN_BUSY"
   | "CHAIN_MESSAGE_INVALID"
@@ -104,6 +105,11 @@ export const peeringErrors: ErrorTable<PeeringErrorCode> = {
     class: "refused",
     meaning: "The statements that a node sent to join a ledger do not make it a node there.",
     remedy: "A child waits until its parent's certificate is on the ledger: start the node that invited it.",
+  },
+  JOIN_ENDED: {
+    class: "refused",
+    meaning: "The node that wants to join a ledger was revoked or replaced there.",
+    remedy: "`keygrove status` says by which entry; ask for a new invitation.",
   },
   JOIN_CLOSED: {
     class: "refused",

@@ -16,7 +16,7 @@ export {
   type JoinAnswer,
   type JoinRequest,
 } from "./join-messages.ts"
-export { judgeJoin, type JoinCase, type JoinRefusal } from "./judge-join.ts"
+export { judgeJoin, type JoinCase, type JoinRefusal, type JoinVerdict } from "./judge-join.ts"
 export { standingOfKey, type KeyStanding } from "./key-standing.ts"
 export {
   decodeLedgerAnswer,

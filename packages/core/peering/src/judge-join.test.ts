@@ -29,26 +29,48 @@ const invited = [...founding, nodeEntry(laptop, phone)]
 
 const judge = (log: readonly Uint8Array[], from: Uint8Array, entries: readonly Uint8Array[], admits = everybody) =>
   judgeJoin(kitPrimitives, kitFold(log).ledger, { from, entries, admits })
+const appended = (entries: readonly Uint8Array[]) => ({ kind: "append", entries })
 
 describe("a stranger joins", () => {
   test("by founding a cluster", () => {
-    expect(unwrap(judge([], keyOf(laptop), founding))).toEqual(founding)
+    expect(unwrap(judge([], keyOf(laptop), founding))).toEqual(appended(founding))
   })
 
   test("with the first keys of an invited child", () => {
-    expect(unwrap(judge(invited, keyOf(phone), [rekeyEntry(phone, 1)]))).toEqual([rekeyEntry(phone, 1)])
+    expect(unwrap(judge(invited, keyOf(phone), [rekeyEntry(phone, 1)]))).toEqual(appended([rekeyEntry(phone, 1)]))
   })
 
   test("with the rekeys of a time when it was away", () => {
     const away = [rekeyEntry(laptop, 2), rekeyEntry(laptop, 3)]
-    expect(unwrap(judge(founding, keyOf(laptop, 3), away))).toEqual(away)
+    expect(unwrap(judge(founding, keyOf(laptop, 3), away))).toEqual(appended(away))
   })
 
   test("with what the ledger has already in part, or wholly", () => {
-    expect(unwrap(judge(founding.slice(0, 2), keyOf(laptop), founding))).toEqual(founding.slice(2))
-    expect(unwrap(judge(founding, keyOf(laptop), founding))).toEqual([])
+    expect(unwrap(judge(founding.slice(0, 2), keyOf(laptop), founding))).toEqual(appended(founding.slice(2)))
+    expect(unwrap(judge(founding, keyOf(laptop), founding))).toEqual(appended([]))
     const both = [...founding, nodeEntry(laptop, phone), rekeyEntry(phone, 1)]
-    expect(unwrap(judge(founding, keyOf(phone), both))).toEqual(both.slice(3))
+    expect(unwrap(judge(founding, keyOf(phone), both))).toEqual(appended(both.slice(3)))
+  })
+})
+
+describe("a stranger that is no stranger, but has ended", () => {
+  const ended = { kind: "ended", endedAt: 4 }
+
+  test.each([
+    { name: "revoked", end: nodeRevokedEntry(laptop, phone) },
+    { name: "replaced", end: nodeEntry(laptop, kitChild(laptop, "/laptop/phone", 2)) },
+    { name: "replaced with its parent", end: nodeEntry(root, kitChild(root, "/laptop", 2)) },
+  ])("was $name before it came", ({ end }) => {
+    const gone = [...invited, end]
+    expect(unwrap(judge(gone, keyOf(phone), [rekeyEntry(phone, 1)]))).toEqual(ended)
+    expect(unwrap(judge(gone, keyOf(phone), [nodeEntry(laptop, phone), rekeyEntry(phone, 1)]))).toEqual(ended)
+    expect(judge(gone, kitKey("mallory"), [rekeyEntry(phone, 1)])).toMatchObject({ ok: false, code: "JOIN_FOREIGN" })
+    expect(judge(gone, keyOf(phone), [rekeyEntry(phone, 1)], () => false).ok).toBe(false)
+  })
+
+  test("was revoked after it had come", () => {
+    const gone = [...founding, nodeEntry(laptop, phone), rekeyEntry(phone, 1), nodeRevokedEntry(laptop, phone)]
+    expect(unwrap(judge(gone, keyOf(phone), [rekeyEntry(phone, 1)]))).toEqual({ kind: "ended", endedAt: 5 })
   })
 })
 
@@ -58,12 +80,8 @@ describe("a stranger is refused", () => {
     expect(judge(invited, keyOf(laptop), [rekeyEntry(phone, 1)])).toMatchObject({ ok: true })
   })
 
-  test("whose certificate is not there, was replaced or revoked", () => {
+  test("whose certificate is not there", () => {
     expect(judge(founding, keyOf(phone), [rekeyEntry(phone, 1)])).toMatchObject({ ok: false, code: "JOIN_FOREIGN" })
-    const gone = [...invited, nodeRevokedEntry(laptop, phone)]
-    expect(judge(gone, keyOf(phone), [rekeyEntry(phone, 1)])).toMatchObject({ ok: false, code: "JOIN_FOREIGN" })
-    const joined = [...invited, rekeyEntry(phone, 1), nodeRevokedEntry(laptop, phone)]
-    expect(judge(joined, keyOf(phone), [nodeEntry(laptop, phone), rekeyEntry(phone, 1)])).toMatchObject({ ok: false, code: "JOIN_FOREIGN" })
   })
 
   test.each([

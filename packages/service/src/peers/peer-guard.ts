@@ -46,6 +46,8 @@ export const LATE_KEY_MS = 120_000
 export const LINE_END_MS = 1_000
 /** How often strangers can make a node ask the ledger for news. */
 const NEWS_RATE: Rate = { burst: 8, perSecond: 1 }
+/** Nodes that ended before they were known; beyond it the one that was told first asks again. */
+const MAX_NEVER_KNOWN = 1_024
 /** Callers that are remembered as admitted; beyond it those that are not connected are forgotten at once. */
 const MAX_ADMITTED = 4_096
 
@@ -65,6 +67,8 @@ export class PeerGuard implements Transport {
   readonly #admitted: Map<string, Uint8Array> = new Map()
   /** A restart must not make old keys good again: only what came while this node ran is recent. */
   readonly #learned: LearnedTimes
+  /** When nodes ended that never were on the ledger with keys, by the keys that they would have had, in hex. */
+  readonly #neverKnown: Map<string, LedgerIndex> = new Map()
   #alsoKnows: (signingKey: Uint8Array) => boolean = () => false
   #news: Promise<boolean> | undefined
   #newsLeft: TokenBucket | undefined
@@ -78,6 +82,13 @@ export class PeerGuard implements Transport {
   /** Names who else is a node of a trusted cluster: by key chains that are not on this ledger. */
   alsoKnow(isKnown: (signingKey: Uint8Array) => boolean): void {
     this.#alsoKnows = isKnown
+  }
+
+  /** A caller has proved that it is a node that was certified, and ended before it named its keys: it may read of that. */
+  letRead(signingKey: Uint8Array, endedAt: LedgerIndex): void {
+    const [oldest] = this.#neverKnown.keys()
+    if (oldest !== undefined && this.#neverKnown.size >= MAX_NEVER_KNOWN) this.#neverKnown.delete(oldest)
+    this.#neverKnown.set(toHex(signingKey), endedAt)
   }
 
   addresses(): readonly string[] {
@@ -136,15 +147,17 @@ export class PeerGuard implements Transport {
   /** A few look-ups: cheaper than remembering verdicts, of which strangers could ask for any number. */
   #judge(signingKey: Uint8Array): Admission {
     const { clock, replica } = this.#options
-    if (this.#alsoKnows(signingKey)) return { kind: "admitted" }
+    const endedAt = this.#neverKnown.get(toHex(signingKey))
+    const other: Admission = endedAt === undefined ? { kind: "unknown" } : { kind: "ended", endedAt }
+    const stranger: Admission = this.#alsoKnows(signingKey) ? { kind: "admitted" } : other
     const standing = standingOfKey(replica.state, signingKey)
     switch (standing.kind) {
       case "unknown":
-        return standing
+        return stranger
       case "ended":
         return this.#counts(replica.state, standing.cluster) ? standing : { kind: "unknown" }
       case "current":
-        return this.#counts(replica.state, standing.node.cluster) ? { kind: "admitted" } : { kind: "unknown" }
+        return this.#counts(replica.state, standing.node.cluster) ? { kind: "admitted" } : stranger
       case "before": {
         if (!this.#counts(replica.state, standing.node.cluster)) return { kind: "unknown" }
         if (this.#learned.isRecent(standing.endedAt, clock.now())) return { kind: "admitted" }

@@ -1,7 +1,7 @@
-import { refuse, type Result } from "@keygrove/base"
+import { ok, refuse, type Result } from "@keygrove/base"
 import type { Primitives } from "@keygrove/crypto"
 import type { ClusterId } from "@keygrove/hierarchy"
-import { decodeEntry, type LedgerHead } from "@keygrove/ledger"
+import { decodeEntry, type LedgerHead, type LedgerIndex } from "@keygrove/ledger"
 import { decodeJoinRequest, encodeJoinAnswer, judgeJoin, takeToken, type JoinAnswer, type Rate, type TokenBucket } from "@keygrove/peering"
 import type { LedgerReplica } from "../ledger/replica.ts"
 import type { CallOptions } from "../ports/call-options.ts"
@@ -17,6 +17,8 @@ export interface JoinHostOptions {
   readonly primitives: Pick<Primitives, "sha256" | "ed25519">
   readonly own: ClusterId
   readonly peers: AdmittedPeers
+  /** Told of a caller whose node has ended: it may read the ledger up to the entry that says so. */
+  readonly onEnded: (signingKey: Uint8Array, endedAt: LedgerIndex) => void
 }
 
 /** For all strangers together, because keys cost nothing to make: requests that are judged, and clusters that are founded. */
@@ -49,15 +51,20 @@ class JoinDesk {
   }
 
   async #join(entries: readonly Uint8Array[], from: Uint8Array, call: CallOptions): Promise<Result<LedgerHead>> {
-    const { own, peers, primitives, replica } = this.#options
+    const { onEnded, own, peers, primitives, replica } = this.#options
     const admits = (state: LedgerReplica["state"], cluster: ClusterId): boolean => isAdmittedCluster(state, { own, peers, cluster })
     let joined: Result<LedgerHead> = busy()
     for (let attempt = 0; attempt < MAX_TRIES; attempt++) {
-      const missing = judgeJoin(primitives, replica, { from, entries, admits })
-      if (!missing.ok) return missing
-      if (missing.value.length === 0) return { ok: true, value: replica.head }
-      if (missing.value.some(isFounding) && !this.#mayFound()) return busy()
-      joined = await replica.appendEntries(missing.value, call)
+      const judged = judgeJoin(primitives, replica, { from, entries, admits })
+      if (!judged.ok) return judged
+      if (judged.value.kind === "ended") {
+        onEnded(from, judged.value.endedAt)
+        return refuse("JOIN_ENDED", `this node was revoked or replaced, as the ledger says by entry ${judged.value.endedAt}`)
+      }
+      const missing = judged.value.entries
+      if (missing.length === 0) return ok(replica.head)
+      if (missing.some(isFounding) && !this.#mayFound()) return busy()
+      joined = await replica.appendEntries(missing, call)
       if (joined.ok) return joined
     }
     return joined

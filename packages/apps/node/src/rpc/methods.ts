@@ -173,11 +173,12 @@ function identityFacts({ keystore }: NodeRuntime): NodeIdentityFacts {
   }
 }
 
-function ledgerStatus({ config, context, keystore, role }: NodeRuntime): LedgerStatus {
+function ledgerStatus({ config, context, followed, keystore, role }: NodeRuntime): LedgerStatus {
   const { replica, transport } = context
   const [address] = transport.addresses()
   const own = address === undefined ? null : formatPeerAddress({ signingKey: keystore.identity().keys.signingKey, addresses: [address] })
-  return { role, length: replica.head.length, head: toHex(replica.head.hash), address: role === "host" ? own : config.ledger }
+  const host = followed === undefined ? config.ledger : formatPeerAddress(followed.host)
+  return { role, length: replica.head.length, head: toHex(replica.head.hash), address: role === "host" ? own : host }
 }
 
 function labelFacts({ epoch, label, labelKey, owner }: LabelRecord): LabelKey {

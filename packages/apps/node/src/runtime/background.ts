@@ -65,7 +65,10 @@ export class Background implements AsyncDisposable {
         call,
       )
     const joined = await this.#followed.join(genesis, call)
-    return joined.ok ? await replica.refresh(call) : joined
+    if (joined.ok) return await replica.refresh(call)
+    // A node that has ended may read of it.
+    if (joined.code === "JOIN_ENDED") await replica.refresh(call)
+    return joined
   }
 
   start(): void {

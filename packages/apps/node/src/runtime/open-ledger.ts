@@ -80,7 +80,9 @@ export async function openLedger(
   const guard = stack.use(new PeerGuard({ ...admission, transport }))
   if (role === "host") {
     stack.use(serveLedger({ transport: guard, engine, clock: systemClock, replica: replica.value }))
-    stack.use(serveJoin({ ...admission, transport: guard, primitives: nativePrimitives }))
+    stack.use(
+      serveJoin({ ...admission, transport: guard, primitives: nativePrimitives, onEnded: (key, endedAt) => guard.letRead(key, endedAt) }),
+    )
   }
   return ok({ replica: replica.value, role, guard, ...(followed === undefined ? {} : { followed }) })
 }
