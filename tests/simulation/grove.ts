@@ -1,13 +1,13 @@
-import { createHash } from "node:crypto"
 import { toHex, unwrap, utf8, type CborValue, type Result, type Secret } from "@keygrove/base"
 import { nativePrimitives } from "@keygrove/curves-native"
 import { systemRandom } from "@keygrove/system"
 import { createSealing } from "@keygrove/hpke"
 import { decodeTimestamp, isSameNode, type Timestamp } from "@keygrove/hierarchy"
 import type { PolicyState } from "@keygrove/ledger"
-import { MemoryLedgerEngine, MemoryNetwork, seededRandom, SimulatedClock } from "@keygrove/memory"
+import { MemoryNetwork, seededRandom, SimulatedClock, type MemoryLedgerEngine } from "@keygrove/memory"
 import { createUmbral, decodeLabel, deriveFileKey, encodeFileHeader, type FileHeader } from "@keygrove/reencryption"
-import { grantPolicy, LedgerReplica, openHeader, serveLedger, useLabel, type PeerAddress } from "@keygrove/service"
+import { grantPolicy, openHeader, useLabel, type LedgerReplica, type PeerAddress, type Transport } from "@keygrove/service"
+import { Host } from "./host.ts"
 import { Lines } from "./lines.ts"
 import { call, Member, type Surroundings } from "./member.ts"
 
@@ -33,42 +33,50 @@ export interface GrantWish {
 }
 
 /**
- * A grove in one process: real keystores, re-encryption, replicas and use cases; network, clock, disks and the ledger's file are the fakes of their ports. The host of
- * the ledger is a node that does nothing else and never ends.
+ * A grove in one process: real keystores, re-encryption, replicas and use cases; network, clock, disks and the ledger's file are the fakes of their ports.
  */
 export class Grove implements AsyncDisposable, Surroundings {
   readonly seed: string
-  readonly clock: SimulatedClock = new SimulatedClock()
-  readonly network: MemoryNetwork = new MemoryNetwork(this.clock)
-  readonly lines: Lines = new Lines()
+  readonly clock: SimulatedClock
+  readonly network: MemoryNetwork
+  readonly lines: Lines
   readonly members: Member[] = []
   readonly faults: string[] = []
-  readonly host: PeerAddress
-  readonly ledger: LedgerReplica
-  readonly engine: MemoryLedgerEngine
+  /** Everybody follows its ledger. */
+  readonly ledgerHost: Host
   readonly #owned: AsyncDisposableStack
 
-  private constructor(
-    seed: string,
-    ledger: { readonly replica: LedgerReplica; readonly engine: MemoryLedgerEngine },
-    owned: AsyncDisposableStack,
-  ) {
+  private constructor(seed: string, parts: Pick<Grove, "clock" | "network" | "lines" | "ledgerHost">, owned: AsyncDisposableStack) {
     this.seed = seed
-    this.ledger = ledger.replica
-    this.engine = ledger.engine
+    this.clock = parts.clock
+    this.network = parts.network
+    this.lines = parts.lines
+    this.ledgerHost = parts.ledgerHost
     this.#owned = owned
-    const signingKey = new Uint8Array(createHash("sha256").update("host").digest())
-    this.host = { signingKey, addresses: [] }
-    const transport = owned.use(this.lines.connect({ name: "the host", key: signingKey }, this.network.join(signingKey), () => undefined))
-    owned.use(serveLedger({ transport, engine: this.engine, clock: this.clock, replica: this.ledger }))
   }
 
-  /** A grove with a ledger and nobody in it. Keys and nonces depend on the seed. */
+  /** A grove with a ledger and nobody in it but the ledger's host. Keys and nonces depend on the seed. */
   static async plant(seed: string): Promise<Grove> {
     await using owned = new AsyncDisposableStack()
-    const engine = new MemoryLedgerEngine(nativePrimitives)
-    const replica = owned.use(unwrap(await LedgerReplica.open({ primitives: nativePrimitives, engine }, call)))
-    return new Grove(seed, { replica, engine }, owned.move())
+    const clock = new SimulatedClock()
+    const [network, lines] = [new MemoryNetwork(clock), new Lines()]
+    const connect = (key: Uint8Array): Transport => lines.connect({ name: "the host", key }, network.join(key), () => undefined)
+    const ledgerHost = owned.use(await Host.found(seed, clock, connect))
+    return new Grove(seed, { clock, network, lines, ledgerHost }, owned.move())
+  }
+
+  /** Where the host was at first: by its first key the lines know it for ever. */
+  get host(): PeerAddress {
+    return this.ledgerHost.address
+  }
+
+  /** The host's view of the ledger. */
+  get ledger(): LedgerReplica {
+    return this.ledgerHost.ledger
+  }
+
+  get engine(): MemoryLedgerEngine {
+    return this.ledgerHost.engine
   }
 
   /** A node that runs and is known to all. */

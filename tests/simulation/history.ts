@@ -153,6 +153,10 @@ export class History implements AsyncDisposable {
 
   /** Anybody takes the next epoch, mostly those who have granted something; also in the middle of one that the ledger could not be told yet. */
   async #rekey(): Promise<string> {
+    if (this.#dice.chance(0.15)) {
+      await this.#grove.ledgerHost.rekey()
+      return `the host rekeys, is in epoch ${this.#grove.ledgerHost.epoch}`
+    }
     const owners = this.#model.standingGrants().map(([first]) => first?.owner.cluster)
     const running = this.#grove.members.filter(({ isRunning }) => isRunning)
     const granting = running.filter(({ identity }) => owners.includes(identity.cluster))

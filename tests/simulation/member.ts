@@ -79,6 +79,8 @@ export class Member implements AsyncDisposable {
   #identity: NodeIdentity
   /** Every signing key that it had, in hex. */
   readonly #keys: Set<string> = new Set()
+  /** Where its configuration says that the ledger is. */
+  #host: PeerAddress
   #ceremony: Promise<void> | undefined
   #starts = 0
   #running: Running | undefined
@@ -87,6 +89,7 @@ export class Member implements AsyncDisposable {
     using seed = Secret.take(new Uint8Array(createHash("sha512").update(`${around.seed}/${name}`).digest()))
     this.name = name
     this.#around = around
+    this.#host = around.host
     this.#founded = unwrap(foundNode(nativePrimitives, seed, name))
     this.#record = this.#founded.place
     this.#identity = this.#founded.identity
@@ -142,7 +145,7 @@ export class Member implements AsyncDisposable {
     if (this.#running !== undefined) throw new TypeError(`${this.name} runs already`)
     await using stack = new AsyncDisposableStack()
     const life = new Lifeline()
-    const { clock, host, lines, network, seed } = this.#around
+    const { clock, lines, network, seed } = this.#around
     const random = seededRandom(`${seed}/${this.name}/${++this.#starts}`)
     const tools = { primitives: nativePrimitives, sealing: hpkeSealing, random }
     const keystore = stack.use(new KeystoreEngine(tools, unlockRecord(tools, this.#founded.nodeSecret, this.#record)))
@@ -151,9 +154,19 @@ export class Member implements AsyncDisposable {
     const joined = lines.connect(this, network.join(this.key), () => this.lie)
     const transport = stack.use(mortalTransport(joined, life))
     const copy = lastingEngine(this.#copy)
-    const engine = FollowerLedgerEngine.start({ transport, host, copy, clock, primitives: nativePrimitives })
+    const view: { replica?: LedgerReplica } = {}
+    const engine = FollowerLedgerEngine.start({
+      transport,
+      host: this.#host,
+      copy,
+      clock,
+      primitives: nativePrimitives,
+      folded: () => view.replica,
+      onMoved: (host) => (this.#host = host),
+    })
     const options = { primitives: nativePrimitives, engine: mortalEngine(engine, life) }
     const replica = stack.use(unwrap(await LedgerReplica.open(options, call)))
+    view.replica = replica
     const storage = mortalStorage(this.storage, life)
     const labelTurns = new Turns()
     const context: NodeContext = { primitives: nativePrimitives, keystore, replica, storage, transport, clock, random, labelTurns }
