@@ -28,7 +28,15 @@ export const entrySample: CborValue = entry
 export const eventSample: Readonly<Record<string, CborValue>> = event
 const keys = { epoch: 1, signingKey: bytes(32), encryptionKey: bytes(33), sealingKey: bytes(32), delegationKey: bytes(33) }
 const pendingRekey = { keys, entry: bytes(500) }
-export const identitySample: CborValue = { cluster: bytes(32), path: "/laptop/phone", generation: 1, anchorKey: bytes(32), keys }
+const predecessor = { cluster: bytes(32), path: "/laptop/phone", generation: 1, epoch: 3 }
+export const identitySample: CborValue = {
+  cluster: bytes(32),
+  path: "/laptop/phone",
+  generation: 1,
+  anchorKey: bytes(32),
+  keys,
+  predecessors: [predecessor],
+}
 /** What an unlocked keystore greets with. */
 export const greetingSample: CborValue = { identity: identitySample, pendingRekey }
 
@@ -36,7 +44,7 @@ const register = { caller, id, type: "ed25519", exportable: false, rules: entry.
 
 export const methodSamples: Readonly<Record<string, MethodSample>> = {
   sign: { params: { purpose: "statement", message: bytes(80) }, value: bytes(64) },
-  labelPublicKey: { params: { label: "photos/2026", epoch: 1 }, value: point },
+  labelPublicKey: { params: { label: "photos/2026", epoch: 1, cluster: bytes(32) }, value: point },
   openOriginal: {
     params: { label: "photos", epoch: 1, capsule: bytes(105), headerDigest: bytes(32), recipientKey: bytes(32) },
     value: bytes(80),

@@ -1,5 +1,6 @@
 import { randomBytes } from "node:crypto"
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs"
+import { open } from "node:fs/promises"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { unwrap } from "@keygrove/base"
@@ -7,10 +8,11 @@ import { encodeInfo } from "@keygrove/crypto"
 import { nativePrimitives } from "@keygrove/curves-native"
 import { createSealing } from "@keygrove/hpke"
 import { spawnKeystore, type KeystoreProcess } from "@keygrove/keystore"
+import { moveNode, planRootRekey } from "@keygrove/node"
 import type { Keystore } from "@keygrove/service"
 import { systemRandom } from "@keygrove/system"
 import { afterAll, describe, expect, test } from "vitest"
-import type { Rekeying } from "../../../packages/service/src/ports/keystore-cast.contract.ts"
+import type { BeforeAndAfter, Rekeying } from "../../../packages/service/src/ports/keystore-cast.contract.ts"
 import { keystoreContract } from "../../../packages/service/src/ports/keystore.contract.ts"
 import { bundle } from "../bundle.ts"
 import { placeOf, prepareOn } from "./hold-rekey.ts"
@@ -91,6 +93,34 @@ async function openToRekey({ file, keyFile }: TestHome): Promise<Rekeying> {
   }
 }
 
+/** A home as it was, and after the real ceremonies have replaced its root and moved it. */
+async function openMoved(home: TestHome): Promise<BeforeAndAfter> {
+  const { directory, file, keyFile } = home
+  const before = await openStore({
+    store: storeInEpoch(file("keystore.db"), { keyFile, epoch: 1, name: "before" }),
+    audit: file("audit.db-before"),
+    keyFile,
+  })
+  const { cluster, path } = before.keystore.identity()
+  const [words, code] = [`${directory}.words`, `${directory}.code`]
+  const order = { cluster, nodes: [path], ledger: "/ip4/127.0.0.1/tcp/1/p2p/x", wordsOut: `${directory}.new-words`, codeOut: code }
+  const plan = await reading(words, async (wordsSource) => unwrap(await planRootRekey(order, { wordsSource }, call)))
+  const { invitation = "" } = plan.invitations[0] ?? {}
+  const move = { invitation, chain: [plan.replaced, ...plan.entries] }
+  const moved = await reading(code, async (wordsSource) =>
+    unwrap(await moveNode(directory, move, { passphraseSource: undefined, wordsSource, keyFile }, call)),
+  )
+  const after = await openHome(home)
+  expect(after.keystore.identity()).toEqual(moved.identity)
+  return { before: asPort(before), after: asPort(after) }
+}
+
+/** Gives a descriptor of a file to whoever reads it. */
+async function reading<T>(path: string, use: (descriptor: number) => Promise<T>): Promise<T> {
+  await using file = await open(path)
+  return await use(file.fd)
+}
+
 keystoreContract("a process of its own", {
   primitives: nativePrimitives,
   sealing: hpkeSealing,
@@ -100,6 +130,7 @@ keystoreContract("a process of its own", {
     const home = await makeHome(stage, "rekeyed")
     return { before: asPort(await openHome(home)), after: asPort(await openHome(home, 3)) }
   },
+  openMoved: async () => await openMoved(await makeHome(stage, "moved")),
   openToRekey: async () => await openToRekey(await (homes[0] ??= makeHome(stage, "n0"))),
 })
 

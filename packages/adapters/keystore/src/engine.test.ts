@@ -8,6 +8,7 @@ import { keystoreContract } from "../../../service/src/ports/keystore.contract.t
 import { foundNode, type FoundedNode } from "./ceremony/found-node.ts"
 import { rekeyingOf } from "./ceremony/rekey-kit.contract.ts"
 import { KeystoreEngine } from "./engine.ts"
+import { movedEngines } from "./moved-kit.contract.ts"
 import { MAX_EPOCHS_AT_HAND, unlockNode, type UnlockedNode } from "./node-secrets.ts"
 
 const hpkeSealing = createSealing({ x25519: nativePrimitives.x25519, random: systemRandom })
@@ -36,6 +37,7 @@ keystoreContract("in this process", {
     const open = (epoch: number): KeystoreEngine => new KeystoreEngine(tools, inEpoch(epoch, founded))
     return await Promise.resolve({ before: open(1), after: open(3) })
   },
+  openMoved: async () => await Promise.resolve(movedEngines(tools)),
   openToRekey: async () => await rekeyingOf(tools, newNode(), async (engine) => await Promise.resolve(engine)),
 })
 

@@ -212,10 +212,10 @@ export class KeystoreEngine implements Keystore {
     return use(labelKey)
   }
 
-  #labelKey({ label, epoch }: LabelKeyName): Result<Secret, "KEYSTORE_REQUEST_INVALID"> {
+  #labelKey({ cluster, epoch, label }: LabelKeyName): Result<Secret, "KEYSTORE_REQUEST_INVALID"> {
     const checked = decodeLabel(label)
     if (!checked.ok) return invalid(checked.message)
-    const secrets = this.#epochs.at(epoch)
+    const secrets = this.#epochs.at(epoch, cluster)
     return secrets.ok ? ok(labelSecret(this.#tools.primitives, secrets.value.labels, checked.value)) : secrets
   }
 }

@@ -45,6 +45,9 @@ export type KeystoreErrorCode =
   | "REKEY_NOT_PENDING"
   | "REKEY_EXCHANGE_INVALID"
   | "REKEY_EPOCHS_EXHAUSTED"
+  | "MOVE_CHAIN_INVALID"
+  | "MOVE_NOT_THIS_NODE"
+  | "MOVE_PREDECESSORS_EXHAUSTED"
 
 /** Codes of the keystore. */
 export const keystoreErrors: ErrorTable<KeystoreErrorCode> = {
@@ -219,5 +222,20 @@ export const keystoreErrors: ErrorTable<KeystoreErrorCode> = {
     class: "refused",
     meaning: "The node is in the last epoch in which a keystore can keep its oldest data readable.",
     remedy: "Have a new generation made with `keygrove node replace` on a node above it.",
+  },
+  MOVE_CHAIN_INVALID: {
+    class: "refused",
+    meaning: "The entries do not show that the root of this node's cluster was replaced and the node certified below the new one.",
+    remedy: "Fetch the ledger again with `keygrove node move`; when it stays, have the invitation made again.",
+  },
+  MOVE_NOT_THIS_NODE: {
+    class: "refused",
+    meaning: "The invitation is not for the node of this home.",
+    remedy: "Fetch the one for this node's path with `keygrove node move`, on its own machine.",
+  },
+  MOVE_PREDECESSORS_EXHAUSTED: {
+    class: "refused",
+    meaning: "The keystore keeps as many earlier nodes as it can.",
+    remedy: "Use the invitation for a new home with `keygrove join`, and keep this one to read old data.",
   },
 }

@@ -26,18 +26,39 @@ export interface NextEpoch {
   readonly rekey: PendingRekey
 }
 
-/** What a running keystore holds, and owns: the secrets of the current epoch, of earlier ones what opens old data, and a next one that is prepared. s(node) is not among them. */
+/** What opens data of a node that this one was, newest epoch first. */
+export interface PredecessorEpochs {
+  readonly place: NodePlace
+  readonly epochs: readonly ReadingSecrets[]
+}
+
+/** A node that this one was below a root that was replaced, with its s(node) and its last epoch. */
+export interface Predecessor {
+  readonly place: NodePlace
+  readonly nodeSecret: Secret
+}
+
+/** What a running keystore holds, and owns: the secrets of the current epoch, of earlier ones and of predecessors what opens old data, and a next one that is prepared. s(node) is not among them. */
 export class UnlockedNode implements Disposable {
   #identity: NodeIdentity
   #secrets: EpochSecrets
   #earlier: readonly ReadingSecrets[]
   #next: NextEpoch | undefined
+  readonly #predecessors: readonly PredecessorEpochs[]
 
-  /** @param earlier of the epochs before the current one, newest first. */
-  constructor(identity: NodeIdentity, secrets: EpochSecrets, earlier: readonly ReadingSecrets[]) {
+  /**
+   * @param reading of the epochs before the current one, newest first.
+   * @param predecessors newest first.
+   */
+  constructor(
+    identity: NodeIdentity,
+    secrets: EpochSecrets,
+    { predecessors = [], reading }: { readonly reading: readonly ReadingSecrets[]; readonly predecessors?: readonly PredecessorEpochs[] },
+  ) {
     this.#identity = identity
     this.#secrets = secrets
-    this.#earlier = earlier
+    this.#earlier = reading
+    this.#predecessors = predecessors
   }
 
   get identity(): NodeIdentity {
@@ -50,6 +71,11 @@ export class UnlockedNode implements Disposable {
 
   get earlier(): readonly ReadingSecrets[] {
     return this.#earlier
+  }
+
+  /** What opens of the node's predecessors, the newest first. */
+  get predecessors(): readonly PredecessorEpochs[] {
+    return this.#predecessors
   }
 
   get pending(): PendingRekey | undefined {
@@ -74,32 +100,51 @@ export class UnlockedNode implements Disposable {
   }
 
   [Symbol.dispose](): void {
-    for (const each of [this.#secrets, this.#next?.secrets, ...this.#earlier]) each?.[Symbol.dispose]()
+    const reading = [...this.#earlier, ...this.#predecessors.flatMap(({ epochs }) => epochs)]
+    for (const each of [this.#secrets, this.#next?.secrets, ...reading]) each?.[Symbol.dispose]()
   }
 }
 
-/** Derives the epochs from s(node), which stays the caller's to wipe at once. The result owns their secrets. */
-export function unlockNode(primitives: Primitives, nodeSecret: Secret, place: NodePlace): UnlockedNode {
+/** Derives the epochs from s(node), and those of predecessors, newest first, which all stay the caller's to wipe at once. The result owns their secrets. */
+export function unlockNode(
+  primitives: Primitives,
+  nodeSecret: Secret,
+  place: NodePlace,
+  predecessors: readonly Predecessor[] = [],
+): UnlockedNode {
   using partial = new DisposableStack()
   const secrets = partial.use(deriveEpoch(primitives, nodeSecret, place.epoch))
-  const earlier = earlierEpochs(place.epoch).map((epoch) => partial.use(deriveReading(primitives, nodeSecret, epoch)))
+  let room = MAX_EPOCHS_AT_HAND - 1
+  const reading = (from: Secret, newest: number): readonly ReadingSecrets[] => {
+    const epochs = epochsUpTo(newest, room)
+    room -= epochs.length
+    return epochs.map((epoch) => partial.use(deriveReading(primitives, from, epoch)))
+  }
+  const earlier = reading(nodeSecret, place.epoch - 1)
+  const older = predecessors.map((each) => ({ place: each.place, epochs: reading(each.nodeSecret, each.place.epoch) }))
   using anchor = deriveAnchor(primitives, nodeSecret)
   const { cluster, path, generation } = place
-  const identity = { cluster, path, generation, anchorKey: anchor.publicKey, keys: epochKeys(primitives, secrets) }
+  const keys = epochKeys(primitives, secrets)
+  const places = predecessors.map((each) => each.place)
+  const identity = { cluster, path, generation, anchorKey: anchor.publicKey, keys, predecessors: places }
   partial.move()
-  return new UnlockedNode(identity, secrets, earlier)
+  return new UnlockedNode(identity, secrets, { reading: earlier, predecessors: older })
 }
 
-/** The place of a node in its next epoch, unless a keystore could not keep its oldest data readable then. */
-export function nextPlace({ cluster, epoch, generation, path }: NodePlace): Result<NodePlace, "REKEY_EPOCHS_EXHAUSTED"> {
-  if (epoch < MAX_EPOCHS_AT_HAND) return ok({ cluster, path, generation, epoch: unwrap(decodeEpoch(epoch + 1)) })
+/** The place of a node in its next epoch, unless a keystore could not keep its oldest data readable then, that of its predecessors included. */
+export function nextPlace(
+  { cluster, epoch, generation, path }: NodePlace,
+  predecessors: readonly Pick<NodePlace, "epoch">[],
+): Result<NodePlace, "REKEY_EPOCHS_EXHAUSTED"> {
+  const older = predecessors.reduce((sum, each) => sum + each.epoch, 0)
+  if (epoch + older < MAX_EPOCHS_AT_HAND) return ok({ cluster, path, generation, epoch: unwrap(decodeEpoch(epoch + 1)) })
   return refuse(
     "REKEY_EPOCHS_EXHAUSTED",
-    `${path} is in epoch ${epoch}, the last that a keystore keeps at hand; have a new generation made with \`keygrove node replace\``,
+    `${path} is in epoch ${epoch}${older === 0 ? "" : ` after ${older} below earlier roots`}, the last that a keystore keeps at hand; have a new generation made with \`keygrove node replace\``,
   )
 }
 
-function earlierEpochs(current: Epoch): readonly Epoch[] {
-  const count = Math.min(current, MAX_EPOCHS_AT_HAND) - 1
-  return Array.from({ length: count }, (_, index) => unwrap(decodeEpoch(current - 1 - index)))
+/** From the newest down, at most so many. */
+function epochsUpTo(newest: number, limit: number): readonly Epoch[] {
+  return Array.from({ length: Math.min(newest, limit) }, (_, index) => unwrap(decodeEpoch(newest - index)))
 }

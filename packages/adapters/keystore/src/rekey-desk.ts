@@ -36,7 +36,7 @@ export class RekeyDesk implements Disposable {
     const { identity, pending, secrets } = this.#node
     if (pending !== undefined) return alreadyPending(pending)
     const place: NodePlace = { ...identity, epoch: identity.keys.epoch }
-    const next = nextPlace(place)
+    const next = nextPlace(place, identity.predecessors)
     if (!next.ok) return next
     const exchange = await this.#tools.sealing.generateKeyPair()
     using made = new DisposableStack()
@@ -54,7 +54,7 @@ export class RekeyDesk implements Disposable {
     const { identity, pending } = this.#node
     if (pending !== undefined) return alreadyPending(pending)
     if (this.#exchange === undefined) return invalid("no exchange is open; begin the rekey again")
-    const next = nextPlace({ ...identity, epoch: identity.keys.epoch })
+    const next = nextPlace({ ...identity, epoch: identity.keys.epoch }, identity.predecessors)
     if (!next.ok) return next
     const place = next.value
     const keys = this.#keysOf(entry, place)

@@ -21,9 +21,9 @@ export type RecordsRefusal =
 
 /** A record: its public part in the open, its secret sealed; each is bound to the other and to the record's place. */
 export interface SealedRecord {
-  /** `node`. */
+  /** `node`, or `predecessor-N`, the oldest with N = 1. */
   readonly id: string
-  readonly kind: "node"
+  readonly kind: "node" | "predecessor"
   readonly version: number
   readonly open: CborValue
 }
@@ -116,10 +116,10 @@ export class SealedRecords implements Disposable {
     const row = this.#database.prepare("SELECT kind, version, open, sealed FROM record WHERE id = ?").get(id)
     if (row === undefined) return refuse("KEYSTORE_EMPTY", `the keystore has no record "${id}"; make the node with \`keygrove init\``)
     const open = decodeCanonical(blob(row["open"]), MAX_OPEN_BYTES)
-    const version = row["version"]
-    if (row["kind"] !== "node" || typeof version !== "number" || !open.ok) return corrupt(id)
-    const secret = this.#open(blob(row["sealed"]), this.#associated(`node:${id}`, version, open.value))
-    return secret === undefined ? corrupt(id) : ok({ record: { id, kind: "node", version, open: open.value }, secret })
+    const { kind, version } = row
+    if ((kind !== "node" && kind !== "predecessor") || typeof version !== "number" || !open.ok) return corrupt(id)
+    const secret = this.#open(blob(row["sealed"]), this.#associated(`${kind}:${id}`, version, open.value))
+    return secret === undefined ? corrupt(id) : ok({ record: { id, kind, version, open: open.value }, secret })
   }
 
   [Symbol.dispose](): void {

@@ -4,9 +4,10 @@ import { decodeEpoch, deriveEpoch, deriveVault, type VaultSecrets } from "@keygr
 import { decodeEntry } from "@keygrove/ledger"
 import { KeystoreEngine, type KeystoreTools } from "./engine.ts"
 import type { UnlockSecret } from "./key-encryption.ts"
-import { decodeNodeRecord, type NodeRecord } from "./node-record.ts"
-import { unlockNode, type UnlockedNode } from "./node-secrets.ts"
+import type { MovedTrail, NodeRecord } from "./node-record.ts"
+import { unlockNode, type Predecessor, type UnlockedNode } from "./node-secrets.ts"
 import { SealedRecords } from "./sealed-records.ts"
+import { openStoredNode } from "./stored-node.ts"
 
 /** What unlocking gives: all of it belongs to the caller. */
 export interface UnlockedKeystore {
@@ -15,6 +16,10 @@ export interface UnlockedKeystore {
   readonly vaultSecrets: VaultSecrets
   /** The node's X25519 secrets to which others encrypt keys to be imported, the current one first. Borrowed from the keystore: gone when that is disposed of. */
   readonly importKeys: () => readonly Secret[]
+  /** Tokens name the objects of this node by it: of its vault, or of that of its oldest predecessor, under whose name they were made. */
+  readonly tokenSecret: Secret
+  /** Where the audit trail ended when the node moved last; absent when it never did, or had none. */
+  readonly movedTrail?: MovedTrail
 }
 
 /**
@@ -24,23 +29,35 @@ export function unlockKeystore(database: DatabaseSync, tools: KeystoreTools, unl
   const opened = SealedRecords.open(database, tools, unlock)
   if (!opened.ok) return opened
   using records = opened.value
-  const node = records.get("node")
-  if (!node.ok) return node
-  using nodeSecret = node.value.secret
-  const record = decodeNodeRecord(node.value.record.open)
-  if (!record.ok) return record
-  const unlocked = unlockRecord(tools, nodeSecret, record.value)
+  const stored = openStoredNode(records)
+  if (!stored.ok) return stored
+  using node = stored.value
+  const { nodeSecret, predecessors, record } = node
+  const unlocked = unlockRecord(tools, nodeSecret, record, predecessors)
   const vaultSecrets = deriveVault(tools.primitives, nodeSecret)
-  return ok({ keystore: new KeystoreEngine(tools, unlocked), vaultSecrets, importKeys: () => importKeys(unlocked) })
+  using firstVault = deriveVault(tools.primitives, predecessors.at(-1)?.nodeSecret ?? nodeSecret)
+  return ok({
+    keystore: new KeystoreEngine(tools, unlocked),
+    vaultSecrets,
+    importKeys: () => importKeys(unlocked),
+    tokenSecret: firstVault.authentication.copy(),
+    ...(record.trail === undefined ? {} : { movedTrail: record.trail }),
+  })
 }
 
-/** The node of a record. `nodeSecret` is borrowed. */
-export function unlockRecord({ primitives }: KeystoreTools, nodeSecret: Secret, record: NodeRecord): UnlockedNode {
+/** The node of a record, with what it was before, newest first. All secrets are borrowed. */
+export function unlockRecord(
+  { primitives }: KeystoreTools,
+  nodeSecret: Secret,
+  record: NodeRecord,
+  predecessors: readonly Predecessor[] = [],
+): UnlockedNode {
   const { entry } = record
-  if (entry === undefined) return unlockNode(primitives, nodeSecret, record)
+  // The first epoch of a node that moved has its statement here too, and nothing comes before it.
+  if (entry === undefined || record.epoch === 1) return unlockNode(primitives, nodeSecret, record, predecessors)
   const { statement } = unwrap(decodeEntry(entry))
   if (statement?.kind !== "rekey") throw new TypeError("the entry of a node's record is a rekey")
-  const node = unlockNode(primitives, nodeSecret, { ...record, epoch: unwrap(decodeEpoch(record.epoch - 1)) })
+  const node = unlockNode(primitives, nodeSecret, { ...record, epoch: unwrap(decodeEpoch(record.epoch - 1)) }, predecessors)
   node.prepare({ secrets: deriveEpoch(primitives, nodeSecret, record.epoch), rekey: { keys: statement.body.keys, entry } })
   return node
 }

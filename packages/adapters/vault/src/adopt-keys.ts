@@ -1,6 +1,7 @@
 import { ok, refuse, type Result } from "@keygrove/base"
 import type { Primitives } from "@keygrove/crypto"
 import type { VaultSecrets } from "@keygrove/hierarchy"
+import type { AuditHead } from "@keygrove/keys"
 import { MAX_KEY_SLICE } from "@keygrove/service"
 import type { DatabaseSync } from "node:sqlite"
 import { AuditLog } from "./audit-log.ts"
@@ -46,6 +47,16 @@ export function verifyAuditTrail(database: DatabaseSync, { primitives, secrets }
   const opened = AuditLog.open(database, primitives, secrets)
   const head = opened.ok ? opened.value.verify() : opened
   return head.ok ? ok(head.value.length) : head
+}
+
+/** Where the audit trail of a vault ends, for another vault to take it over; refuses one that this vault neither wrote nor took over, as `moved` says. */
+export function auditHeadOf(
+  database: DatabaseSync,
+  { primitives, secrets }: VaultTools,
+  moved: AuditHead | undefined,
+): Result<AuditHead, "AUDIT_CORRUPT"> {
+  const opened = AuditLog.open(database, primitives, secrets, moved)
+  return opened.ok ? ok(opened.value.head) : opened
 }
 
 function countOf(records: VaultRecords): Result<number, "KEY_RECORD_INVALID"> {

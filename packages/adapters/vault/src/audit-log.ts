@@ -40,8 +40,10 @@ export class AuditLog {
     database.exec("PRAGMA synchronous = NORMAL")
   }
 
-  /** Continues the trail in a database; borrows database and secrets. Refuses one whose head was not written by this vault. */
-  static open(database: DatabaseSync, primitives: Primitives, secrets: VaultSecrets): Result<AuditLog, "AUDIT_CORRUPT"> {
+  /**
+   * Continues the trail in a database; borrows database and secrets. Refuses one whose head was not written by this vault, unless it is the very one that the vault took over when the node moved.
+   */
+  static open(database: DatabaseSync, primitives: Primitives, secrets: VaultSecrets, moved?: AuditHead): Result<AuditLog, "AUDIT_CORRUPT"> {
     const row = database.prepare("SELECT length, hash, proof FROM head").get()
     // The last one tells as much as counting would, which takes seconds for years of uses; a gap before it shows when the trail is verified.
     const found = Number(database.prepare("SELECT max(position) + 1 AS count FROM event").get()?.["count"] ?? 0)
@@ -51,9 +53,12 @@ export class AuditLog {
     if (typeof length !== "number" || !(hash instanceof Uint8Array) || !(proof instanceof Uint8Array))
       return changed("its head is malformed")
     const head = { length, hash: Uint8Array.from(hash) }
-    if (!equalConstantTime(proof, prove(primitives, secrets, head))) return changed("its head is not of this vault")
+    const isOurs = equalConstantTime(proof, prove(primitives, secrets, head))
+    if (!isOurs && !isSameHead(head, moved)) return changed("its head is not of this vault")
     if (found !== length) return changed(`it has ${found} events, its head says ${length}`)
-    return ok(new AuditLog(database, primitives, secrets, head))
+    const log = new AuditLog(database, primitives, secrets, head)
+    if (!isOurs) log.#setHead.run(head.length, head.hash, prove(primitives, secrets, head))
+    return ok(log)
   }
 
   get head(): AuditHead {
@@ -137,6 +142,10 @@ export class AuditLog {
       if (durable) this.#database.exec("PRAGMA synchronous = NORMAL")
     }
   }
+}
+
+function isSameHead(head: AuditHead, moved: AuditHead | undefined): boolean {
+  return moved !== undefined && head.length === moved.length && equalConstantTime(head.hash, moved.hash)
 }
 
 function prove(primitives: Primitives, secrets: VaultSecrets, { hash, length }: AuditHead): Uint8Array {

@@ -1,6 +1,7 @@
-export { adoptKeys, verifyAuditTrail } from "./adopt-keys.ts"
+export { adoptKeys, auditHeadOf, verifyAuditTrail } from "./adopt-keys.ts"
 export { vaultErrors, type VaultErrorCode } from "./errors.ts"
 export { KeyVault, type KeyVaultTools, type VaultStore } from "./key-vault.ts"
 export type { KeyVariables } from "./key-source.ts"
 export { AUDIT_APPLICATION_ID, AUDIT_MIGRATIONS, VAULT_MIGRATIONS } from "./schema.ts"
+export { resealKeys, type ResealedKeys, type ResealTools } from "./reseal-keys.ts"
 export { readKeyFile } from "./material/read-key-file.ts"

@@ -1,5 +1,6 @@
 import { ok, type Result, type Secret } from "@keygrove/base"
 import type { Timestamp, VaultSecrets } from "@keygrove/hierarchy"
+import type { AuditHead } from "@keygrove/keys"
 import {
   MAX_AUDIT_SLICE,
   MAX_KEY_SLICE,
@@ -40,6 +41,8 @@ export interface VaultStore {
   readonly secrets: VaultSecrets
   /** The node's X25519 secrets to which imported keys may be encrypted, at most two; asked for each time and borrowed. */
   readonly importKeys: () => readonly Secret[]
+  /** Where the audit trail ended when the node moved last; it may still have the proof of the vault before. */
+  readonly movedTrail?: AuditHead
   /** None unless given. */
   readonly variables?: KeyVariables
   /** Backends besides the vault's own two, such as a token; borrowed. */
@@ -119,7 +122,7 @@ export class KeyVault implements NamedKeys, Disposable {
 
   /** Opens the vault of an unlocked node. */
   static open(tools: KeyVaultTools, store: VaultStore): Result<KeyVault, "AUDIT_CORRUPT"> {
-    const audit = AuditLog.open(store.audit, tools.primitives, store.secrets)
+    const audit = AuditLog.open(store.audit, tools.primitives, store.secrets, store.movedTrail)
     return audit.ok ? ok(new KeyVault(tools, store, audit.value)) : audit
   }
 

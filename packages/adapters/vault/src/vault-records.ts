@@ -21,7 +21,8 @@ export interface PendingKey {
   readonly version: number
 }
 
-const MAX_ENTRY_BYTES = 1_048_576
+/** Longest encoded public side of a key. */
+export const MAX_ENTRY_BYTES = 1_048_576
 /** Entries kept decoded, so that a key in use is not read and checked again for every signature. */
 const CACHE_ENTRIES = 1_024
 /** Longest slice of the list, in bytes of its entries: an answer has to fit a frame. One entry has at most half of a MiB. */
@@ -156,8 +157,13 @@ export class VaultRecords implements KeyRecords {
   }
 
   #prove(id: string, entry: Uint8Array): Uint8Array {
-    return this.#primitives.hmacSha256(this.#secrets.authentication, encodeInfo(["keygrove/v1/key-entry", id, entry]))
+    return proveEntry(this.#primitives, this.#secrets, id, entry)
   }
+}
+
+/** What shows that a vault wrote the public side of a key: HMAC-SHA-256, 32 bytes. */
+export function proveEntry(primitives: Primitives, { authentication }: VaultSecrets, id: string, entry: Uint8Array): Uint8Array {
+  return primitives.hmacSha256(authentication, encodeInfo(["keygrove/v1/key-entry", id, entry]))
 }
 
 function corrupt(id: string): Refusal<"KEY_RECORD_INVALID"> {

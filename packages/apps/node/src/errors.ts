@@ -14,6 +14,7 @@ export type NodeErrorCode =
   | "POLICY_AMBIGUOUS"
   | "NODE_NOT_ON_LEDGER"
   | "RECOVERY_KEYSTORE_FOREIGN"
+  | "ROOT_REKEY_TOO_LARGE"
   | "RECOVERY_FILE_UNREADABLE"
   | "SSH_AGENT_ENDED"
   | "SSH_AGENTS_TOO_MANY"
@@ -79,6 +80,11 @@ export const nodeErrors: ErrorTable<NodeErrorCode> = {
     class: "refused",
     meaning: "The keystore given with --keystore is not that of the node to be recovered.",
     remedy: "Give the keystore.db of that node and generation; nothing was made.",
+  },
+  ROOT_REKEY_TOO_LARGE: {
+    class: "usage",
+    meaning: "A root is to be replaced for more nodes than one plan can have, or for none.",
+    remedy: "Leave out the lowest nodes, and have them invited on their parents when those have moved.",
   },
   RECOVERY_FILE_UNREADABLE: {
     class: "failed",

@@ -7,6 +7,7 @@ import { systemClock, systemRandom } from "@keygrove/system"
 import { registerConfiguredKeys } from "./configured-keys.ts"
 import { readConfig, type NodeConfig } from "./home/config.ts"
 import { checkHome, homeOf, type Home } from "./home/home.ts"
+import { finishMove } from "./home/finish-move.ts"
 import { lockHome } from "./home/instance-lock.ts"
 import { Background } from "./runtime/background.ts"
 import { openKeystore, type KeystoreSources } from "./runtime/open-keystore.ts"
@@ -116,6 +117,7 @@ function holdHome(directory: string, stack: AsyncDisposableStack): Result<HeldHo
   const held = lockHome(home.value)
   if (!held.ok) return held
   stack.use(held.value)
+  finishMove(home.value)
   return ok({ home: home.value, config: config.value })
 }
 

@@ -23,6 +23,8 @@ export interface KeystoreSubject {
   openBeforeAndAfter(): Promise<BeforeAndAfter>
   /** One of another new node, and its person. */
   openToRekey(): Promise<Rekeying>
+  /** Two of another new node: as it was below a root that was replaced, and as it is below the new one. */
+  openMoved(): Promise<BeforeAndAfter>
   readonly primitives: Primitives
   readonly sealing: Sealing
   readonly random: RandomBytes

@@ -21,6 +21,7 @@ import {
   signal,
 } from "./keystore-cast.contract.ts"
 import { earlierEpochs } from "./keystore-epochs.contract.ts"
+import { predecessors } from "./keystore-predecessors.contract.ts"
 import { rekeying } from "./keystore-rekey.contract.ts"
 import type { FragmentAcceptance, FragmentOrder, ReencryptedOpening } from "./keystore.ts"
 
@@ -40,6 +41,7 @@ export function keystoreContract(name: string, subject: KeystoreSubject): void {
     describe("fragments", () => fragments(shared))
     describe("capsule fragments", () => reencryption(subject, shared))
     describe("earlier epochs", () => earlierEpochs(subject, shared))
+    describe("predecessors", () => predecessors(subject, shared))
     describe("rekeying", () => rekeying(subject, shared))
     describe("calls", () => calls(subject, shared))
     describe("lock and disposal", () => ending(subject, shared))

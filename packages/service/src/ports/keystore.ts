@@ -1,5 +1,5 @@
 import type { Refusal, Result } from "@keygrove/base"
-import type { ClusterId, Epoch, EpochKeys, Generation, NodePath } from "@keygrove/hierarchy"
+import type { ClusterId, Epoch, EpochKeys, Generation, NodePath, NodePlace } from "@keygrove/hierarchy"
 import type { CallOptions } from "./call-options.ts"
 
 /** What a node may tell anyone about itself. */
@@ -10,6 +10,8 @@ export interface NodeIdentity {
   /** Ed25519, 32 bytes, certified by the parent; signs rekey statements only. */
   readonly anchorKey: Uint8Array
   readonly keys: EpochKeys
+  /** What it was below roots that were replaced, the newest first, with the last epoch of each; at most 16. What was made for those is opened, and nothing is signed as one of them. */
+  readonly predecessors: readonly NodePlace[]
 }
 
 /**
@@ -18,8 +20,10 @@ export interface NodeIdentity {
  */
 export type SigningPurpose = "handshake" | "statement" | "message"
 
-/** A label key pair is named by the label and the epoch of its owner: the current one, or any of the 1,023 before it. */
+/** A label key pair is named by the label and its owner: this node in the current epoch, in any of the 1,023 before it, or as one of its predecessors. */
 export interface LabelKeyName {
+  /** Of the predecessor that owns it; absent for the node as it is now. */
+  readonly cluster?: ClusterId
   /** 1–128 bytes of UTF-8, see `decodeLabel` of core/reencryption. */
   readonly label: string
   readonly epoch: Epoch

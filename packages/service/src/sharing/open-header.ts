@@ -49,10 +49,12 @@ export async function openHeader(context: NodeContext, opening: HeaderOpening, o
   const { header, headerDigest, recipientKey } = opening
   if (context.keystore.state() !== "unlocked")
     return refuse("KEYSTORE_LOCKED", "the node's secrets are locked; restart it with `keygrove down` and `keygrove up`")
-  const { cluster, path } = context.keystore.identity()
-  if (isSameNode(header.owner, { cluster, path })) {
+  const { cluster, path, predecessors } = context.keystore.identity()
+  const owner = [{ cluster, path }, ...predecessors].find((each) => isSameNode(header.owner, each))
+  if (owner !== undefined) {
     const { capsule, epoch, label } = header
-    const sealed = await context.keystore.openOriginal({ label, epoch, capsule, headerDigest, recipientKey }, options)
+    const name = owner.cluster === cluster ? { label, epoch } : { label, epoch, cluster: owner.cluster }
+    const sealed = await context.keystore.openOriginal({ ...name, capsule, headerDigest, recipientKey }, options)
     return sealed.ok ? ok({ sealedFileKey: sealed.value, via: "owner" }) : sealed
   }
   const tried: Tried = new Map()

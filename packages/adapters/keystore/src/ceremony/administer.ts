@@ -12,24 +12,16 @@ import {
   type NodeRevocation,
   type RekeyOrder,
 } from "@keygrove/hierarchy"
-import {
-  draftEntry,
-  encodeEntry,
-  encodeInvitation,
-  entrySignBytes,
-  invitationSignBytes,
-  type Author,
-  type Invitation,
-  type Statement,
-} from "@keygrove/ledger"
+import { encodeInvitation, invitationSignBytes, type Author, type Invitation } from "@keygrove/ledger"
 import type { KeystoreTools } from "../engine.ts"
 import { SealedRecords } from "../sealed-records.ts"
 import { readUnlockSecret, type SecretSource } from "../secret-source.ts"
 import type { SourceOptions } from "../inherited-source.ts"
 import { Terminal } from "../terminal/terminal.ts"
 import { decodeNodeRecord } from "../node-record.ts"
-import { newCode, sealNodeSecret, writeCode } from "./invitation-code.ts"
+import { newCode, NodeSecretSeal, writeCode } from "./invitation-code.ts"
 import { readRoot, type WordsSource } from "./root-source.ts"
+import { signEntry } from "./sign-entry.ts"
 
 /** What an anchor is asked to sign. All of it is public. */
 export type AdministrativeAct =
@@ -75,8 +67,9 @@ export async function administer(
   using anchor = deriveAnchor(tools.primitives, secret)
   const author: Author = { ...order.author, key: anchor.publicKey }
   const { act } = order
-  if (act.kind === "revoke") return ok({ entry: signed(tools, { kind: "node-revoked", body: act.revocation }, author, anchor) })
-  if (act.kind === "order-rekey") return ok({ entry: signed(tools, { kind: "rekey-ordered", body: act.order }, author, anchor) })
+  const { primitives } = tools
+  if (act.kind === "revoke") return ok({ entry: signEntry(primitives, { kind: "node-revoked", body: act.revocation }, author, anchor) })
+  if (act.kind === "order-rekey") return ok({ entry: signEntry(primitives, { kind: "rekey-ordered", body: act.order }, author, anchor) })
   return invite(tools, { act, author, anchor, parent: secret }, order.codeOut)
 }
 
@@ -127,15 +120,12 @@ function invite(
   using child = deriveChild(tools.primitives, parent, { name, generation })
   using childAnchor = deriveAnchor(tools.primitives, child)
   const body = { path, generation, anchorKey: childAnchor.publicKey }
-  const certificate = signed(tools, { kind: "node", body }, author, anchor)
+  const certificate = signEntry(tools.primitives, { kind: "node", body }, author, anchor)
   const code = newCode(tools.random)
   const shown = showCode(code, path, codeOut)
   if (!shown.ok) return shown
-  const invitation: Invitation = {
-    certificate,
-    ledger,
-    secret: sealNodeSecret(tools, child, { code, invitation: { certificate, ledger } }),
-  }
+  using seal = new NodeSecretSeal(tools, code)
+  const invitation: Invitation = { certificate, ledger, secret: seal.seal(child, { certificate, ledger }) }
   const signature = tools.primitives.ed25519.sign(anchor.seed, invitationSignBytes(invitation))
   return ok({ entry: certificate, invitation: encodeInvitation({ ...invitation, signature }) })
 }
@@ -149,9 +139,4 @@ function showCode(code: readonly string[], path: NodePath, codeOut: string | und
     `\nCode of the invitation for ${path}. Send it by another way than the invitation, e.g. by telephone; it is shown once.\n\n    ${code.join(" ")}\n\n`,
   )
   return ok(true)
-}
-
-function signed({ primitives }: KeystoreTools, statement: Statement, author: Author, anchor: Anchor): Uint8Array {
-  const draft = draftEntry(statement, author)
-  return encodeEntry({ ...draft, signature: primitives.ed25519.sign(anchor.seed, entrySignBytes(draft)) })
 }

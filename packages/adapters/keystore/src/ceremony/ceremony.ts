@@ -71,9 +71,9 @@ function checkCluster(cluster: string, expected: string | undefined): Result<tru
 }
 
 /** Of words that are made now. Their passphrase is chosen first: who has written down 24 words must not lose them to a typing mistake. */
-async function newSeed(
+export async function newSeed(
   tools: KeystoreTools,
-  { passphrase: source, wordsOut }: CeremonyOrder,
+  { passphrase: source, wordsOut }: Pick<CeremonyOrder, "passphrase" | "wordsOut">,
   options: SourceOptions & { readonly discard: (path: string) => void },
 ): Promise<Result<Secret>> {
   const words = newWords(tools.random)

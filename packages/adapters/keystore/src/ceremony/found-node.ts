@@ -13,12 +13,12 @@ import {
   makeRekey,
   noPreviousRekey,
   ROOT_PATH,
-  type Anchor,
   type NodePlace,
 } from "@keygrove/hierarchy"
-import { draftEntry, encodeEntry, entrySignBytes, type Author, type Statement } from "@keygrove/ledger"
+import type { Statement } from "@keygrove/ledger"
 import type { NodeIdentity } from "@keygrove/service"
 import { unlockNode } from "../node-secrets.ts"
+import { signEntry } from "./sign-entry.ts"
 
 /** A node just founded: its secret (the caller's), where it stands, and the signed ledger entries that make it known. */
 export interface FoundedNode {
@@ -47,12 +47,11 @@ export function foundNode(primitives: Primitives, seed: Secret, name: string): R
   using secrets = deriveEpoch(primitives, nodeSecret, place.epoch)
   using node = unlockNode(primitives, nodeSecret, place)
   const rekey = makeRekey(primitives, secrets, { ...place, previous: noPreviousRekey() })
-  const byRoot = (statement: Statement): Uint8Array =>
-    signed(primitives, statement, { cluster, path: ROOT_PATH, key: rootAnchor.publicKey }, rootAnchor)
+  const byRoot = (statement: Statement): Uint8Array => signEntry(primitives, statement, { cluster, path: ROOT_PATH }, rootAnchor)
   const genesis = [
     byRoot({ kind: "cluster", body: { anchorKey: rootAnchor.publicKey } }),
     byRoot({ kind: "node", body: { path: path.value, generation: generation.value, anchorKey: nodeAnchor.publicKey } }),
-    signed(primitives, { kind: "rekey", body: rekey }, { cluster, path: path.value, key: nodeAnchor.publicKey }, nodeAnchor),
+    signEntry(primitives, { kind: "rekey", body: rekey }, place, nodeAnchor),
   ]
   return ok({ nodeSecret, place, identity: node.identity, genesis })
 }
@@ -60,9 +59,4 @@ export function foundNode(primitives: Primitives, seed: Secret, name: string): R
 /** The file `genesis` of a home: canonical CBOR of the entries. */
 export function encodeGenesis(entries: readonly Uint8Array[]): Uint8Array {
   return encodeCanonical([...entries])
-}
-
-function signed(primitives: Primitives, statement: Statement, author: Author, anchor: Anchor): Uint8Array {
-  const draft = draftEntry(statement, author)
-  return encodeEntry({ ...draft, signature: primitives.ed25519.sign(anchor.seed, entrySignBytes(draft)) })
 }

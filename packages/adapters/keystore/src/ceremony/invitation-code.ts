@@ -47,23 +47,35 @@ export function writeCode(path: string, words: readonly string[]): Result<true, 
   }
 }
 
-/** Seals a child's secret under a code; the secret stays the caller's. */
-export function sealNodeSecret(
-  tools: KeystoreTools,
-  nodeSecret: Secret,
-  { code, invitation }: { readonly code: readonly string[]; readonly invitation: Pick<Invitation, "certificate" | "ledger"> },
-): SealedNodeSecret {
-  const derivation = newKeyDerivation("argon2id", tools.random)
-  if (derivation.method !== "argon2id") throw new TypeError("a code is stretched with Argon2id")
-  using key = codeKey(tools, code, derivation)
-  const nonce = tools.random(NONCE_BYTES)
-  const aead = tools.primitives.aead("xchacha20-poly1305")
-  const sealed = nodeSecret.expose((bytes) => aead.seal(key, nonce, bytes, invitationContext(invitation)))
-  const { memoryKib, passes, salt } = derivation
-  return { salt, passes, memoryKib, nonce, sealed }
+/** Seals secrets of children under one code, which is stretched once: whoever tries codes tries them for all of the invitations at the same time. Disposal wipes the key. */
+export class NodeSecretSeal implements Disposable {
+  readonly #tools: KeystoreTools
+  readonly #derivation: Extract<KeyDerivation, { readonly method: "argon2id" }>
+  readonly #key: Secret
+
+  constructor(tools: KeystoreTools, code: readonly string[]) {
+    const derivation = newKeyDerivation("argon2id", tools.random)
+    if (derivation.method !== "argon2id") throw new TypeError("a code is stretched with Argon2id")
+    this.#tools = tools
+    this.#derivation = derivation
+    this.#key = codeKey(tools, code, derivation)
+  }
+
+  /** The secret stays the caller's. */
+  seal(nodeSecret: Secret, invitation: Pick<Invitation, "certificate" | "ledger">): SealedNodeSecret {
+    const nonce = this.#tools.random(NONCE_BYTES)
+    const aead = this.#tools.primitives.aead("xchacha20-poly1305")
+    const sealed = nodeSecret.expose((bytes) => aead.seal(this.#key, nonce, bytes, invitationContext(invitation)))
+    const { memoryKib, passes, salt } = this.#derivation
+    return { salt, passes, memoryKib, nonce, sealed }
+  }
+
+  [Symbol.dispose](): void {
+    this.#key[Symbol.dispose]()
+  }
 }
 
-/** Opens what {@link sealNodeSecret} sealed; the secret belongs to the caller. */
+/** Opens what {@link NodeSecretSeal} sealed; the secret belongs to the caller. */
 export function openNodeSecret(
   tools: KeystoreTools,
   invitation: Invitation,

@@ -12,9 +12,9 @@ import {
   rekeySecretContext,
   type NodePlace,
 } from "@keygrove/hierarchy"
-import { draftEntry, encodeEntry, entrySignBytes } from "@keygrove/ledger"
 import { sealMessage, type RekeyExchange } from "@keygrove/service"
 import type { KeystoreTools } from "../engine.ts"
+import { signEntry } from "./sign-entry.ts"
 
 /**
  * The signed statement with which a node enters an epoch, as an encoded ledger entry. Always the same bytes for the same node and epoch: every earlier statement of the generation, which
@@ -28,9 +28,7 @@ export function rekeyEntry(primitives: Primitives, nodeSecret: Secret, place: No
   }
   using secrets = deriveEpoch(primitives, nodeSecret, place.epoch)
   using anchor = deriveAnchor(primitives, nodeSecret)
-  const author = { cluster: place.cluster, path: place.path, key: anchor.publicKey }
-  const draft = draftEntry({ kind: "rekey", body: makeRekey(primitives, secrets, { ...place, previous }) }, author)
-  return encodeEntry({ ...draft, signature: primitives.ed25519.sign(anchor.seed, entrySignBytes(draft)) })
+  return signEntry(primitives, { kind: "rekey", body: makeRekey(primitives, secrets, { ...place, previous }) }, place, anchor)
 }
 
 /** Checks that an exchange was begun by a keystore that has epoch `place` of this very node: nobody else can have signed it. */

@@ -20,7 +20,7 @@ import type { SourceOptions } from "../inherited-source.ts"
 import { unlockNode } from "../node-secrets.ts"
 import { SealedRecords } from "../sealed-records.ts"
 import { readUnlockSecret, type SecretSource } from "../secret-source.ts"
-import { decodeNodeRecord } from "../node-record.ts"
+import { openStoredNode } from "../stored-node.ts"
 import { rekeyEntry } from "./prepare-rekey.ts"
 import { readRoot, type WordsSource } from "./root-source.ts"
 import { newUnlockSecret, storeNode } from "./store-node.ts"
@@ -104,15 +104,14 @@ async function openAncestor(tools: KeystoreTools, { ancestor, cluster }: Recover
   const opened = SealedRecords.open(ancestor.database, tools, { method: unlock.value.method, secret })
   if (!opened.ok) return opened
   using records = opened.value
-  const node = records.get("node")
-  if (!node.ok) return node
-  const place = decodeNodeRecord(node.value.record.open)
+  const stored = openStoredNode(records)
+  if (!stored.ok) return stored
+  using node = stored.value
   const { generation, path } = ancestor.node
-  if (place.ok && place.value.cluster === cluster && place.value.path === path && place.value.generation === generation)
-    return ok(node.value.secret)
-  node.value.secret[Symbol.dispose]()
-  if (!place.ok) return place
-  const { value: found } = place
+  const own = [{ place: node.record, nodeSecret: node.nodeSecret }, ...node.predecessors]
+  const asked = own.find(({ place }) => place.cluster === cluster && place.path === path && place.generation === generation)
+  if (asked !== undefined) return ok(asked.nodeSecret.copy())
+  const { record: found } = node
   return refuse(
     "NODE_NOT_BELOW",
     `it descends from ${path}, generation ${generation}, and this home is ${found.path}, generation ${found.generation}; recover it with the words of the root`,

@@ -7,7 +7,8 @@ import type { SourceOptions } from "../inherited-source.ts"
 import { nextPlace } from "../node-secrets.ts"
 import { SealedRecords } from "../sealed-records.ts"
 import { readUnlockSecret, type SecretSource } from "../secret-source.ts"
-import { decodeNodeRecord, nodeRecordValue, type NodeRecord } from "../node-record.ts"
+import { nodeRecordValue } from "../node-record.ts"
+import { openStoredNode, type StoredNode } from "../stored-node.ts"
 import { checkExchange, rekeyEntry, sealEpoch } from "./prepare-rekey.ts"
 
 export interface RekeyOrder {
@@ -43,13 +44,12 @@ export async function holdRekey(
   const opened = SealedRecords.open(database, tools, { method: unlock.value.method, secret: unlockSecret })
   if (!opened.ok) return opened
   using records = opened.value
-  const node = records.get("node")
-  if (!node.ok) return node
-  using nodeSecret = node.value.secret
-  const record = decodeNodeRecord(node.value.record.open)
-  if (!record.ok) return record
+  const stored = openStoredNode(records)
+  if (!stored.ok) return stored
+  using node = stored.value
+  const { nodeSecret, record } = node
   const { exchange, place } = order
-  const next = placeAfter(record.value, order)
+  const next = placeAfter(node, order)
   if (!next.ok) return next
   const proved = exchange === undefined ? ok(true) : checkExchange(tools.primitives, nodeSecret, { place, exchange })
   if (!proved.ok) return proved
@@ -57,14 +57,16 @@ export async function holdRekey(
   const sealed =
     exchange === undefined ? undefined : await sealEpoch(tools, nodeSecret, { place: next.value, exchangeKey: exchange.exchangeKey })
   if (sealed?.ok === false) return refuse("REKEY_EXCHANGE_INVALID", `the key of the exchange cannot be sealed to: ${sealed.message}`)
-  if (record.value.epoch !== next.value.epoch)
-    records.replace({ ...node.value.record, open: nodeRecordValue({ ...next.value, entry }) }, nodeSecret)
+  if (record.epoch !== next.value.epoch) {
+    const open = nodeRecordValue({ ...record, ...next.value, entry })
+    records.replace({ id: "node", kind: "node", version: 1, open }, nodeSecret)
+  }
   return ok({ epoch: next.value.epoch, entry, ...(sealed === undefined ? {} : { sealed: sealed.value }) })
 }
 
 /** The epoch to prepare, when the store is of the generation that the order means and has no other epoch prepared. */
 function placeAfter(
-  record: NodeRecord,
+  { predecessors, record }: StoredNode,
   { exchange, place }: RekeyOrder,
 ): Result<NodePlace, "KEYSTORE_RECORD_CORRUPT" | "REKEY_EXCHANGE_INVALID" | "REKEY_EPOCHS_EXHAUSTED"> {
   if (!isSameNode(record, place) || record.generation !== place.generation)
@@ -75,7 +77,11 @@ function placeAfter(
   const isPrepared = record.entry !== undefined && record.epoch === place.epoch + 1
   // A keystore from a backup may be behind the ledger; one that runs is in the epoch of its record.
   const isAtHand = exchange === undefined ? record.epoch <= place.epoch : record.epoch === place.epoch
-  if (isPrepared || isAtHand) return nextPlace(place)
+  if (isPrepared || isAtHand)
+    return nextPlace(
+      place,
+      predecessors.map((each) => each.place),
+    )
   return refuse(
     "REKEY_EXCHANGE_INVALID",
     `the keystore is of epoch ${record.epoch}, and the node in epoch ${place.epoch}; is it the keystore of this home?`,

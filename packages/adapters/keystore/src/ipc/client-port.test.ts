@@ -10,6 +10,7 @@ import { openTestVault } from "../../../vault/src/vault-kit.contract.ts"
 import { foundNode } from "../ceremony/found-node.ts"
 import { rekeyingOf } from "../ceremony/rekey-kit.contract.ts"
 import { KeystoreEngine } from "../engine.ts"
+import { movedEngines } from "../moved-kit.contract.ts"
 import { unlockNode } from "../node-secrets.ts"
 import { KeystoreClient } from "./client.ts"
 import { serveKeystore } from "./server.ts"
@@ -48,6 +49,10 @@ keystoreContract("behind its frames", {
     const [before, after] = await openInEpochs([1, 3])
     if (before === undefined || after === undefined) throw new TypeError("one is opened an epoch")
     return { before, after }
+  },
+  openMoved: async () => {
+    const { after, before } = movedEngines(tools)
+    return { before: await behindFrames(before), after: await behindFrames(after) }
   },
   openToRekey: async () => {
     using seed = Secret.take(systemRandom(64))

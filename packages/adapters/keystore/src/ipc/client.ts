@@ -9,6 +9,7 @@ import {
   decodeGreetingValue,
   decodeValue,
   encodeRequest,
+  labelKeyValue,
   type Greeting,
   type KeystoreAnswers,
   type KeystoreMethod,
@@ -71,15 +72,15 @@ export class KeystoreClient implements Keystore {
 
   sign: Keystore["sign"] = async (purpose, message, options) => await this.#call("sign", { purpose, message }, options)
 
-  labelPublicKey: Keystore["labelPublicKey"] = async ({ label, epoch }, options) =>
-    await this.#call("labelPublicKey", { label, epoch }, options)
+  labelPublicKey: Keystore["labelPublicKey"] = async (name, options) => await this.#call("labelPublicKey", labelKeyValue(name), options)
 
-  openOriginal: Keystore["openOriginal"] = async ({ label, epoch, capsule, headerDigest, recipientKey }, options) =>
-    await this.#call("openOriginal", { label, epoch, capsule, headerDigest, recipientKey }, options)
+  openOriginal: Keystore["openOriginal"] = async ({ capsule, headerDigest, recipientKey, ...name }, options) =>
+    await this.#call("openOriginal", { ...labelKeyValue(name), capsule, headerDigest, recipientKey }, options)
 
-  generateFragments: Keystore["generateFragments"] = async ({ label, epoch, policyId, readerKey, threshold, recipients }, options) => {
+  generateFragments: Keystore["generateFragments"] = async ({ policyId, readerKey, recipients, threshold, ...name }, options) => {
     const keys = recipients.map(({ signingKey, sealingKey }) => ({ signingKey, sealingKey }))
-    return await this.#call("generateFragments", { label, epoch, policyId, readerKey, threshold, recipients: keys }, options)
+    const order = { ...labelKeyValue(name), policyId, readerKey, threshold, recipients: keys }
+    return await this.#call("generateFragments", order, options)
   }
 
   acceptFragment: Keystore["acceptFragment"] = async ({ policyId, sealed, ownerSigningKey, delegationKey, labelKey, readerKey }, options) =>

@@ -31,6 +31,7 @@ import type {
 } from "@keygrove/service"
 import * as v from "valibot"
 import { MAX_FRAME_BYTES } from "./frames.ts"
+import { MAX_PREDECESSORS } from "../node-record.ts"
 import { keyAnswerShapes, keyRequestShapes, type KeyAnswers, type KeyRequests } from "./key-messages.ts"
 
 /** What the daemon may ask, by method. */
@@ -68,16 +69,18 @@ export type KeystoreMethod = keyof KeystoreRequests
 const bytes = bytesWithinShape(0, 262_144)
 const label = v.pipe(v.string(), v.maxLength(512))
 const epoch = brandShape(decodeEpoch)
+const cluster = brandShape(decodeClusterBytes)
+/** Of the fields that name a label's key. */
+const labelKeyName = { cluster: v.exactOptional(cluster), label, epoch }
 const recipient = v.strictObject({ signingKey: bytesShape(32), sealingKey: bytesShape(32) })
 
 const requestShapes: { readonly [M in KeystoreMethod]: Shape<KeystoreRequests[M]> } = {
   ...keyRequestShapes,
   sign: v.strictObject({ purpose: v.picklist(["handshake", "statement", "message"]), message: bytes }),
-  labelPublicKey: v.strictObject({ label, epoch }),
-  openOriginal: v.strictObject({ label, epoch, capsule: bytes, headerDigest: bytesShape(32), recipientKey: bytesShape(32) }),
+  labelPublicKey: v.strictObject(labelKeyName),
+  openOriginal: v.strictObject({ ...labelKeyName, capsule: bytes, headerDigest: bytesShape(32), recipientKey: bytesShape(32) }),
   generateFragments: v.strictObject({
-    label,
-    epoch,
+    ...labelKeyName,
     policyId: bytesShape(32),
     readerKey: bytesShape(33),
     threshold: integerShape(0, 255),
@@ -114,12 +117,12 @@ const epochKeysShape = v.strictObject({
   sealingKey: bytesShape(32),
   delegationKey: bytesShape(33),
 })
+const place = { cluster, path: brandShape(decodeNodePath), generation: brandShape(decodeGeneration) }
 const identityShape = v.strictObject({
-  cluster: brandShape(decodeClusterBytes),
-  path: brandShape(decodeNodePath),
-  generation: brandShape(decodeGeneration),
+  ...place,
   anchorKey: bytesShape(32),
   keys: epochKeysShape,
+  predecessors: v.pipe(v.array(v.strictObject({ ...place, epoch })), v.maxLength(MAX_PREDECESSORS)),
 })
 const pendingRekeyShape = v.strictObject({ keys: epochKeysShape, entry: bytes })
 const greetingShape = v.strictObject({ identity: identityShape, pendingRekey: v.nullable(pendingRekeyShape) })
@@ -218,8 +221,14 @@ export function decodeValue<M extends KeystoreMethod>(method: M, value: CborValu
 
 /** The identity as it travels. */
 export function identityValue(identity: NodeIdentity): CborValue {
-  const { cluster, path, generation, anchorKey, keys } = identity
-  return { cluster: clusterBytes(cluster), path, generation, anchorKey, keys: { ...keys } }
+  const { anchorKey, generation, keys, path, predecessors } = identity
+  const older = predecessors.map((each) => ({ ...each, cluster: clusterBytes(each.cluster) }))
+  return { cluster: clusterBytes(identity.cluster), path, generation, anchorKey, keys: { ...keys }, predecessors: older }
+}
+
+/** The name of a label's key as it travels, with what else is asked. */
+export function labelKeyValue({ cluster: owner, epoch: number, label: name }: LabelKeyName): Readonly<Record<string, CborValue>> {
+  return { label: name, epoch: number, ...(owner === undefined ? {} : { cluster: clusterBytes(owner) }) }
 }
 
 /** Strict inverse of {@link identityValue}. */

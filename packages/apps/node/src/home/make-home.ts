@@ -38,6 +38,15 @@ export function writeDurably(path: string, bytes: Uint8Array): void {
   closeSync(descriptor)
 }
 
+/** Puts a file of a home in the place of another at once; after a power cut there is one of both. */
+export function replaceDurably(path: string, bytes: Uint8Array): void {
+  const made = `${path}.new`
+  rmSync(made, { force: true })
+  writeDurably(made, bytes)
+  renameSync(made, path)
+  syncDirectory(dirname(path))
+}
+
 function checkFree(target: Home): Result<true> {
   const socket = checkSocketPath(target)
   if (!socket.ok) return socket
@@ -50,7 +59,11 @@ function checkFree(target: Home): Result<true> {
 /** An empty directory in the way is replaced; a rename onto anything else fails. */
 function takePlace(making: Home, target: Home): void {
   renameSync(making.directory, target.directory)
-  const parent = openSync(dirname(target.directory), "r")
-  fsyncSync(parent)
-  closeSync(parent)
+  syncDirectory(dirname(target.directory))
+}
+
+function syncDirectory(path: string): void {
+  const directory = openSync(path, "r")
+  fsyncSync(directory)
+  closeSync(directory)
 }

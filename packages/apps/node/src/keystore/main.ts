@@ -30,7 +30,7 @@ import { operatorWorkerPath } from "../program-path.ts"
 import { takeKeyVariables } from "./key-variables.ts"
 import { auditFile, keystoreFile } from "./keystore-files.ts"
 import { openTokenKeys, tokenOptions, type TokenOptions } from "./token-keys.ts"
-import { passphraseSource, recoverSource, wordsOptions, type WordsOptions } from "./words-options.ts"
+import { newPassphraseSource, passphraseSource, recoverSource, wordsOptions, type WordsOptions } from "./words-options.ts"
 
 const hpkeSealing = createSealing({ x25519: nativePrimitives.x25519, random: systemRandom })
 
@@ -44,7 +44,7 @@ const SOCKET_DESCRIPTOR = 4
 interface ProgramOptions {
   readonly mode: string
   readonly store: string
-  /** Database of the audit trail; only for `serve`. */
+  /** Database of the audit trail; for `serve`, `recover` and `move`. */
   readonly audit: string
   readonly keyFile: string | undefined
   readonly name: string | undefined
@@ -53,7 +53,7 @@ interface ProgramOptions {
   readonly cluster: string | undefined
   /** Of `join`. */
   readonly invitation: string
-  /** Of `administer`, `recover`, `rekey` and `root`, in JSON. */
+  /** Of `administer`, `move`, `recover`, `rekey`, `root` and `root-rekey`, in JSON. */
   readonly order: string
   /** Variables that hold keys of the configuration. */
   readonly variables: readonly string[]
@@ -93,8 +93,8 @@ async function perform(
   signal: AbortSignal,
 ): Promise<void> {
   if (options.mode === "ceremony") return await ceremony(socket, tools, options, signal)
-  if (options.mode === "root") return await rootCeremony(socket, tools, options, signal)
-  if (["administer", "join", "recover", "rekey"].includes(options.mode)) return await treeCeremony(socket, tools, options, signal)
+  if (["root", "root-rekey"].includes(options.mode)) return await rootCeremony(socket, tools, options, signal)
+  if (["administer", "join", "move", "recover", "rekey"].includes(options.mode)) return await treeCeremony(socket, tools, options, signal)
   return await serve(socket, tools, options, signal)
 }
 
@@ -120,12 +120,14 @@ async function serve(
   if (!databases.ok) return await greetWithFailure(socket, databases)
   const unlocked = await unlock(socket, { database: databases.value.keys, tools, options }, signal)
   if (!unlocked.ok) return await greetWithFailure(socket, unlocked)
-  const { importKeys, keystore, vaultSecrets } = unlocked.value
+  const { importKeys, keystore, movedTrail, tokenSecret, vaultSecrets } = unlocked.value
   stack.use(vaultSecrets)
   stack.use(keystore)
-  const { backends } = stack.use(await openTokenKeys(options.token, vaultSecrets))
+  stack.use(tokenSecret)
+  const { backends } = stack.use(await openTokenKeys(options.token, tokenSecret))
   const { taken: variables } = options
-  const parts = { ...databases.value, secrets: vaultSecrets, importKeys, variables, backends, ...running(operators.value) }
+  const trail = movedTrail === undefined ? {} : { movedTrail }
+  const parts = { ...databases.value, ...trail, secrets: vaultSecrets, importKeys, variables, backends, ...running(operators.value) }
   const vault = KeyVault.open({ ...tools, now }, parts)
   if (!vault.ok) return await greetWithFailure(socket, vault)
   stack.use(vault.value)
@@ -207,6 +209,7 @@ async function ceremony(socket: Socket, tools: KeystoreTools, options: ProgramOp
 async function treeCeremony(socket: Socket, tools: KeystoreTools, options: ProgramOptions, signal: AbortSignal): Promise<void> {
   const { administerMode, joinMode, rekeyMode } = await import("./tree-ceremonies.ts")
   const { recoverMode } = await import("./recover-ceremony.ts")
+  const { moveMode } = await import("./succession-ceremonies.ts")
   const database = openDatabase(keystoreFile(options.store))
   if (!database.ok) return await greetWithFailure(socket, database)
   using stack = new DisposableStack()
@@ -217,6 +220,7 @@ async function treeCeremony(socket: Socket, tools: KeystoreTools, options: Progr
   const held = {
     administer: async () => await administerMode(means, options.order, asking),
     join: async () => await joinMode(means, options.invitation, asking),
+    move: async () => await moveMode({ ...means, audit: options.audit }, options.order, asking),
     recover: async () => await recoverMode({ ...means, audit: options.audit }, options.order, asking),
     rekey: async () => await rekeyMode(means, options.order, asking),
   }
@@ -226,10 +230,15 @@ async function treeCeremony(socket: Socket, tools: KeystoreTools, options: Progr
 
 /** What is done with the words of the root alone: no home is opened. */
 async function rootCeremony(socket: Socket, tools: KeystoreTools, options: ProgramOptions, signal: AbortSignal): Promise<void> {
-  const { rootMode } = await import("./root-ceremony.ts")
   const words = { ...recoverSource(options.words), ...passphraseSource(options.words) }
+  const given = { argument: options.order, words }
   using asking = await askUntilOrphaned(socket, signal)
-  await send(socket, await rootMode(tools, { argument: options.order, words }, asking))
+  if (options.mode === "root") {
+    const { rootMode } = await import("./root-ceremony.ts")
+    return await send(socket, await rootMode(tools, given, asking))
+  }
+  const { rootRekeyMode } = await import("./succession-ceremonies.ts")
+  await send(socket, await rootRekeyMode(tools, { ...given, ...newPassphraseSource(options.words) }, asking))
 }
 
 /**

@@ -1,0 +1,52 @@
+import { ok, refuse, type Result, type Secret } from "@keygrove/base"
+import type { NodePlace } from "@keygrove/hierarchy"
+import { decodeNodeRecord, type NodeRecord } from "./node-record.ts"
+import type { Predecessor } from "./node-secrets.ts"
+import type { SealedRecords } from "./sealed-records.ts"
+
+/** The node of a store, and those that it was, opened. Disposal wipes all their secrets. */
+export interface StoredNode extends Disposable {
+  readonly record: NodeRecord
+  readonly nodeSecret: Secret
+  /** Newest first. */
+  readonly predecessors: readonly Predecessor[]
+}
+
+/** Opens what a store has of its node. The records are borrowed, the result belongs to the caller. */
+export function openStoredNode(records: SealedRecords): Result<StoredNode> {
+  using opened = new DisposableStack()
+  const read = (id: string): Result<{ readonly record: NodeRecord; readonly nodeSecret: Secret }> => {
+    const sealed = records.get(id)
+    if (!sealed.ok) return sealed
+    const nodeSecret = opened.use(sealed.value.secret)
+    const record = decodeNodeRecord(sealed.value.record.open)
+    return record.ok ? ok({ record: record.value, nodeSecret }) : record
+  }
+  const node = read("node")
+  if (!node.ok) return node
+  const predecessors: Predecessor[] = []
+  for (let number = node.value.record.predecessors ?? 0; number > 0; number--) {
+    const older = read(predecessorId(number))
+    if (!older.ok) return older.code === "KEYSTORE_EMPTY" ? missing(number) : older
+    predecessors.push({ place: placeOf(older.value.record), nodeSecret: older.value.nodeSecret })
+  }
+  const owned = opened.move()
+  return ok({ ...node.value, predecessors, [Symbol.dispose]: () => owned.dispose() })
+}
+
+/** Id of the record of a predecessor, counted from 1, the oldest. */
+export function predecessorId(number: number): string {
+  return `predecessor-${number}`
+}
+
+/** Where the node of a record stands, and nothing else of it. */
+export function placeOf({ cluster, epoch, generation, path }: NodePlace): NodePlace {
+  return { cluster, path, generation, epoch }
+}
+
+function missing(number: number): Result<never, "KEYSTORE_RECORD_CORRUPT"> {
+  return refuse(
+    "KEYSTORE_RECORD_CORRUPT",
+    `the record of what the node was before, ${number}, is missing; restore the home directory from a backup`,
+  )
+}
