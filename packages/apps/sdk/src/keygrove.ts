@@ -13,6 +13,7 @@ import { Keys } from "./keys/keys.ts"
 import type { FileTools } from "./files/file-tools.ts"
 import { decodePolicy, type Policy } from "./policy.ts"
 import { AnswerFields } from "./rpc/fields.ts"
+import { readNodes, type ClusterNodes } from "./rpc/nodes.ts"
 import { callRpc, type RpcEndpoint } from "./rpc/rpc-client.ts"
 import { Trust } from "./trust.ts"
 
@@ -86,6 +87,11 @@ export class Keygrove implements AsyncDisposable {
   /** What `node.status` answers (docs/protocol/rpc.md). */
   async status(options: CallOptions = {}): Promise<unknown> {
     return await this.#call("node.status", {}, options)
+  }
+
+  /** The nodes of this cluster and their epochs: which one rekeyed, which one was ordered to. */
+  async nodes(options: CallOptions = {}): Promise<ClusterNodes> {
+    return await readNodes(async (params) => await this.#call("node.list", params, options))
   }
 
   /** Encrypts a stream under a label; errors surface on the returned stream. */

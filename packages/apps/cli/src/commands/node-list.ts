@@ -1,6 +1,7 @@
+import type { ClusterNode } from "keygrove/rpc"
 import type { CommandContext, CommandInput, CommandOutcome } from "../command.ts"
 import { table } from "../text.ts"
-import { readTree, type TreeNode } from "../tree/node-tree.ts"
+import { readTree } from "../tree/node-tree.ts"
 
 /** `node list`. */
 export async function run(_input: CommandInput, context: CommandContext): Promise<CommandOutcome> {
@@ -16,11 +17,11 @@ export async function run(_input: CommandInput, context: CommandContext): Promis
   return { json: { cluster, origin, nodes }, text }
 }
 
-function epochOf({ epoch, owesEpoch }: TreeNode): string {
+function epochOf({ epoch, owesEpoch }: ClusterNode): string {
   const now = epoch === 0 ? "-" : String(epoch)
   return owesEpoch === null ? now : `${now}, owes ${owesEpoch}`
 }
 
-function stateOf({ reason, state }: TreeNode): string {
+function stateOf({ reason, state }: ClusterNode): string {
   return reason === null ? state : `${state} (${reason})`
 }
