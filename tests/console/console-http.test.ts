@@ -137,7 +137,7 @@ describe("logging in", () => {
 
   test("guesses are slowed down, and the right link is not", async () => {
     const own = await token()
-    const guesses = await Promise.all(Array.from({ length: 40 }, async () => await post("/console/session", { token: "x".repeat(43) })))
+    const guesses = await Promise.all(Array.from({ length: 100 }, async () => await post("/console/session", { token: "x".repeat(43) })))
     expect(guesses.filter((answer) => answer.status === 429).length).toBeGreaterThan(0)
     expect(guesses.every((answer) => answer.status === 401 || answer.status === 429)).toBe(true)
     expect((await post("/console/session", { token: own })).status).toBe(200)
@@ -196,8 +196,13 @@ describe("a session", () => {
     const own = await logIn()
     expect((await post("/console/rpc", " ".repeat(16_385), own)).status).toBe(413)
     expect((await post("/console/rpc", "{", own)).status).toBe(400)
-    const many = await Promise.all(Array.from({ length: 60 }, async () => (await post("/console/rpc", status, own)).status))
-    expect(new Set(many)).toEqual(new Set([200, 429]))
+    const begun: unknown = (await post("/console/rpc", { ...status, method: "meet.start" }, own)).json
+    const { meeting, revision } = JSON.parse(JSON.stringify(begun)).result
+    const wait = { ...status, method: "meet.status", params: { meeting, since: revision } }
+    const waiting = Array.from({ length: 4 }, async () => await post("/console/rpc", wait, own))
+    expect(await Promise.race(waiting)).toMatchObject({ status: 429, json: refused("RPC_BUSY") })
+    expect(await node.call("meet.cancel", { meeting })).toMatchObject({ ok: true })
+    expect((await Promise.all(waiting)).map((answer) => answer.status).toSorted()).toEqual([200, 200, 200, 429])
   })
 
   test("ends by logging out, and takes its cookie along", async () => {
@@ -212,6 +217,15 @@ describe("a session", () => {
     // What is left of it in the browser goes with the next login.
     const next = await post("/console/session", { token: await token() }, { cookie: own.cookie })
     expect(next.headers["set-cookie"]).toHaveLength(2)
+  })
+
+  test("ends what it has under way when it is closed", async () => {
+    const own = await logIn()
+    const begun: unknown = (await post("/console/rpc", { ...status, method: "meet.start" }, own)).json
+    const { meeting, revision } = JSON.parse(JSON.stringify(begun)).result
+    const waiting = post("/console/rpc", { ...status, method: "meet.status", params: { meeting, since: revision } }, own)
+    await send({ method: "DELETE", path: "/console/session", headers: { ...own, origin: `http://${host}` } })
+    expect((await waiting).json).toMatchObject(refused("CONSOLE_SESSION_ENDED"))
   })
 
   test("ends with lock, and links do; a locked node makes others", async () => {

@@ -30,7 +30,7 @@ describe.skipIf(chromiumPath === undefined)("the console in Chromium", () => {
     expect(await page.getByText("this node hosts it").count()).toBe(1)
     const tree = page.getByRole("region", { name: "My nodes" }).getByRole("listitem")
     await expect
-      .poll(async () => await tree.allInnerTexts())
+      .poll(async () => await tree.allInnerTexts(), { timeout: 60_000 })
       .toEqual([expect.stringMatching(/^Root key/), expect.stringMatching(/^laptop\s+this node\s+active/)])
     // It goes on after a reload, in this tab alone.
     await page.reload()

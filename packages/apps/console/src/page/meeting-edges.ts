@@ -34,12 +34,21 @@ export function startView(acts: MeetingActs, isLocked: boolean): HTMLElement {
   )
 }
 
+/** A meeting that the node does not tell of any more, e.g. after it was restarted: what became of it is among the trusted clusters. */
+export function lostView(refusal: NodeRefusal, acts: MeetingActs): HTMLElement {
+  return endView("This meeting cannot be followed any more", refusal, acts)
+}
+
 /** A meeting that ended without trust, and why. */
 export function failureView(refusal: NodeRefusal, acts: MeetingActs): HTMLElement {
+  return endView("The meeting ended, and nothing was changed", refusal, acts)
+}
+
+function endView(title: string, refusal: NodeRefusal, acts: MeetingActs): HTMLElement {
   return element(
     "div",
     { class: "phase failed" },
-    heading("The meeting ended, and nothing was changed"),
+    heading(title),
     element("p", {}, ...refusalProse(refusal)),
     element("div", { class: "choices" }, button("Start again", { class: "primary" }, acts.leave)),
   )

@@ -2,7 +2,7 @@ import type { MeetView } from "@keygrove/api"
 import { decodeMeeting } from "./answers.ts"
 import { CodeScanner } from "./code-scanner.ts"
 import { part } from "./dom.ts"
-import { failureView, startView } from "./meeting-edges.ts"
+import { lostView, startView } from "./meeting-edges.ts"
 import { meetingView } from "./meeting-views.ts"
 import { call, SESSION_ENDED, UNREACHABLE, type NodeRefusal } from "./node-client.ts"
 import { refusalProse } from "./prose.ts"
@@ -150,7 +150,7 @@ export class MeetingPanel {
   #refuse(refusal: NodeRefusal): void {
     this.stop()
     if (refusal.code === SESSION_ENDED) this.#options.onEnd(refusal)
-    else this.#replace(failureView(refusal, this.#acts))
+    else this.#replace(lostView(refusal, this.#acts))
   }
 
   #leave(): void {

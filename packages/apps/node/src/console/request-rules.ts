@@ -32,9 +32,10 @@ export function cookieValues(header: string | undefined, name: string): readonly
   return cookiesOf(header).flatMap(([each, value]) => (each === name ? [value] : []))
 }
 
-/** Names of the cookies that begin so. */
+/** Names of the cookies that begin so and end with 8 hex digits, as ours do. */
 export function cookieNames(header: string | undefined, prefix: string): readonly string[] {
-  return [...new Set(cookiesOf(header).map(([name]) => name))].filter((name) => name.startsWith(prefix))
+  const names = [...new Set(cookiesOf(header).map(([name]) => name))]
+  return names.filter((name) => name.startsWith(prefix) && /^[0-9a-f]{8}$/.test(name.slice(prefix.length)))
 }
 
 /** One header as text; `undefined` when it is missing. */
