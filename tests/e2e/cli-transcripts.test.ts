@@ -31,6 +31,7 @@ const chapters = [
   "rpc-user",
   "completion",
   "node-rekey",
+  "meet",
   "lock",
 ] as const
 
@@ -56,6 +57,7 @@ beforeAll(async () => {
     variables: {
       ...homes,
       NEW: join(directory, "new"),
+      MET: join(directory, "met"),
       KEYGROVE_HOME: join(directory, "nowhere"),
       SOFTHSM2_CONF: softHsm,
       SOFTHSM_MODULE: SOFT_HSM ?? "",

@@ -8,6 +8,8 @@ import { terminalQr } from "../meeting/terminal-qr.ts"
 import { optional } from "../options.ts"
 import { fields } from "../text.ts"
 
+/** Of a terminal that does not tell its width. */
+const UNKNOWN_COLUMNS = 80
 /** How long the node may take to end the meeting after ^C. */
 const CANCEL_TIMEOUT_MS = 5_000
 
@@ -52,7 +54,7 @@ async function show({ code, expires }: MeetingState, input: CommandInput, { stde
     await file.write(Buffer.from(`${code}\n`))
     await file.commit()
   }
-  const qr = stderr.isTTY ? terminalQr(code.toUpperCase(), stderr.columns) : undefined
+  const qr = stderr.isTTY ? terminalQr(code.toUpperCase(), stderr.columns > 0 ? stderr.columns : UNKNOWN_COLUMNS) : undefined
   if (qr !== undefined) stderr.write(`${qr}\n`)
   stderr.write(`the other side scans this, or runs: keygrove meet ${code}\n`)
   stderr.write(`it is good once, until ${expires.toLocaleTimeString()}\n`)
