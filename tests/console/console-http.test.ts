@@ -1,6 +1,7 @@
 import { readFileSync, writeFileSync } from "node:fs"
 import { randomBytes } from "node:crypto"
 import { makeRpcUser } from "@keygrove/node/rpc-user"
+import { Keygrove } from "keygrove"
 import { afterAll, beforeAll, describe, expect, test } from "vitest"
 import { makeHome, makeStage, startNodeProcess, type NodeProcess, type TestHome } from "../e2e/node/node-process.ts"
 import { freePort, sendRaw, type RawAnswer, type RawRequest } from "../e2e/node/raw-rpc.ts"
@@ -144,6 +145,13 @@ describe("logging in", () => {
     await node.said(/^CONSOLE_LINK_INVALID: somebody could not log in to the console/m)
   })
 
+  test("the library makes links, too", async () => {
+    await using grove = await Keygrove.connect({ home: home.directory })
+    const { expires, url } = await grove.consoleLink()
+    expect(expires.getTime()).toBeGreaterThan(Date.now())
+    expect((await post("/console/session", { token: new URL(url).hash.slice(1) })).status).toBe(200)
+  })
+
   test("links are for the holder of the cookie, and never for RPC users", async () => {
     const call = JSON.stringify({ ...status, method: "console.link" })
     const as = async (of: string): Promise<RawAnswer> =>
@@ -202,7 +210,7 @@ describe("a session", () => {
     const waiting = Array.from({ length: 4 }, async () => await post("/console/rpc", wait, own))
     expect(await Promise.race(waiting)).toMatchObject({ status: 429, json: refused("RPC_BUSY") })
     expect(await node.call("meet.cancel", { meeting })).toMatchObject({ ok: true })
-    expect((await Promise.all(waiting)).map((answer) => answer.status).toSorted()).toEqual([200, 200, 200, 429])
+    expect((await Promise.all(waiting)).filter((answer) => answer.status === 200)).toHaveLength(3)
   })
 
   test("ends by logging out, and takes its cookie along", async () => {

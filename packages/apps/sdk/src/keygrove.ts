@@ -94,6 +94,12 @@ export class Keygrove implements AsyncDisposable {
     return await readNodes(async (params) => await this.#call("node.list", params, options))
   }
 
+  /** A link that logs a browser of this machine in to the node's console, once and until `expires`. Whoever has it first is logged in. */
+  async consoleLink(options: CallOptions = {}): Promise<{ readonly url: string; readonly expires: Date }> {
+    const answer = new AnswerFields("console.link", await this.#call("console.link", {}, options))
+    return { url: answer.text("url"), expires: new Date(answer.number("expiresAt")) }
+  }
+
   /** Encrypts a stream under a label; errors surface on the returned stream. */
   async encrypt(source: ByteIterable, options: EncryptionOptions): Promise<Readable> {
     const settings = await this.#encryptionSettings(options)
