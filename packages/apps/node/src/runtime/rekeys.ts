@@ -48,10 +48,13 @@ export class Rekeys {
 
   /** What a person should know of a rekey that has not ended. */
   get warning(): string | undefined {
-    const { keystore } = this.#context
+    const { keystore, replica } = this.#context
     const why = this.#refusal === undefined ? "" : `: ${this.#refusal.code}: ${this.#refusal.message}`
     const pending = keystore.pendingRekey()
-    if (pending !== undefined) return `epoch ${pending.keys.epoch} is prepared and not on the ledger yet${why}`
+    if (pending !== undefined) {
+      const what = stands(replica.state, pending) ? "on the ledger and not entered yet" : "prepared and not on the ledger yet"
+      return `epoch ${pending.keys.epoch} is ${what}${why}`
+    }
     if (this.#hasMoved()) return undefined
     return `the network still has the key of the epoch before ${keystore.identity().keys.epoch}${why}`
   }
