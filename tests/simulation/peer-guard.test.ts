@@ -135,6 +135,18 @@ describe("who is answered", () => {
     expect(await askProxy(mine)).toBe("ok")
   })
 
+  test("are nodes of the cluster that the own root stepped down for, and not of one that names this as its own successor", async () => {
+    const next = kitRoot("alice 2")
+    const moved = kitChild(next, "/moved")
+    const strangers = [...founding(otherRoot, desktop), rootReplacedEntry(otherRoot, root)]
+    await using world = await open([...own, ...founding(next, moved), ...strangers], "trusted")
+    const peer = world.network.join(keyOf(moved))
+    expect(await askProxy(peer)).toBe("PEER_UNKNOWN")
+    await world.write(rootReplacedEntry(root, next))
+    expect(await askProxy(peer)).toBe("ok")
+    expect(await askProxy(world.network.join(keyOf(desktop)))).toBe("PEER_UNKNOWN")
+  })
+
   test("are nodes that a key chain from elsewhere names", async () => {
     await using world = await open()
     const stranger = world.network.join(keyOf(desktop))

@@ -126,10 +126,14 @@ class Libp2pTransport implements Transport {
     if (this.#stop.signal.aborted) return closing()
     if (equalBytes(identity.signingKey, left.signingKey)) return ok(true)
     const listenAgain = left.stopListening()
-    const next = await startHost({ ...identity, listen: this.#listen }, this.#front.serving)
+    // Whoever took the address may keep it; the next move tries it again.
+    const stay = async (): Promise<void> => await listenAgain().catch(() => undefined)
+    const next = await startHost({ ...identity, listen: this.#listen }, this.#front.serving).catch(async (error: unknown) => {
+      await stay()
+      throw error
+    })
     if (!next.ok) {
-      // Whoever took the address may keep it; the next move tries it again.
-      await listenAgain().catch(() => undefined)
+      await stay()
       return next
     }
     this.#host = next.value

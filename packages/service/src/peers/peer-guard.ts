@@ -1,6 +1,6 @@
 import { refuse, toHex, type Result } from "@keygrove/base"
 import type { ClusterId } from "@keygrove/hierarchy"
-import { advanceIndex, trustIn, type LedgerIndex, type LedgerState } from "@keygrove/ledger"
+import { advanceIndex, succeeds, trustIn, type LedgerIndex, type LedgerState } from "@keygrove/ledger"
 import { standingOfKey, takeToken, type Rate, type TokenBucket } from "@keygrove/peering"
 import { refreshReplica } from "../ledger/refresh-replica.ts"
 import type { LedgerReplica } from "../ledger/replica.ts"
@@ -218,12 +218,12 @@ export class PeerGuard implements Transport {
   }
 }
 
-/** Whether nodes of a cluster are answered. */
+/** Whether nodes of a cluster are answered. Of clusters that this one's root stepped down for too: only that root could name them. */
 export function isAdmittedCluster(
   state: LedgerState,
   { cluster, own, peers }: { readonly cluster: ClusterId; readonly own: ClusterId; readonly peers: AdmittedPeers },
 ): boolean {
-  return peers === "ledger" || cluster === own || trustIn(state, own, cluster)?.standing === "trusted"
+  return peers === "ledger" || cluster === own || succeeds(state, cluster, own) || trustIn(state, own, cluster)?.standing === "trusted"
 }
 
 function rejected(): PeerRejection {
