@@ -5,7 +5,7 @@ import { nativeAesGcm, nativeXChaCha, nativeXSalsa } from "./aead.ts"
 import { nativeCurve } from "./curve.ts"
 import { nativeEd25519, nativeX25519 } from "./edwards.ts"
 import { hkdfSha256, hmacSha256 } from "./hkdf.ts"
-import { sodium, view } from "./sodium.ts"
+import { sodium } from "./sodium.ts"
 
 /** Every primitive of a node, by libsecp256k1, libsodium and OpenSSL; AES-256-GCM-SIV alone is JavaScript (none of them has it). */
 export const nativePrimitives: Primitives = {
@@ -48,7 +48,7 @@ function shortHash(parts: readonly Uint8Array[], length: number): Uint8Array {
   const digest = new Uint8Array(sodium.crypto_hash_sha256_BYTES)
   const [first] = parts
   if (parts.length === 1 && first !== undefined) {
-    sodium.crypto_hash_sha256(view(digest), view(first))
+    sodium.crypto_hash_sha256(digest, first)
     return digest
   }
   // Copying a few bytes is cheaper than three more calls.
@@ -58,7 +58,7 @@ function shortHash(parts: readonly Uint8Array[], length: number): Uint8Array {
     offset += part.length
   }
   const input = joined.subarray(0, length)
-  sodium.crypto_hash_sha256(view(digest), input)
+  sodium.crypto_hash_sha256(digest, input)
   // Some callers hash shared secrets.
   input.fill(0)
   return digest

@@ -1,7 +1,8 @@
 import sodium from "sodium-native"
 
-// @types/sodium-native 2.3 describes an older binding, which had an object in place of these.
+// @types/sodium-native 2.3 describes an older binding, which had an object in place of these, and asks for a Buffer where any bytes will do.
 declare module "sodium-native" {
+  function crypto_hash_sha256(digest: Uint8Array, input: Uint8Array): void
   function crypto_hash_sha256_init(state: Buffer): void
   function crypto_hash_sha256_update(state: Buffer, input: Buffer): void
   function crypto_hash_sha256_final(state: Buffer, digest: Buffer): void

@@ -1,4 +1,4 @@
-import { bytesToHex, concatBytes as concat, hexToBytes, utf8ToBytes } from "@noble/hashes/utils.js"
+import { concatBytes as concat, hexToBytes, utf8ToBytes } from "@noble/hashes/utils.js"
 import { refuse, ok, type Result } from "./result.ts"
 
 /** A source of uniformly random bytes; core never has one of its own. */
@@ -16,7 +16,31 @@ export function utf8(text: string): Uint8Array {
 
 /** Lower-case hex of public bytes. */
 export function toHex(bytes: Uint8Array): string {
-  return bytesToHex(bytes)
+  let text = ""
+  let index = 0
+  for (const end = bytes.length - 3; index < end; index += 4)
+    text += hexOf4(bytes[index] ?? 0, bytes[index + 1] ?? 0, bytes[index + 2] ?? 0, bytes[index + 3] ?? 0)
+  for (; index < bytes.length; index++) text += hexOf4(0, 0, 0, bytes[index] ?? 0).slice(6)
+  return text
+}
+
+/** Eight digits in one call take half of the time of a string that grows by each byte. */
+function hexOf4(a: number, b: number, c: number, d: number): string {
+  return String.fromCharCode(
+    digitOf(a >> 4),
+    digitOf(a & 15),
+    digitOf(b >> 4),
+    digitOf(b & 15),
+    digitOf(c >> 4),
+    digitOf(c & 15),
+    digitOf(d >> 4),
+    digitOf(d & 15),
+  )
+}
+
+/** The code of a hex digit. */
+function digitOf(value: number): number {
+  return value < 10 ? 48 + value : 87 + value
 }
 
 /** Bytes of a hex string of either case; refuses anything else. */

@@ -72,6 +72,11 @@ test("what is written is what the library writes, and is read as what it was", (
   )
 })
 
+test("short texts of one length and the same ends are told apart, however often they come", () => {
+  const texts = ["axb", "ayb", "axb", "axb", "a".repeat(32), "a".repeat(33), ""]
+  for (let round = 0; round < 3; round++) expect(decodeCanonical(encodeCanonical(texts), 1_000)).toEqual({ ok: true, value: texts })
+})
+
 test("what was read changes with nothing that was sent, and no key is a prototype", () => {
   const sent = Buffer.from(encodeCanonical({ ["__proto__"]: new Uint8Array([1, 2, 3]) }))
   const read = unwrap(decodeCanonical(sent, 100))

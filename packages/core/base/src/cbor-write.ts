@@ -4,7 +4,7 @@ import { MAX_CBOR_DEPTH } from "./cbor-read.ts"
 type CborMap = { readonly [key: string]: CborValue }
 
 /**
- * Deterministic CBOR (RFC 8949 §4.2.1) of a value whose text is plain ASCII; nothing when other text is in it, whose encoding is the library's. A third of the
+ * Deterministic CBOR (RFC 8949 §4.2.1) of a value whose text is plain ASCII; nothing when other text is in it, whose encoding is the library's. Half of the
  * time of the library, and the bytes are in no other memory than the result's.
  * @throws TypeError on a float, an unsafe integer or a value outside {@link CborValue}.
  */

@@ -8,17 +8,14 @@ export type Shape<T> = v.GenericSchema<unknown, T>
 
 /** Exactly `length` bytes. */
 export function bytesShape(length: number): Shape<Uint8Array> {
-  return v.pipe(
-    v.instance(Uint8Array),
-    v.check((bytes) => bytes.length === length, `must have ${length} bytes`),
-  )
+  return v.custom<Uint8Array>((value) => value instanceof Uint8Array && value.length === length, `must have ${length} bytes`)
 }
 
 /** Between `min` and `max` bytes. */
 export function bytesWithinShape(min: number, max: number): Shape<Uint8Array> {
-  return v.pipe(
-    v.instance(Uint8Array),
-    v.check((bytes) => bytes.length >= min && bytes.length <= max, `must have ${min} to ${max} bytes`),
+  return v.custom<Uint8Array>(
+    (value) => value instanceof Uint8Array && value.length >= min && value.length <= max,
+    `must have ${min} to ${max} bytes`,
   )
 }
 
@@ -70,6 +67,6 @@ export function checkShape<T, Code extends string>(
 
 /** Only our own messages and expectations are quoted: what was received may be long or hostile. */
 function describe(issue: v.BaseIssue<unknown>): string {
-  if (issue.kind === "transformation" || issue.type === "check") return issue.message
+  if (issue.kind === "transformation" || issue.type === "check" || issue.type === "custom") return issue.message
   return issue.expected === null ? "is out of range" : `must be ${issue.expected}`
 }

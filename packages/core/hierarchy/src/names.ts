@@ -65,7 +65,7 @@ export function decodeClusterId(value: unknown): Result<ClusterId, "CLUSTER_INVA
 
 /** A cluster's fingerprint from its 32-byte form, which statements and identities carry. */
 export function decodeClusterBytes(value: unknown): Result<ClusterId, "CLUSTER_INVALID"> {
-  if (value instanceof Uint8Array && value.length === 32) return decodeClusterId(toHex(value))
+  if (value instanceof Uint8Array && value.length === 32) return ok(toHex(value) as ClusterId)
   return refuse("CLUSTER_INVALID", "a cluster id has 32 bytes")
 }
 

@@ -56,7 +56,10 @@ function insert<V>(slot: Slot<V>, leaf: Leaf<V>, depth: number): Slot<V> {
   if (!("children" in slot)) return slot.key === leaf.key ? leaf : split(slot, leaf, depth)
   const digit = digitAt(leaf.key, depth)
   const child = slot.children[digit]
-  return { children: slot.children.with(digit, child === undefined ? leaf : insert(child, leaf, depth + 1)) }
+  // Half of the time of `with`.
+  const children = slot.children.slice()
+  children[digit] = child === undefined ? leaf : insert(child, leaf, depth + 1)
+  return { children }
 }
 
 const NO_CHILDREN: readonly undefined[] = Array.from({ length: 16 })
