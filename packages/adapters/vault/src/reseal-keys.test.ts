@@ -7,7 +7,7 @@ import { decodeKeyId, type AuditHead, type KeyId } from "@keygrove/keys"
 import type { KeyCall } from "@keygrove/service"
 import { systemRandom } from "@keygrove/system"
 import { afterEach, beforeEach, describe, expect, test } from "vitest"
-import { auditHeadOf } from "./adopt-keys.ts"
+import { adoptKeys, auditHeadOf } from "./adopt-keys.ts"
 import { KeyVault } from "./key-vault.ts"
 import { resealKeys, type ResealedKeys } from "./reseal-keys.ts"
 import { AUDIT_MIGRATIONS, VAULT_MIGRATIONS } from "./schema.ts"
@@ -116,6 +116,17 @@ describe("sealing keys again for another vault", () => {
     const content = contentOf()
     expect(reseal()).toMatchObject({ ok: false, code: "KEY_RECORD_INVALID" })
     expect(contentOf()).toBe(content)
+  })
+
+  test("a keystore that is recovered with the new secret has all of them", async () => {
+    const { ciphertext } = await fill()
+    unwrap(reseal())
+    const recovered = database(VAULT_MIGRATIONS)
+    expect(adoptKeys(keys, recovered, { primitives, secrets: to })).toEqual({ ok: true, value: 3 })
+    const own = { keys: recovered, audit: database(AUDIT_MIGRATIONS), secrets: to, importKeys: () => [] }
+    using vault = unwrap(KeyVault.open(tools, own))
+    expect(unwrap(await vault.decrypt({ id: id("cipher"), ciphertext }, call))).toEqual(message)
+    expect(adoptKeys(keys, database(VAULT_MIGRATIONS), { primitives, secrets: from })).toMatchObject({ code: "KEY_RECORD_INVALID" })
   })
 
   test("is done in a transaction only", () => {

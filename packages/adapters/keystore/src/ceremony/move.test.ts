@@ -225,6 +225,23 @@ describe("a move", () => {
     })
     expect(new Set(await Promise.all(keys)).size).toBe(3)
   })
+
+  test("leaves the objects in a token under the name that they were made with", async () => {
+    const seen: VaultSecrets[] = []
+    unwrap(
+      await move(store, {}, (from) => {
+        seen.push({ ...from, authentication: from.authentication.copy() })
+        return ok({ keys: 0, derived: 0 })
+      }),
+    )
+    using secret = Secret.take(Uint8Array.from(keyBytes))
+    const { keystore, tokenSecret, vaultSecrets } = unwrap(unlockKeystore(store, tools, { method: "key-file", secret }))
+    await using _locked = keystore
+    using named = tokenSecret
+    using current = vaultSecrets
+    using first = seen[0]?.authentication ?? Secret.take(new Uint8Array(32))
+    expect([named.equals(first), named.equals(current.authentication)]).toEqual([true, false])
+  })
 })
 
 describe("at each point where it is cut off", () => {

@@ -10,7 +10,8 @@ import { decodeEntry } from "@keygrove/ledger"
 import { systemRandom } from "@keygrove/system"
 import { afterAll, describe, expect, test } from "vitest"
 import { KEY_FILE_BYTES } from "../key-encryption.ts"
-import { KEYSTORE_MIGRATIONS } from "../sealed-records.ts"
+import { nodeRecordValue } from "../node-record.ts"
+import { KEYSTORE_MIGRATIONS, SealedRecords } from "../sealed-records.ts"
 import { unlockKeystore } from "../unlock.ts"
 import { foundNode } from "./found-node.ts"
 import { recoverNode, type Adoption, type RecoveryOrder, type RecoveryStep } from "./recover.ts"
@@ -91,6 +92,24 @@ describe("recovering a node from one above it", () => {
     const { epoch: _never, ...fresh } = order
     const { rekey = new Uint8Array(0) } = unwrap(await recover(fresh))
     expect(unwrap(decodeEntry(rekey)).statement).toMatchObject({ kind: "rekey", body: { generation: 3, keys: { epoch: 1 } } })
+  })
+
+  test("goes on for nodes of the cluster that the parent was in before its root was replaced", async () => {
+    const { childSecret, order } = family()
+    childSecret[Symbol.dispose]()
+    const { ancestor } = order
+    if (ancestor.kind !== "node") throw new TypeError("the parent is a node")
+    using seed = Secret.take(systemRandom(64))
+    const { nodeSecret, place } = unwrap(foundNode(nativePrimitives, seed, "laptop"))
+    using moved = nodeSecret
+    using secret = Secret.take(Uint8Array.from(keyBytes))
+    using records = unwrap(SealedRecords.open(ancestor.database, tools, { method: "key-file", secret }))
+    const { record, secret: oldSecret } = unwrap(records.get("node"))
+    using parent = oldSecret
+    records.put({ ...record, id: "predecessor-1", kind: "predecessor" }, parent)
+    records.replace({ ...record, open: nodeRecordValue({ ...place, predecessors: 1 }) }, moved)
+    const { identity } = unwrap(await recover(order))
+    expect([identity.cluster, identity.path]).toEqual([order.cluster, "/laptop/phone"])
   })
 
   test("refuses what the ledger did not certify, another parent, and whatever the caller refuses; nothing is stored", async () => {
