@@ -4,7 +4,7 @@ import { makeRpcUser } from "@keygrove/node/rpc-user"
 import { Keygrove } from "keygrove"
 import { afterAll, beforeAll, describe, expect, test } from "vitest"
 import { makeHome, makeStage, startNodeProcess, type NodeProcess, type TestHome } from "../e2e/node/node-process.ts"
-import { freePort, sendRaw, type RawAnswer, type RawRequest } from "../e2e/node/raw-rpc.ts"
+import { freePort, sendBytes, sendRaw, type RawAnswer, type RawRequest } from "../e2e/node/raw-rpc.ts"
 import { linkOf } from "./browser.ts"
 
 const stack = new AsyncDisposableStack()
@@ -97,6 +97,14 @@ describe("the page", () => {
     expect((await send({ method: "POST", path: "/console" })).status).toBe(405)
     const preflight = await send({ method: "OPTIONS", path: "/console/rpc", headers: { origin: "https://attacker.example" } })
     expect([preflight.status, preflight.headers["access-control-allow-headers"]]).toEqual([403, undefined])
+  })
+
+  test("is left in the middle of a request without harm", async () => {
+    const body = JSON.stringify({ token: await token() })
+    const head = `POST /console/session HTTP/1.1\r\nhost: ${host}\r\norigin: http://${host}\r\ncontent-type: application/json\r\n`
+    const request = Buffer.from(`${head}content-length: ${body.length}\r\n\r\n${body}`)
+    for (let cut = 0; cut < request.length; cut += 7) await sendBytes({ host: "127.0.0.1", port }, request.subarray(0, cut), "at once")
+    expect((await post("/console/session", body)).status).toBe(200)
   })
 
   test("is on loopback only", async () => {

@@ -68,7 +68,11 @@ describe.skipIf(chromiumPath === undefined)("a meeting in two consoles", () => {
   test("one shows a code, the other's camera sees it; both compare and confirm, and both nodes trust the other cluster", async () => {
     const browser = await browse()
     const shows = await logIn(browser, alice)
-    await shows.page.getByRole("button", { name: "Show my code" }).click()
+    // By the keyboard alone, which then is at the new heading.
+    await shows.page.getByRole("button", { name: "Show my code" }).press("Enter")
+    await expect
+      .poll(async () => await shows.page.locator(":focus").textContent(), { timeout: 60_000 })
+      .toBe("Let the other person scan this")
     const code = shows.page.getByRole("img", { name: /^QR code of this meeting/ })
     const seen = join(directory, "seen.y4m")
     await film(browser, await code.screenshot(), seen)

@@ -1,4 +1,4 @@
-import { createServer } from "node:http"
+import { createServer, type RequestListener } from "node:http"
 import { openConsoleAssets } from "@keygrove/console"
 import type { Browser } from "playwright-core"
 import { afterAll, beforeAll, describe, expect, test } from "vitest"
@@ -56,6 +56,37 @@ describe.skipIf(chromiumPath === undefined)("the console in Chromium", () => {
     await first.page.getByText("You are not logged in").waitFor()
   })
 
+  test("a page of another port of this machine is sent the cookie, and can neither call nor show anything with it", async () => {
+    const { page } = await openPage(browser)
+    await page.goto(await linkOf(node))
+    await page.getByText("Serving", { exact: true }).waitFor()
+    const cookies: (string | undefined)[] = []
+    await using other = await serve((request, response) => {
+      cookies.push(request.headers.cookie)
+      response.writeHead(200, { "content-type": "text/html" }).end("<!doctype html><title>other</title>")
+    })
+    const foreign = await openPage(page.context())
+    await foreign.page.goto(`http://127.0.0.1:${other.port}/console`)
+    expect(cookies[0]).toMatch(/^keygrove-console-\d+-[0-9a-f]{8}=[0-9a-f]{64}$/)
+    const address = page.url()
+    const outcomes = await foreign.page.evaluate(async (url) => {
+      const body = JSON.stringify({ jsonrpc: "2.0", id: 1, method: "node.status" })
+      // Of a request that needs no leave of the other side, a page may know at least that it was answered; not of this one.
+      const call = async (mode: RequestMode): Promise<string> => {
+        const request = fetch(`${url}/rpc`, { method: "POST", mode, credentials: "include", body })
+        return await request.then(
+          () => "answered",
+          () => "refused",
+        )
+      }
+      return [await call("cors"), await call("no-cors")]
+    }, address)
+    expect(outcomes).toEqual(["refused", "refused"])
+    const framed = foreign.page.waitForEvent("requestfailed", (request) => request.url() === address)
+    await foreign.page.evaluate((url) => document.body.append(Object.assign(document.createElement("iframe"), { src: url })), address)
+    expect((await framed).failure()?.errorText).toBe("net::ERR_BLOCKED_BY_RESPONSE")
+  })
+
   test("a lock ends the session and the page says so; a locked node shows so, and meets nobody", async () => {
     const { page } = await openPage(browser)
     await page.goto(await linkOf(node))
@@ -71,19 +102,27 @@ describe.skipIf(chromiumPath === undefined)("the console in Chromium", () => {
 
   test("the sources, of which only the types are taken off, load under the same rules as the bundle", async () => {
     const assets = await openConsoleAssets()
-    const server = createServer((request, response) => {
+    await using own = await serve((request, response) => {
       const asset = assets.get((request.url ?? "").slice("/console/".length) || "index.html")
       response
         .writeHead(asset === undefined ? 404 : 200, { ...SECURITY_HEADERS, "content-type": asset?.type ?? "text/plain" })
         .end(asset?.body)
     })
-    const port = await freePort()
-    await new Promise<void>((resolve) => server.listen(port, "127.0.0.1", resolve))
     const { complaints, page } = await openPage(browser)
-    await page.goto(`http://127.0.0.1:${port}/console`)
+    await page.goto(`http://127.0.0.1:${own.port}/console`)
     await page.getByRole("heading", { name: "You are not logged in" }).waitFor()
     expect(complaints).toEqual([])
-    server.closeAllConnections()
-    await new Promise((resolve) => server.close(resolve))
   })
 })
+
+/** A web server of somebody else on this machine, until disposal. */
+async function serve(answer: RequestListener): Promise<AsyncDisposable & { readonly port: number }> {
+  const server = createServer(answer)
+  const port = await freePort()
+  await new Promise<void>((resolve) => server.listen(port, "127.0.0.1", resolve))
+  const close = async (): Promise<void> => {
+    server.closeAllConnections()
+    await new Promise((resolve) => server.close(resolve))
+  }
+  return { port, [Symbol.asyncDispose]: close }
+}
