@@ -147,23 +147,27 @@ export class PeerGuard implements Transport {
   /** A few look-ups: cheaper than remembering verdicts, of which strangers could ask for any number. */
   #judge(signingKey: Uint8Array): Admission {
     const { clock, replica } = this.#options
-    const endedAt = this.#neverKnown.get(toHex(signingKey))
-    const other: Admission = endedAt === undefined ? { kind: "unknown" } : { kind: "ended", endedAt }
-    const stranger: Admission = this.#alsoKnows(signingKey) ? { kind: "admitted" } : other
     const standing = standingOfKey(replica.state, signingKey)
     switch (standing.kind) {
       case "unknown":
-        return stranger
+        return this.#judgeStranger(signingKey)
       case "ended":
         return this.#counts(replica.state, standing.cluster) ? standing : { kind: "unknown" }
       case "current":
-        return this.#counts(replica.state, standing.node.cluster) ? { kind: "admitted" } : stranger
+        return this.#counts(replica.state, standing.node.cluster) ? { kind: "admitted" } : this.#judgeStranger(signingKey)
       case "before": {
         if (!this.#counts(replica.state, standing.node.cluster)) return { kind: "unknown" }
         if (this.#learned.isRecent(standing.endedAt, clock.now())) return { kind: "admitted" }
         return { kind: "ended", endedAt: standing.endedAt }
       }
     }
+  }
+
+  /** The verdict on a key of which this ledger says nothing that counts. */
+  #judgeStranger(signingKey: Uint8Array): Admission {
+    if (this.#alsoKnows(signingKey)) return { kind: "admitted" }
+    const endedAt = this.#neverKnown.get(toHex(signingKey))
+    return endedAt === undefined ? { kind: "unknown" } : { kind: "ended", endedAt }
   }
 
   #counts(state: LedgerState, cluster: ClusterId): boolean {
