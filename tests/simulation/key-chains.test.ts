@@ -130,6 +130,19 @@ describe("when two nodes have met", () => {
     expect(laptop.now.keyChains.find(nas.key)?.relation).toBe("trusted")
   })
 
+  test("what is new of this cluster is told to the other at once", async () => {
+    await using town = new Town()
+    const ledger = town.ledger()
+    const laptop = await town.settle("ann", "laptop")
+    const server = await town.settle("bob", "server", ledger)
+    await meet(town, laptop, server)
+    await look(server)
+    const pi = await town.settle("bob", "pi", ledger)
+    await town.until(() => server.now.replica.head.length === pi.now.replica.head.length)
+    await look(server)
+    expect(laptop.now.keyChains.find(pi.key)).toMatchObject({ relation: "trusted", node: { path: "/pi" } })
+  })
+
   test("when a cluster was seen is remembered, over restarts too", async () => {
     await using town = new Town()
     const laptop = await town.settle("ann", "laptop")

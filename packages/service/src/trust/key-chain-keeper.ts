@@ -36,13 +36,15 @@ interface Round {
 }
 
 /**
- * Keeps the key chains of trusted clusters: gets those that are missing, asks for news every hour and when a line to one of their nodes opens, and forgets what is not
- * trusted any more. Notes when a cluster was seen. Asks one cluster after the other.
+ * Keeps the key chains of trusted clusters: gets those that are missing, asks for news every hour and when a line to one of their nodes opens, tells them when this cluster's
+ * own has grown, and forgets what is not trusted any more. Notes when a cluster was seen. Asks one cluster after the other.
  */
 export class KeyChainKeeper {
   readonly #sources: KeeperSources
   readonly #rounds: Map<ClusterId, Round> = new Map()
   #connected: ReadonlySet<ClusterId> = new Set()
+  /** How long this cluster's own key chain was when the others were told of it. */
+  #told = 0
 
   constructor(sources: KeeperSources) {
     this.#sources = sources
@@ -70,6 +72,7 @@ export class KeyChainKeeper {
     const { clock } = this.#sources.context
     await this.#look(options)
     await this.#tidy(options)
+    await this.#tell(options)
     for (const trust of this.#sources.keyChains.trusted()) {
       options.signal.throwIfAborted()
       const { dueAt } = this.#rounds.get(trust.cluster) ?? { dueAt: 0 }
@@ -97,6 +100,19 @@ export class KeyChainKeeper {
       if (!this.#connected.has(cluster)) this.#rounds.delete(cluster)
     }
     this.#connected = connected
+  }
+
+  /** Tells one node of each trusted cluster when this one's key chain has grown, so that a rekey or a revocation is known there before the hour is over. */
+  async #tell(options: CallOptions): Promise<void> {
+    const { context, keyChains } = this.#sources
+    const length = context.replica.keyChain(context.keystore.identity().cluster)?.head.length ?? 0
+    if (length <= this.#told) return
+    this.#told = length
+    for (const trust of keyChains.trusted()) {
+      options.signal.throwIfAborted()
+      const listening = this.#candidates(trust).find(({ isOwn }) => !isOwn)
+      if (listening !== undefined) await this.#introduce(listening.peer, options)
+    }
   }
 
   /** What is not trusted any more leaves nothing here. */
@@ -163,9 +179,15 @@ export class KeyChainKeeper {
       if (equalBytes(signingKey, self) || candidates.some(({ peer }) => equalBytes(peer.signingKey, signingKey))) return
       candidates.push({ isOwn, peer: { signingKey, addresses } })
     }
-    for (const { keys } of nodesOf(trust.cluster)) if (isAmong(open, keys.signingKey)) add(keys.signingKey, [], false)
-    if (trust.contact !== undefined) add(this.#currentKey(trust, trust.contact.signingKey), trust.contact.addresses, false)
-    for (const { keys } of listedOf(own.cluster)) if (isAmong(open, keys.signingKey)) add(keys.signingKey, [], true)
+    const { contact } = trust
+    const met = contact === undefined ? undefined : { addresses: contact.addresses, key: this.#currentKey(trust, contact.signingKey) }
+    // A line may have been opened under a key that this node has left: an address is needed even where a line is open.
+    const addressesOf = (key: Uint8Array): readonly string[] => (met !== undefined && equalBytes(met.key, key) ? met.addresses : [])
+    for (const { keys, terms } of nodesOf(trust.cluster))
+      if (isAmong(open, keys.signingKey)) add(keys.signingKey, [...addressesOf(keys.signingKey), ...(terms?.addresses ?? [])], false)
+    if (met !== undefined) add(met.key, met.addresses, false)
+    for (const { keys, terms } of listedOf(own.cluster))
+      if (isAmong(open, keys.signingKey)) add(keys.signingKey, terms?.addresses ?? [], true)
     for (const { keys, terms } of listedOf(trust.cluster)) if (terms !== undefined) add(keys.signingKey, terms.addresses, false)
     for (const { keys, terms } of listedOf(own.cluster)) if (terms !== undefined) add(keys.signingKey, terms.addresses, true)
     return candidates.slice(0, MAX_ASKED)
