@@ -67,9 +67,11 @@ describe("who may call, and when the keystore is locked", () => {
 
   test("are read, and written as they were", () => {
     const settings = { rpcUsers: [user, { ...user, name: "signer-2", methods: ["key.sign", "node.status"] }], idleLockMinutes: 15 }
-    const config = unwrap(readWith(settings))
-    expect(config).toMatchObject(settings)
-    expect(JSON.parse(encodeConfig(config))).toEqual({ ...sound, ...settings })
+    for (const peers of ["ledger", "trusted"]) {
+      const config = unwrap(readWith({ ...settings, peers }))
+      expect(config).toMatchObject({ ...settings, peers })
+      expect(JSON.parse(encodeConfig(config))).toEqual({ ...sound, ...settings, peers })
+    }
   })
 
   test.each<[string, object, string]>([
@@ -85,6 +87,7 @@ describe("who may call, and when the keystore is locked", () => {
     ["no minute", { idleLockMinutes: 0 }, '"idleLockMinutes"'],
     ["half a minute", { idleLockMinutes: 0.5 }, '"idleLockMinutes"'],
     ["more than a week", { idleLockMinutes: 10_081 }, '"idleLockMinutes"'],
+    ["peers that are none", { peers: "everyone" }, '"peers"'],
   ])("are refused when there is %s", (_what, settings, says) => {
     expect(readWith(settings)).toMatchObject({ code: "CONFIG_INVALID", message: expect.stringContaining(says) })
   })
