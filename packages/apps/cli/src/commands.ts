@@ -121,6 +121,17 @@ export const commands: readonly CommandSpec[] = [
     load: () => import("./commands/decrypt.ts"),
   },
   {
+    name: "rotate",
+    summary: "bring files of mine under the current key of their label, as after a rekey",
+    details:
+      "A directory means all .kg files below it. A file is replaced when its new form is complete; those of other nodes stay as they are. A new header keeps the key of the content, which " +
+      "whoever opened the file may have kept: --reencrypt makes a new one. Running it again does what is left.",
+    operands: [{ name: "<PATH...>", description: "files, and directories of .kg files" }],
+    options: [{ flags: "--reencrypt", description: "encrypt the content anew, instead of giving it a new header" }],
+    examples: ["keygrove rotate holiday.jpg.kg", "keygrove rotate --reencrypt ~/shared"],
+    load: () => import("./commands/rotate.ts"),
+  },
+  {
     name: "inspect",
     summary: "show the header of a .kg file; needs no node and no key",
     operands: [{ name: "<FILE>", description: "a .kg file (`-`: standard input)" }],

@@ -7,7 +7,9 @@ export {
   type DecryptionOptions,
   type EncryptionOptions,
   type GrantOrder,
+  type RotateOptions,
 } from "./keygrove.ts"
+export type { Rotation } from "./files/rotate-file.ts"
 export {
   Keys,
   type ContextOptions,

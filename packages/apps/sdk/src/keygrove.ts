@@ -1,13 +1,14 @@
 import { Readable } from "node:stream"
 import { fromHex, KeygroveError, type Secret, toHex, unwrap, utf8 } from "@keygrove/base"
 import { decodeSuite } from "@keygrove/crypto"
-import { decodeClusterId, decodeEpoch, decodeNodePath } from "@keygrove/hierarchy"
+import { decodeClusterId, decodeEpoch, decodeNodePath, type NodeReference } from "@keygrove/hierarchy"
 import { encodeFileHeader, decodeLabel, type FileHeader } from "@keygrove/reencryption"
 import type { FileProgress } from "./files/batches.ts"
 import type { ByteIterable } from "./files/byte-source.ts"
 import { decryptFile, encryptFile, type FileEnds } from "./files/crypt-file.ts"
 import { decryptStream } from "./files/decrypt-stream.ts"
 import { encryptStream, type EncryptOptions } from "./files/encrypt-stream.ts"
+import { rotateFile, type Rotation } from "./files/rotate-file.ts"
 import { resolveHome } from "./home.ts"
 import { Keys } from "./keys/keys.ts"
 import type { FileTools } from "./files/file-tools.ts"
@@ -47,6 +48,12 @@ export interface DecryptionOptions extends CallOptions {
   readonly onProgress?: (progress: FileProgress) => void
   /** Called with the header before the key is asked for. */
   readonly onHeader?: (header: FileHeader) => void
+}
+
+export interface RotateOptions extends CallOptions {
+  /** Encrypt the content anew too, so that who kept the file's key has nothing; otherwise the header alone is new. */
+  readonly reencrypt?: boolean
+  readonly onProgress?: (progress: FileProgress) => void
 }
 
 export interface GrantOrder {
@@ -124,6 +131,24 @@ export class Keygrove implements AsyncDisposable {
     await decryptFile((await fileTools()).primitives, ends, this.#decryptionSettings(options))
   }
 
+  /**
+   * Brings a file of this node under the current key of its label, as its node's rekey asks for: by a new header, or with `reencrypt` by encrypting its content anew. The file is replaced when the new
+   * one is complete.
+   */
+  async rotateFile(path: string, options: RotateOptions = {}): Promise<Rotation> {
+    const { onProgress, reencrypt } = options
+    const signal = this.#signal(options)
+    const own = new AnswerFields("node.identity", await this.#call("node.identity", {}, { signal }))
+    return await rotateFile(await fileTools(), path, {
+      self: nodeOf(own),
+      fileKey: async (header, _digest, each) => await this.decryptKey(header, each),
+      currentLabel: async (label) => await this.#encryptionSettings({ label, signal }),
+      signal,
+      ...(reencrypt === undefined ? {} : { reencrypt }),
+      ...(onProgress === undefined ? {} : { onProgress }),
+    })
+  }
+
   /** The key of one file, for its header; asks the network when the label is another node's. The secret is the caller's. */
   async decryptKey(header: FileHeader, options: CallOptions = {}): Promise<Secret> {
     const { nativeSealing } = await import("./native-sealing.ts")
@@ -158,7 +183,7 @@ export class Keygrove implements AsyncDisposable {
     const answer = new AnswerFields("label.publicKey", await this.#call("label.publicKey", { label }, { signal }))
     const owner = answer.object("owner")
     return {
-      owner: { cluster: unwrap(decodeClusterId(owner.text("cluster"))), path: unwrap(decodeNodePath(owner.text("path"))) },
+      owner: nodeOf(owner),
       label,
       epoch: unwrap(decodeEpoch(answer.number("epoch"))),
       labelKey: bytesOf(answer, "labelKey", LABEL_KEY_BYTES),
@@ -190,6 +215,10 @@ export class Keygrove implements AsyncDisposable {
 /** The native bindings, loaded when data is first encrypted or decrypted: nothing else needs them. */
 async function fileTools(): Promise<FileTools> {
   return (await import("./native-tools.ts")).nativeFileTools
+}
+
+function nodeOf(fields: AnswerFields): NodeReference {
+  return { cluster: unwrap(decodeClusterId(fields.text("cluster"))), path: unwrap(decodeNodePath(fields.text("path"))) }
 }
 
 /** Bytes of a hex field of a known length. */

@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto"
 import { toHex } from "@keygrove/base"
 import { AEAD_TAG_BYTES, STREAM_SEALED_CHUNK_BYTES } from "@keygrove/crypto"
-import { encodeFileHeader, type FileHeader } from "@keygrove/reencryption"
+import { encodeFileHeader, SEALED_CHUNK_KEY_BYTES, type FileHeader } from "@keygrove/reencryption"
 import { inspectFile } from "keygrove"
 import type { CommandContext, CommandInput, CommandOutcome } from "../command.ts"
 import { required } from "../options.ts"
@@ -15,6 +15,7 @@ export async function run(input: CommandInput, context: CommandContext): Promise
   const size = sizeOf(file)
   const bytes = size === undefined ? null : contentBytes(size, header)
   const { label, suite, owner, epoch } = header
+  const isRotated = header.isRewrapped === true
   const labelKey = toHex(header.labelKey)
   const rows: readonly (readonly [string, string])[] = [
     ["label", label],
@@ -22,14 +23,16 @@ export async function run(input: CommandInput, context: CommandContext): Promise
     ["owner", `${owner.path} of cluster ${owner.cluster}`],
     ["epoch", String(epoch)],
     ["label key", labelKey],
+    ...(isRotated ? [["rotated", "the header is newer than the content and its key"] as const] : []),
     ["content", bytes === null ? "unknown length" : byteCount(bytes)],
   ]
-  return { json: { label, cipher: suite, owner: { cluster: owner.cluster, path: owner.path }, epoch, labelKey, bytes }, text: fields(rows) }
+  const json = { label, cipher: suite, owner: { cluster: owner.cluster, path: owner.path }, epoch, labelKey, rotated: isRotated, bytes }
+  return { json, text: fields(rows) }
 }
 
 /** Bytes of content in a file of `size` bytes: each chunk carries a tag. */
 function contentBytes(size: number, header: FileHeader): number {
-  const sealed = size - encodeFileHeader(header).length
+  const sealed = size - encodeFileHeader(header).length - (header.isRewrapped === true ? SEALED_CHUNK_KEY_BYTES : 0)
   return Math.max(0, sealed - Math.ceil(sealed / STREAM_SEALED_CHUNK_BYTES) * AEAD_TAG_BYTES)
 }
 

@@ -8,6 +8,7 @@ import { decryptSource, type DecryptOptions } from "./decrypt-stream.ts"
 import { encryptSource, type EncryptOptions } from "./encrypt-stream.ts"
 import type { FileTools } from "./file-tools.ts"
 import { readHeaderFrom, type ReadHeader } from "./read-header.ts"
+import { wholeSource } from "./whole-source.ts"
 
 /** Where bytes come from and go to: a path, or a stream such as `process.stdin`. */
 export interface FileEnds {
@@ -25,15 +26,7 @@ export interface FileEnds {
 export async function encryptFile(tools: FileTools, ends: FileEnds, options: EncryptOptions): Promise<void> {
   options.signal.throwIfAborted()
   await using input = await openSource(ends.input, options.signal)
-  let read = 0
-  const counted: ByteSource = {
-    read: async (target) => {
-      const length = await input.read(target)
-      read += length
-      if (length < target.length && input.size !== undefined && read < input.size) throw shrunk(ends.input, read, input.size)
-      return length
-    },
-  }
+  const counted = wholeSource(input, typeof ends.input === "string" ? ends.input : "the input")
   await deliver(encryptSource(tools, counted, { ...options, reuse: true }), ends, { signal: options.signal, input: input.identity })
 }
 
@@ -117,9 +110,4 @@ function closed(cause: Error): KeygroveError {
   return new KeygroveError("OUTPUT_CLOSED", `the output was closed before its end (${errno}); check the command it is piped into`, {
     cause,
   })
-}
-
-function shrunk(input: string | Readable, read: number, size: number): KeygroveError {
-  const name = typeof input === "string" ? input : "the input"
-  return new KeygroveError("FILE_CHANGED", `${name} had ${size} bytes and ended after ${read}; run it again when nothing writes to it`)
 }

@@ -1,6 +1,6 @@
-import { KeygroveError, type Refusal, type Secret } from "@keygrove/base"
+import { KeygroveError, Secret, type Refusal } from "@keygrove/base"
 import { STREAM_CHUNK_BYTES, STREAM_SEALED_CHUNK_BYTES, StreamOpener, type Primitives, type StreamRefusal } from "@keygrove/crypto"
-import type { FileHeader } from "@keygrove/reencryption"
+import { openChunkKey, SEALED_CHUNK_KEY_BYTES, type FileHeader } from "@keygrove/reencryption"
 import { batches, type FileProgress } from "./batches.ts"
 import { IterableSource, type ByteIterable, type ByteSource } from "./byte-source.ts"
 import { readHeaderFrom } from "./read-header.ts"
@@ -41,8 +41,9 @@ export async function* decryptSource(
   const { fileKey, signal, onProgress, onHeader, reuse } = options
   const { header, headerDigest } = await readHeaderFrom(primitives, source)
   onHeader?.(header)
-  using key = await fileKey(header, headerDigest, { signal })
+  using headerKey = await fileKey(header, headerDigest, { signal })
   signal.throwIfAborted()
+  using key = await chunkKeyOf(primitives, source, header, headerKey)
   const opener = new StreamOpener(primitives.aead(header.suite), key)
   let bytes = 0
   const work = {
@@ -59,6 +60,21 @@ export async function* decryptSource(
     onProgress?.({ bytes })
     if (block.length > 0) yield block
   }
+}
+
+/** The key of the chunks, the caller's: that which the capsule yields, or the one that follows a header that was put on later. Leaves the source at the first chunk. */
+export async function chunkKeyOf(primitives: Primitives, source: ByteSource, header: FileHeader, fileKey: Secret): Promise<Secret> {
+  if (header.isRewrapped === undefined) return Secret.take(fileKey.expose((bytes) => Uint8Array.from(bytes)))
+  const sealed = new Uint8Array(SEALED_CHUNK_KEY_BYTES)
+  const length = await source.read(sealed)
+  if (length < sealed.length)
+    throw new KeygroveError(
+      "FILE_TRUNCATED",
+      `the file ends ${length} bytes after its header, inside the key of its chunks; fetch it again`,
+    )
+  const opened = openChunkKey(primitives, header.suite, fileKey, sealed)
+  if (opened.ok) return opened.value
+  throw new KeygroveError("FILE_CORRUPT", "the key that follows the file's header was changed, or is of another file; fetch the file again")
 }
 
 const FILE_CODES: Readonly<Record<StreamRefusal, string>> = {

@@ -4,11 +4,16 @@ import { concatBytes, fromHex, ok, Secret, toHex, unwrap, utf8 } from "@keygrove
 import { nativePrimitives } from "@keygrove/curves-native"
 import { portablePrimitives } from "@keygrove/curves-wasm"
 import { SUITE_NAMES, type Primitives, type SuiteName } from "@keygrove/crypto"
+import { decodeEpoch } from "@keygrove/hierarchy"
 import { createUmbral, deriveFileKey } from "@keygrove/reencryption"
 import { expect, test } from "vitest"
 import { decryptStream, type FileKeySource } from "./decrypt-stream.ts"
 import { encryptStream } from "./encrypt-stream.ts"
+import { IterableSource } from "./byte-source.ts"
 import { fixtureLabel } from "./file-fixture.ts"
+import type { FileTools } from "./file-tools.ts"
+import { readHeaderFrom } from "./read-header.ts"
+import { rewrapped } from "./rotate-file.ts"
 
 /** vectors/file: see the README there for how they were made. */
 const vector = (name: string): Uint8Array => Uint8Array.from(readFileSync(new URL(`../../../../../vectors/file/${name}`, import.meta.url)))
@@ -37,20 +42,43 @@ async function collect(blocks: AsyncIterable<Uint8Array>): Promise<Uint8Array> {
   return concatBytes(...parts)
 }
 
-/** Encrypts as everyone does, but with counted randomness. */
-async function make(primitives: Primitives, suite: SuiteName): Promise<Uint8Array> {
+/** What everyone encrypts with, but counted randomness, under the label's key. */
+function toolsOf(primitives: Primitives): FileTools & { readonly labelKey: Uint8Array } {
   const umbral = createUmbral({ curve: primitives.curve, sha256: primitives.sha256, random: countedRandom() })
   using secret = labelSecret()
   const point = primitives.curve.basePointTimesSecret(secret)
-  const tools = {
+  return {
     primitives,
     encapsulate: () => {
       const { capsule, keySeed } = umbral.encapsulate(point)
       return ok({ capsule: umbral.encodeCapsule(capsule), keySeed })
     },
+    labelKey: primitives.curve.encodePoint(point),
   }
-  const labelKey = primitives.curve.encodePoint(point)
+}
+
+async function make(primitives: Primitives, suite: SuiteName): Promise<Uint8Array> {
+  const { labelKey, ...tools } = toolsOf(primitives)
   return await collect(encryptStream(tools, [plaintextOf(suite)], { ...fixtureLabel, labelKey, suite, signal }))
+}
+
+/** The file of one suite after its owner's rekey: a header of epoch 2, put on with counted randomness that begins anew. */
+async function rotate(primitives: Primitives, file: Uint8Array): Promise<Uint8Array> {
+  const { labelKey, ...tools } = toolsOf(primitives)
+  await using source = new IterableSource([file], signal)
+  const read = await readHeaderFrom(primitives, source)
+  const label = { ...fixtureLabel, labelKey, epoch: unwrap(decodeEpoch(2)) }
+  return await collect(rewrapped(tools, source, { ...read, label, options: { fileKey: fileKeyWith(primitives), signal } }))
+}
+
+/** Opens with the label's secret, as the owner's keystore does. */
+function fileKeyWith(primitives: Primitives): FileKeySource {
+  const umbral = createUmbral({ curve: primitives.curve, sha256: primitives.sha256, random: countedRandom() })
+  return async (header, headerDigest) => {
+    using secret = labelSecret()
+    using seed = unwrap(umbral.openOriginal(secret, unwrap(umbral.decodeCapsule(header.capsule))))
+    return deriveFileKey(primitives, seed, headerDigest)
+  }
 }
 
 const platforms = [nativePrimitives, portablePrimitives].flatMap((primitives) =>
@@ -60,12 +88,14 @@ const platforms = [nativePrimitives, portablePrimitives].flatMap((primitives) =>
 test.each(platforms)("$name makes and opens the $suite vector", async ({ primitives, suite }) => {
   const file = vector(`${suite}.kg`)
   expect(toHex(primitives.sha256(await make(primitives, suite)))).toBe(toHex(primitives.sha256(file)))
-  const umbral = createUmbral({ curve: primitives.curve, sha256: primitives.sha256, random: countedRandom() })
-  const fileKey: FileKeySource = async (header, headerDigest) => {
-    using secret = labelSecret()
-    using seed = unwrap(umbral.openOriginal(secret, unwrap(umbral.decodeCapsule(header.capsule))))
-    return deriveFileKey(primitives, seed, headerDigest)
-  }
-  const opened = await collect(decryptStream(primitives, [file], { fileKey, signal }))
+  const opened = await collect(decryptStream(primitives, [file], { fileKey: fileKeyWith(primitives), signal }))
   expect(toHex(primitives.sha256(opened))).toBe(toHex(primitives.sha256(plaintextOf(suite))))
+})
+
+test.each([nativePrimitives, portablePrimitives])("$implementation makes and opens the rotated vector", async (primitives) => {
+  const file = vector("rotated.kg")
+  const made = await rotate(primitives, vector("xchacha20-poly1305.kg"))
+  expect(toHex(primitives.sha256(made))).toBe(toHex(primitives.sha256(file)))
+  const opened = await collect(decryptStream(primitives, [file], { fileKey: fileKeyWith(primitives), signal }))
+  expect(toHex(opened)).toBe(toHex(plaintextOf("xchacha20-poly1305")))
 })

@@ -46,6 +46,13 @@ describe("file header", () => {
       expect(decodeFileHeader(encodeFileHeader({ ...header, suite }))).toEqual({ ok: true, value: { ...header, suite } })
   })
 
+  test("that was put on later says so in its version, and nowhere else", () => {
+    const rewrapped = encodeFileHeader({ ...header, isRewrapped: true })
+    expect(decodeFileHeader(rewrapped)).toEqual({ ok: true, value: { ...header, isRewrapped: true } })
+    expect([...rewrapped].flatMap((byte, index) => (byte === encoded[index] ? [] : [index]))).toEqual([9])
+    expect(rewrapped[9]).toBe(2)
+  })
+
   test("begins with the magic line, the version and the length", () => {
     expect(toHex(encoded.subarray(0, 10))).toBe("6b657967726f76650a01")
     expect(decodeFilePrefix(encoded)).toEqual({ ok: true, value: encoded.length - 14 })
@@ -57,7 +64,7 @@ describe("file header", () => {
     ["a cut magic", encoded.subarray(0, 5), "FILE_TRUNCATED"],
     ["a cut prefix", encoded.subarray(0, 13), "FILE_TRUNCATED"],
     ["a cut header", encoded.subarray(0, encoded.length - 1), "FILE_TRUNCATED"],
-    ["a newer version", framed(new Uint8Array(4), 2), "FILE_VERSION"],
+    ["a newer version", framed(new Uint8Array(4), 3), "FILE_VERSION"],
     ["an empty header", framed(new Uint8Array(0)), "FILE_HEADER_INVALID"],
     ["a long header", framed(new Uint8Array(4_097)), "FILE_HEADER_INVALID"],
     ["more than the header", new Uint8Array([...encoded, 0]), "FILE_HEADER_INVALID"],

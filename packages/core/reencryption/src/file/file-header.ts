@@ -27,6 +27,8 @@ export interface FileHeader {
   readonly labelKey: Uint8Array
   /** Umbral capsule that yields the file key, 105 bytes; its content is checked where it is opened. */
   readonly capsule: Uint8Array
+  /** Whether the header was put on later (format version 2): the chunks are under a key of their own, which follows the header, sealed under the file key (`sealChunkKey`). */
+  readonly isRewrapped?: true
 }
 
 /** Bytes before the header: magic (9), version (1), header length (u32, big-endian). */
@@ -35,7 +37,9 @@ export const FILE_PREFIX_BYTES = 14
 export const MAX_FILE_HEADER_BYTES = 4_096
 
 const MAGIC = utf8("keygrove\n")
-const VERSION = 1
+/** The chunks are under the file key; and under a key that is sealed under the file key. */
+const DIRECT_VERSION = 1
+const REWRAPPED_VERSION = 2
 const CAPSULE_BYTES = 105
 
 const shape = v.strictObject({
@@ -63,7 +67,7 @@ export function encodeFileHeader(header: FileHeader): Uint8Array {
   if (body.length > MAX_FILE_HEADER_BYTES) throw new RangeError(`file header has ${body.length} bytes, at most ${MAX_FILE_HEADER_BYTES}`)
   const prefix = new Uint8Array(FILE_PREFIX_BYTES)
   prefix.set(MAGIC)
-  prefix[MAGIC.length] = VERSION
+  prefix[MAGIC.length] = header.isRewrapped === true ? REWRAPPED_VERSION : DIRECT_VERSION
   new DataView(prefix.buffer).setUint32(MAGIC.length + 1, body.length)
   return concatBytes(prefix, body)
 }
@@ -81,8 +85,8 @@ export function decodeFilePrefix(bytes: Uint8Array): Result<number, FilePrefixRe
   }
   if (bytes.length < FILE_PREFIX_BYTES) return truncated(bytes.length)
   const version = bytes[MAGIC.length] ?? 0
-  if (version !== VERSION)
-    return refuse("FILE_VERSION", `the file has format version ${version}, this program reads version ${VERSION}; update Keygrove`, {
+  if (version !== DIRECT_VERSION && version !== REWRAPPED_VERSION)
+    return refuse("FILE_VERSION", `the file has format version ${version}, this program reads versions 1 and 2; update Keygrove`, {
       version,
     })
   const length = new DataView(bytes.buffer, bytes.byteOffset).getUint32(MAGIC.length + 1)
@@ -108,7 +112,8 @@ export function decodeFileHeader(bytes: Uint8Array): Result<FileHeader, FileHead
   const suite = decodeSuite(decoded.value.suite)
   if (!suite.ok) return suite
   const { owner, label, epoch, labelKey, capsule } = decoded.value
-  return ok({ suite: suite.value, owner, label, epoch, labelKey, capsule })
+  const isRewrapped = bytes[MAGIC.length] === REWRAPPED_VERSION
+  return ok({ suite: suite.value, owner, label, epoch, labelKey, capsule, ...(isRewrapped ? { isRewrapped } : {}) })
 }
 
 function truncated(length: number): Result<never, "FILE_TRUNCATED"> {
