@@ -151,7 +151,6 @@ beforeAll(async () => {
   const unlocked = unwrap(unlockKeystore(databases.keys, tools, { method: "key-file", secret }))
   await using keystore = unlocked.keystore
   using vaultSecrets = unlocked.vaultSecrets
-  unlocked.tokenSecret[Symbol.dispose]()
   const now = (): Timestamp => unwrap(decodeTimestamp(1_800_000_000_000))
   using vault = unwrap(KeyVault.open({ ...tools, now }, { ...databases, secrets: vaultSecrets, importKeys: unlocked.importKeys }))
   const { entry } = unwrap(await vault.register({ id, type: "aes256", source: { kind: "derive" } }, use))

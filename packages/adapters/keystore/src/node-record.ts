@@ -13,6 +13,7 @@ import {
 } from "@keygrove/base"
 import { clusterBytes, decodeClusterBytes, decodeEpoch, decodeGeneration, decodeNodePath, type NodePlace } from "@keygrove/hierarchy"
 import * as v from "valibot"
+import { TOKEN_NAMESPACE_BYTES } from "./token-namespace.ts"
 
 /** Predecessors that a keystore has at most. */
 export const MAX_PREDECESSORS = 16
@@ -33,6 +34,8 @@ export interface NodeRecord extends NodePlace {
   readonly predecessors?: number
   /** Of the last move, when there was a trail. */
   readonly trail?: MovedTrail
+  /** By which objects in a token are named that the oldest predecessor made, 8 bytes; absent when the node never moved. */
+  readonly tokenNamespace?: Uint8Array
 }
 
 const shape: Shape<NodeRecord> = v.strictObject({
@@ -43,13 +46,14 @@ const shape: Shape<NodeRecord> = v.strictObject({
   entry: v.exactOptional(bytesWithinShape(1, 2_048)),
   predecessors: v.exactOptional(integerShape(1, MAX_PREDECESSORS)),
   trail: v.exactOptional(v.strictObject({ length: integerShape(1, Number.MAX_SAFE_INTEGER), hash: bytesShape(32) })),
+  tokenNamespace: v.exactOptional(bytesShape(TOKEN_NAMESPACE_BYTES)),
 })
 
 /** Longest public part of a record. */
 export const MAX_OPEN_BYTES: number = 4_096
 
 /** The record as it is stored. */
-export function nodeRecordValue({ cluster, entry, epoch, generation, path, predecessors, trail }: NodeRecord): CborValue {
+export function nodeRecordValue({ cluster, entry, epoch, generation, path, predecessors, tokenNamespace, trail }: NodeRecord): CborValue {
   return {
     cluster: clusterBytes(cluster),
     path,
@@ -58,6 +62,7 @@ export function nodeRecordValue({ cluster, entry, epoch, generation, path, prede
     ...(entry === undefined ? {} : { entry }),
     ...(predecessors === undefined ? {} : { predecessors }),
     ...(trail === undefined ? {} : { trail: { ...trail } }),
+    ...(tokenNamespace === undefined ? {} : { tokenNamespace }),
   }
 }
 

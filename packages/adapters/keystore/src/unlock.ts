@@ -8,6 +8,7 @@ import type { MovedTrail, NodeRecord } from "./node-record.ts"
 import { unlockNode, type Predecessor, type UnlockedNode } from "./node-secrets.ts"
 import { SealedRecords } from "./sealed-records.ts"
 import { openStoredNode } from "./stored-node.ts"
+import { tokenNamespaceOf } from "./token-namespace.ts"
 
 /** What unlocking gives: all of it belongs to the caller. */
 export interface UnlockedKeystore {
@@ -16,8 +17,8 @@ export interface UnlockedKeystore {
   readonly vaultSecrets: VaultSecrets
   /** The node's X25519 secrets to which others encrypt keys to be imported, the current one first. Borrowed from the keystore: gone when that is disposed of. */
   readonly importKeys: () => readonly Secret[]
-  /** Tokens name the objects of this node by it: of its vault, or of that of its oldest predecessor, under whose name they were made. */
-  readonly tokenSecret: Secret
+  /** What the names of its objects in a token begin with, 8 bytes: the same before and after a move. */
+  readonly tokenNamespace: Uint8Array
   /** Where the audit trail ended when the node moved last; absent when it never did, or had none. */
   readonly movedTrail?: MovedTrail
 }
@@ -35,12 +36,11 @@ export function unlockKeystore(database: DatabaseSync, tools: KeystoreTools, unl
   const { nodeSecret, predecessors, record } = node
   const unlocked = unlockRecord(tools, nodeSecret, record, predecessors)
   const vaultSecrets = deriveVault(tools.primitives, nodeSecret)
-  using firstVault = deriveVault(tools.primitives, predecessors.at(-1)?.nodeSecret ?? nodeSecret)
   return ok({
     keystore: new KeystoreEngine(tools, unlocked),
     vaultSecrets,
     importKeys: () => importKeys(unlocked),
-    tokenSecret: firstVault.authentication.copy(),
+    tokenNamespace: record.tokenNamespace ?? tokenNamespaceOf(tools.primitives, vaultSecrets),
     ...(record.trail === undefined ? {} : { movedTrail: record.trail }),
   })
 }

@@ -10,6 +10,7 @@ export { joinCluster, type JoinOrder } from "./join.ts"
 export { moveNode, type KeyHandover, type MovedKeys, type MoveOrder, type MoveOutcome } from "./move.ts"
 export {
   recoverNode,
+  type AdoptedRecord,
   type Adoption,
   type RecoveryAncestor,
   type RecoveryOrder,

@@ -24,6 +24,7 @@ import type { KeystoreEngine } from "../engine.ts"
 import { KEY_FILE_BYTES } from "../key-encryption.ts"
 import { claimedRecord, MAX_PREDECESSORS } from "../node-record.ts"
 import { KEYSTORE_MIGRATIONS, SealedRecords } from "../sealed-records.ts"
+import { tokenNamespaceOf } from "../token-namespace.ts"
 import { unlockKeystore } from "../unlock.ts"
 import { foundNode } from "./found-node.ts"
 import { moveNode, type KeyHandover, type MoveOrder, type MoveOutcome } from "./move.ts"
@@ -128,8 +129,8 @@ async function move(
 /** What a start of the keystore process finds. */
 function start(database: DatabaseSync): KeystoreEngine {
   using secret = Secret.take(Uint8Array.from(keyBytes))
-  const { keystore, tokenSecret, vaultSecrets } = unwrap(unlockKeystore(database, tools, { method: "key-file", secret }))
-  for (const each of [tokenSecret, vaultSecrets]) each[Symbol.dispose]()
+  const { keystore, vaultSecrets } = unwrap(unlockKeystore(database, tools, { method: "key-file", secret }))
+  vaultSecrets[Symbol.dispose]()
   return keystore
 }
 
@@ -227,20 +228,19 @@ describe("a move", () => {
   })
 
   test("leaves the objects in a token under the name that they were made with", async () => {
-    const seen: VaultSecrets[] = []
+    const seen: Uint8Array[] = []
     unwrap(
       await move(store, {}, (from) => {
-        seen.push({ ...from, authentication: from.authentication.copy() })
+        seen.push(tokenNamespaceOf(nativePrimitives, from))
         return ok({ keys: 0, derived: 0 })
       }),
     )
     using secret = Secret.take(Uint8Array.from(keyBytes))
-    const { keystore, tokenSecret, vaultSecrets } = unwrap(unlockKeystore(store, tools, { method: "key-file", secret }))
+    const { keystore, tokenNamespace, vaultSecrets } = unwrap(unlockKeystore(store, tools, { method: "key-file", secret }))
     await using _locked = keystore
-    using named = tokenSecret
     using current = vaultSecrets
-    using first = seen[0]?.authentication ?? Secret.take(new Uint8Array(32))
-    expect([named.equals(first), named.equals(current.authentication)]).toEqual([true, false])
+    expect(toHex(tokenNamespace)).not.toBe(toHex(tokenNamespaceOf(nativePrimitives, current)))
+    expect(seen.map(toHex)).toEqual([toHex(tokenNamespace)])
   })
 })
 

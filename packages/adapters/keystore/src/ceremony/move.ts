@@ -10,6 +10,7 @@ import { unlockNode } from "../node-secrets.ts"
 import { SealedRecords } from "../sealed-records.ts"
 import { readUnlockSecret, type SecretSource } from "../secret-source.ts"
 import { openStoredNode, placeOf, predecessorId, type StoredNode } from "../stored-node.ts"
+import { tokenNamespaceOf } from "../token-namespace.ts"
 import { encodeGenesis } from "./found-node.ts"
 import { openInvited } from "./invitation-source.ts"
 import { rekeyEntry } from "./prepare-rekey.ts"
@@ -137,6 +138,7 @@ function storeMove(
   using from = deriveVault(primitives, old.nodeSecret)
   using to = deriveVault(primitives, nodeSecret)
   using node = unlockNode(primitives, nodeSecret, place, [{ place: placeOf(old.record), nodeSecret: old.nodeSecret }, ...old.predecessors])
+  const tokenNamespace = old.record.tokenNamespace ?? tokenNamespaceOf(primitives, from)
   // What is sealed with the old secrets is overwritten, not only unlinked.
   database.exec("PRAGMA secure_delete = ON; BEGIN IMMEDIATE")
   try {
@@ -144,7 +146,7 @@ function storeMove(
     if (!moved.ok) return moved
     const { derived, keys, trail } = moved.value
     records.put({ id: predecessorId(number), kind: "predecessor", version: 1, open: nodeRecordValue(placeOf(old.record)) }, old.nodeSecret)
-    const open = nodeRecordValue({ ...place, entry, predecessors: number, ...(trail === undefined ? {} : { trail }) })
+    const open = nodeRecordValue({ ...place, entry, predecessors: number, tokenNamespace, ...(trail === undefined ? {} : { trail }) })
     records.replace({ id: "node", kind: "node", version: 1, open }, nodeSecret)
     database.exec("COMMIT")
     database.exec("PRAGMA wal_checkpoint(TRUNCATE)")

@@ -32,7 +32,7 @@ writeFileSync(keyFile, keyBytes, { mode: 0o600 })
 const unlock = { kind: "key-file", path: keyFile } as const
 const generation = unwrap(decodeGeneration(1))
 const phone = { name: unwrap(decodeNodeName("phone")), generation: unwrap(decodeGeneration(3)) }
-const anyKeys: Adoption = async () => await Promise.resolve(ok(true))
+const anyKeys: Adoption = async () => await Promise.resolve(ok({}))
 
 function emptyStore(): DatabaseSync {
   const database = new DatabaseSync(":memory:")
@@ -74,7 +74,7 @@ describe("recovering a node from one above it", () => {
     const seen: boolean[] = []
     const adopt: Adoption = async (secrets) => {
       seen.push(secrets.sealing.equals(vault.sealing))
-      return await Promise.resolve(ok(true))
+      return await Promise.resolve(ok({}))
     }
     const { identity, rekey } = unwrap(await recover(order, adopt, into))
     expect([identity.path, Number(identity.generation), Number(identity.keys.epoch), rekey]).toEqual(["/laptop/phone", 3, 5, undefined])
@@ -84,6 +84,19 @@ describe("recovering a node from one above it", () => {
     await using keystore = opened.keystore
     opened.vaultSecrets[Symbol.dispose]()
     expect(keystore.identity()).toEqual(identity)
+  })
+
+  test("takes over by what name its objects are in a token", async () => {
+    const { childSecret, order } = family()
+    childSecret[Symbol.dispose]()
+    const into = emptyStore()
+    const tokenNamespace = new Uint8Array(8).fill(7)
+    unwrap(await recover(order, async () => await Promise.resolve(ok({ tokenNamespace })), into))
+    using secret = Secret.take(Uint8Array.from(keyBytes))
+    const opened = unwrap(unlockKeystore(into, tools, { method: "key-file", secret }))
+    await using _locked = opened.keystore
+    opened.vaultSecrets[Symbol.dispose]()
+    expect(Uint8Array.from(opened.tokenNamespace)).toEqual(tokenNamespace)
   })
 
   test("signs the first rekey of a node that was never heard of", async () => {
@@ -136,6 +149,6 @@ describe("recovering a node from one above it", () => {
   })
 })
 
-function foreign(): Result<true> {
+function foreign(): Result<never> {
   return refuse("RECOVERY_KEYSTORE_FOREIGN", "it is another's")
 }

@@ -20,6 +20,7 @@ import type { SourceOptions } from "../inherited-source.ts"
 import { unlockNode } from "../node-secrets.ts"
 import { SealedRecords } from "../sealed-records.ts"
 import { readUnlockSecret, type SecretSource } from "../secret-source.ts"
+import type { NodeRecord } from "../node-record.ts"
 import { openStoredNode } from "../stored-node.ts"
 import { rekeyEntry } from "./prepare-rekey.ts"
 import { readRoot, type WordsSource } from "./root-source.ts"
@@ -61,8 +62,11 @@ export interface RecoveryOutcome {
   readonly rekey?: Uint8Array
 }
 
+/** What comes over from a lost keystore into the record of its node. */
+export type AdoptedRecord = Pick<NodeRecord, "tokenNamespace">
+
 /** Judges what is at hand of the lost node with its vault's secrets, which are borrowed, before anything is stored. */
-export type Adoption = (secrets: VaultSecrets) => Promise<Result<true>>
+export type Adoption = (secrets: VaultSecrets) => Promise<Result<AdoptedRecord>>
 
 /**
  * Derives a node's secret again from that of a node above it, or of the root, and seals it in a keystore database without a node. Every step must have the anchor that the ledger
@@ -87,7 +91,7 @@ export async function recoverNode(
   const unlock = await newUnlockSecret(order.unlock, tools, options)
   if (!unlock.ok) return unlock
   using secret = unlock.value.secret
-  const stored = storeNode(database, tools, { method: unlock.value.method, secret }, { place, nodeSecret })
+  const stored = storeNode(database, tools, { method: unlock.value.method, secret }, { place: { ...place, ...adopted.value }, nodeSecret })
   if (!stored.ok) return stored
   using node = unlockNode(tools.primitives, nodeSecret, place)
   return ok({ identity: node.identity, ...(order.epoch === undefined ? { rekey: rekeyEntry(tools.primitives, nodeSecret, place) } : {}) })

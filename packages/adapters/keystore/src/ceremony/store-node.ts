@@ -1,11 +1,10 @@
 import { chmodSync, existsSync, writeFileSync } from "node:fs"
 import type { DatabaseSync } from "node:sqlite"
 import { KeygroveError, ok, type Result, type Secret } from "@keygrove/base"
-import type { NodePlace } from "@keygrove/hierarchy"
 import type { KeystoreTools } from "../engine.ts"
 import type { SourceOptions } from "../inherited-source.ts"
 import { KEY_FILE_BYTES, type UnlockSecret } from "../key-encryption.ts"
-import { nodeRecordValue } from "../node-record.ts"
+import { nodeRecordValue, type NodeRecord } from "../node-record.ts"
 import { SealedRecords, type RecordTools } from "../sealed-records.ts"
 import { readNewSecret, type SecretSource } from "../secret-source.ts"
 
@@ -20,7 +19,7 @@ export function storeNode(
   database: DatabaseSync,
   tools: RecordTools,
   unlock: UnlockSecret,
-  { nodeSecret, place }: { readonly place: NodePlace; readonly nodeSecret: Secret },
+  { nodeSecret, place }: { readonly place: NodeRecord; readonly nodeSecret: Secret },
 ): Result<true> {
   database.exec("BEGIN IMMEDIATE")
   try {

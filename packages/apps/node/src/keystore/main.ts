@@ -120,11 +120,10 @@ async function serve(
   if (!databases.ok) return await greetWithFailure(socket, databases)
   const unlocked = await unlock(socket, { database: databases.value.keys, tools, options }, signal)
   if (!unlocked.ok) return await greetWithFailure(socket, unlocked)
-  const { importKeys, keystore, movedTrail, tokenSecret, vaultSecrets } = unlocked.value
+  const { importKeys, keystore, movedTrail, tokenNamespace, vaultSecrets } = unlocked.value
   stack.use(vaultSecrets)
   stack.use(keystore)
-  stack.use(tokenSecret)
-  const { backends } = stack.use(await openTokenKeys(options.token, tokenSecret))
+  const { backends } = stack.use(await openTokenKeys(options.token, tokenNamespace))
   const { taken: variables } = options
   const trail = movedTrail === undefined ? {} : { movedTrail }
   const parts = { ...databases.value, ...trail, secrets: vaultSecrets, importKeys, variables, backends, ...running(operators.value) }

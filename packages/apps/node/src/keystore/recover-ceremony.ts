@@ -14,7 +14,7 @@ import {
 } from "@keygrove/hierarchy"
 import { identityValue, type SourceOptions } from "@keygrove/keystore"
 import { claimedRecord } from "@keygrove/keystore/node-record"
-import { recoverNode, type RecoveryAncestor, type RecoveryStep } from "@keygrove/keystore/ceremony"
+import { recoverNode, type AdoptedRecord, type Adoption, type RecoveryAncestor, type RecoveryStep } from "@keygrove/keystore/ceremony"
 import { openDatabase } from "@keygrove/sqlite"
 import { adoptKeys, verifyAuditTrail } from "@keygrove/vault"
 import * as v from "valibot"
@@ -78,10 +78,11 @@ export async function recoverMode(
   const [first, ...others] = steps
   if (first === undefined) throw new TypeError("the shape asks for one step at least")
   let keys = 0
-  const adopt = async (secrets: VaultSecrets): Promise<Result<true>> => {
+  const adopt: Adoption = async (secrets) => {
     const adopted = await Promise.resolve(adoptLost(asked.value, means, secrets))
-    if (adopted.ok) keys = adopted.value
-    return adopted.ok ? ok(true) : adopted
+    if (!adopted.ok) return adopted
+    keys = adopted.value.keys
+    return ok(adopted.value.record)
   }
   const outcome = await recoverNode(
     means.database,
@@ -107,14 +108,21 @@ function ancestorOf({ ancestor }: RecoveryArgument, { words }: CeremonyMeans, st
   })
 }
 
-/** Copies the named keys of the lost keystore and checks them and the audit trail; how many there are. */
+interface AdoptedKeystore {
+  /** How many named keys there are. */
+  readonly keys: number
+  /** A claim, which nothing authenticates: with another namespace, keys in a token would only not be found. */
+  readonly record: AdoptedRecord
+}
+
+/** Copies the named keys of the lost keystore and checks them and the audit trail. */
 function adoptLost(
   { cluster, lost, steps }: RecoveryArgument,
   means: CeremonyMeans & { readonly audit: string },
   secrets: VaultSecrets,
-): Result<number> {
+): Result<AdoptedKeystore> {
   const node = steps.at(-1)
-  if (lost === undefined || node === undefined) return ok(0)
+  if (lost === undefined || node === undefined) return ok({ keys: 0, record: {} })
   using stack = new DisposableStack()
   const opened = open(lost, stack)
   if (!opened.ok) return opened
@@ -135,7 +143,9 @@ function adoptLost(
   if (!audit.ok) return audit
   stack.adopt(audit.value, (database) => database.close())
   const verified = verifyAuditTrail(audit.value, { primitives, secrets })
-  return verified.ok ? adopted : verified
+  const { tokenNamespace } = found
+  const record = tokenNamespace === undefined ? {} : { tokenNamespace }
+  return verified.ok ? ok({ keys: adopted.value, record }) : verified
 }
 
 function open(store: string, stack: DisposableStack): Result<DatabaseSync> {

@@ -1,5 +1,3 @@
-import { utf8, type Secret } from "@keygrove/base"
-import { nativePrimitives } from "@keygrove/curves-native"
 import type { KeyBackend } from "@keygrove/service"
 import { systemRandom } from "@keygrove/system"
 import { readKeyFile } from "@keygrove/vault"
@@ -16,18 +14,15 @@ export interface TokenKeys extends Disposable {
   readonly backends: readonly KeyBackend[]
 }
 
-const NAMESPACE_BYTES = 8
 /** How long calls of the module may keep the process after its secrets were wiped. */
 const END_TIMEOUT_MS = 1_000
 
-/** The keys in the configured token, of which there are none without one. It is opened at its first use, and `tokenSecret`, which is borrowed, names the node's objects in it: a node serves what else it has without it. */
-export async function openTokenKeys(options: TokenOptions | undefined, tokenSecret: Secret): Promise<TokenKeys> {
+/** The keys in the configured token, of which there are none without one. It is opened at its first use, and the namespace, which stays what it was when a keystore is recovered or moves, finds the node's objects in it: a node serves what else it has without it. */
+export async function openTokenKeys(options: TokenOptions | undefined, namespace: Uint8Array): Promise<TokenKeys> {
   if (options === undefined) return { backends: [], [Symbol.dispose]: () => undefined }
   const { Pkcs11Backend, Token } = await import("@keygrove/pkcs11")
   const { label, module, pinFile } = options
   const token = new Token({ module, label, readPin: () => readKeyFile(pinFile) })
-  // The same for this node as long as its words are, and after a move below other words: a keystore that was recovered finds its keys in the token again.
-  const namespace = nativePrimitives.hmacSha256(tokenSecret, utf8("keygrove/v1/token-namespace")).slice(0, NAMESPACE_BYTES)
   return { backends: [new Pkcs11Backend({ token, namespace, random: systemRandom })], [Symbol.dispose]: () => end(token) }
 }
 
