@@ -4,7 +4,19 @@ import { AnswerFields } from "./answer-fields.ts"
 /** What the page shows of `node.status`. */
 export type ShownStatus = Pick<
   NodeStatus,
-  "version" | "state" | "id" | "cluster" | "path" | "generation" | "epoch" | "startedAt" | "peers" | "ledger" | "policies" | "warnings"
+  | "version"
+  | "state"
+  | "id"
+  | "cluster"
+  | "path"
+  | "generation"
+  | "epoch"
+  | "startedAt"
+  | "peers"
+  | "ledger"
+  | "policies"
+  | "remaking"
+  | "warnings"
 >
 /** What it shows of `trust.list`. */
 export type ShownTrust = Omit<TrustedClusterFacts, "keyChain">
@@ -13,6 +25,7 @@ export function decodeStatus(answer: unknown): ShownStatus {
   const fields = new AnswerFields("node.status", answer)
   const ledger = fields.object("ledger")
   const policies = fields.object("policies")
+  const remaking = fields.object("remaking")
   return {
     version: fields.text("version"),
     state: fields.choice("state", ["serving", "locked"]),
@@ -30,6 +43,11 @@ export function decodeStatus(answer: unknown): ShownStatus {
       address: ledger.nullable("address", text),
     },
     policies: { granted: policies.number("granted"), readable: policies.number("readable") },
+    remaking: {
+      labels: remaking.number("labels"),
+      policies: remaking.number("policies"),
+      problem: remaking.nullable("problem", text),
+    },
     warnings: fields.texts("warnings"),
   }
 }

@@ -37,22 +37,30 @@ export class Console {
 
   async #refresh(): Promise<void> {
     clearTimeout(this.#timer)
+    if (this.#hasEnded) return
     const turn = ++this.#turn
     const [status, tree, trust] = await callAll(QUESTIONS)
     if (this.#hasEnded || turn !== this.#turn) return
     if (status?.ok === false && status.code === SESSION_ENDED) return this.#end(status)
     const failed = [status, tree, trust].find((answer) => answer?.ok === false)
     this.#warn(failed?.ok === false ? failed : undefined)
-    this.#show("status", status, (value) => {
-      const facts = decodeStatus(value)
-      part("place").textContent = facts.path
-      document.title = `${facts.path} · Keygrove`
-      this.#meeting.setLocked(facts.state === "locked")
-      return statusView(facts)
-    })
-    this.#show("tree", tree, (value) => treeView(decodeTree(value)))
-    this.#show("trust", trust, (value) => trustView(decodeTrust(value)))
+    try {
+      this.#show("status", status, (value) => this.#statusView(value))
+      this.#show("tree", tree, (value) => treeView(decodeTree(value)))
+      this.#show("trust", trust, (value) => trustView(decodeTrust(value)))
+    } catch (error) {
+      if (!(error instanceof TypeError)) throw error
+      this.#warn({ code: "RPC_ANSWER_INVALID", message: `${error.message}; load the page again, it may be of another version` })
+    }
     this.#timer = setTimeout(() => void (document.hidden || this.#refresh()), REFRESH_MS)
+  }
+
+  #statusView(value: unknown): Node {
+    const facts = decodeStatus(value)
+    part("place").textContent = facts.path
+    document.title = `${facts.path} · Keygrove`
+    this.#meeting.setLocked(facts.state === "locked")
+    return statusView(facts)
   }
 
   #show(name: string, answer: Answer | undefined, view: (value: unknown) => Node): void {
@@ -60,8 +68,8 @@ export class Console {
     // The minute belongs to it: times are shown as how long ago they were.
     const said = `${JSON.stringify(answer.value)}${Math.floor(Date.now() / 60_000)}`
     if (this.#shown.get(name) === said) return
-    this.#shown.set(name, said)
     part(name).replaceChildren(view(answer.value))
+    this.#shown.set(name, said)
   }
 
   #warn(refusal: NodeRefusal | undefined): void {

@@ -6,7 +6,7 @@ import { ago, counted, shortened } from "./wording.ts"
 
 /** How the node is: its state first, then what it is, then what needs the person's attention. */
 export function statusView(status: ShownStatus): Node {
-  const { cluster, epoch, generation, id, ledger, path, peers, policies, startedAt, version, warnings } = status
+  const { cluster, epoch, generation, id, ledger, path, peers, policies, remaking, startedAt, version, warnings } = status
   const view = document.createDocumentFragment()
   view.append(
     element(
@@ -22,10 +22,13 @@ export function statusView(status: ShownStatus): Node {
       ...fact("Cluster", mono(shortened(cluster), cluster)),
       ...fact("Identity", mono(shortened(id), id), copyButton("Copy", "Copy my identity, kg1…", id)),
       ...fact("Keys", `generation ${generation}, epoch ${epoch}`),
-      ...fact("Ledger", `${ROLES[ledger.role]}, ${ledger.length} ${ledger.length === 1 ? "entry" : "entries"}`),
+      ...fact("Ledger", `${ROLES[ledger.role]}, ${counted(ledger.length, "entry", "entries")}`),
       ...fact("Head", mono(shortened(ledger.head), ledger.head)),
       ...fact("Peers", peers === 0 ? "none connected" : `${counted(peers, "node")} connected`),
       ...fact("Policies", `${policies.granted} granted, ${policies.readable} to read by`),
+      ...(remaking.labels + remaking.policies === 0
+        ? []
+        : fact("Left of a rekey", `${counted(remaking.labels, "label")}, ${counted(remaking.policies, "policy", "policies")}`)),
       ...fact("Started", `${ago(startedAt, Date.now())}, version ${version}`),
     ),
   )
