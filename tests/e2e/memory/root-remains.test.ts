@@ -1,14 +1,16 @@
 import { execFile } from "node:child_process"
 import { readdirSync, readFileSync } from "node:fs"
-import { cp, mkdir, mkdtemp, readFile, rm, symlink, writeFile } from "node:fs/promises"
+import { cp, mkdir, mkdtemp, open, readFile, rm, symlink, writeFile } from "node:fs/promises"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
 import { promisify } from "node:util"
-import { Secret } from "@keygrove/base"
+import { Secret, unwrap } from "@keygrove/base"
 import { nativePrimitives } from "@keygrove/curves-native"
-import { deriveAnchor, deriveRoot } from "@keygrove/hierarchy"
-import { afterAll, beforeAll, describe, expect, test } from "vitest"
+import { decodeClusterId, decodeNodePath, deriveAnchor, deriveRoot } from "@keygrove/hierarchy"
+import { moveNode, planRootRekey } from "@keygrove/node"
+import { readHomeFacts } from "@keygrove/node/home-facts"
+import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from "vitest"
 import { entropyOfWords, seedOfWords } from "../../../packages/adapters/keystore/src/ceremony/words.ts"
 import { processTree } from "../../../packages/apps/cli/src/grove/peak-memory.ts"
 import { bundle } from "../bundle.ts"
@@ -33,6 +35,8 @@ beforeAll(async () => {
 afterAll(async () => {
   for (const directory of [stage.directory, `${stage.directory}-programs`]) await rm(directory, { recursive: true })
 })
+
+afterEach(() => vi.unstubAllEnvs())
 
 async function keygrove(...args: readonly string[]): Promise<void> {
   const env = { ...process.env, HOME: place("user"), TMPDIR: place("tmp"), XDG_CACHE_HOME: place("user/cache") }
@@ -155,6 +159,49 @@ describe("what the commands of the root leave", () => {
     expect(findOnDisk(patterns).filter((found) => found.startsWith(place("tmp/planted")))).toHaveLength(patterns.size)
     expect(findOnDisk(patterns).filter((found) => found.startsWith(place("words"))).length).toBeGreaterThan(20)
     for (const file of ["tmp/planted", "words", "again", "shares"]) await rm(place(file), { recursive: true })
+    expect(findOnDisk(patterns)).toEqual([])
+  })
+
+  test("nothing on disk rebuilds a root that was replaced, the one after it, or its moving code", { timeout: 120_000 }, async () => {
+    for (const name of ["HOME", "TMPDIR"]) vi.stubEnv(name, place(name === "HOME" ? "user" : "tmp"))
+    const call = { signal: AbortSignal.timeout(100_000) }
+    const home = place("replaced")
+    await keygrove(
+      "init",
+      "--home",
+      home,
+      "--name",
+      "desk",
+      "--rpc-port",
+      "0",
+      "--passphrase-file",
+      place("passphrase"),
+      "--words-out",
+      place("words"),
+    )
+    const { cluster, path } = unwrap(readHomeFacts(home))
+    const order = { cluster: unwrap(decodeClusterId(cluster)), nodes: [unwrap(decodeNodePath(path))], ledger: "/ip4/127.0.0.1/tcp/1" }
+    const files = { wordsOut: place("newer"), codeOut: place("code") }
+    await using words = await open(place("words"))
+    const plan = unwrap(await planRootRekey({ ...order, ...files }, { wordsSource: words.fd }, call))
+    await using code = await open(place("code"))
+    await using passphrase = await open(place("passphrase"))
+    const move = { invitation: plan.invitations[0]?.invitation ?? "", chain: [plan.replaced, ...plan.entries] }
+    unwrap(await moveNode(home, move, { wordsSource: code.fd, passphraseSource: passphrase.fd }, call))
+
+    const [old, newer, spoken] = ["words", "newer", "code"].map((name) => readFileSync(place(name), "utf8").trim().split(" "))
+    const named = (name: string, forms: Iterable<readonly [string, Buffer]>): readonly (readonly [string, Buffer])[] =>
+      [...forms].map(([form, bytes]) => [`${name} ${form}`, bytes])
+    const patterns = new Map([
+      ...named("old", formsOfRoot(old ?? [])),
+      ...named("new", formsOfRoot(newer ?? [])),
+      ...formsOfWords("code", spoken ?? []),
+    ])
+    expect(patterns.size).toBeGreaterThan(300)
+    for (const file of ["words", "newer", "code"]) {
+      expect(findOnDisk(patterns).filter((found) => found.startsWith(place(file))).length).toBeGreaterThan(3)
+      await rm(place(file))
+    }
     expect(findOnDisk(patterns)).toEqual([])
   })
 

@@ -9,7 +9,7 @@ import { foundNode, type FoundedNode } from "./ceremony/found-node.ts"
 import { rekeyingOf } from "./ceremony/rekey-kit.contract.ts"
 import { KeystoreEngine } from "./engine.ts"
 import { movedEngines } from "./moved-kit.contract.ts"
-import { MAX_EPOCHS_AT_HAND, unlockNode, type UnlockedNode } from "./node-secrets.ts"
+import { MAX_EPOCHS_AT_HAND, unlockNode, type Predecessor, type UnlockedNode } from "./node-secrets.ts"
 
 const hpkeSealing = createSealing({ x25519: nativePrimitives.x25519, random: systemRandom })
 
@@ -55,6 +55,29 @@ describe("epochs at hand", () => {
       message: "epoch 5 is too long ago; the keystore has epochs 6 to 1029 at hand",
     })
     expect(await keyOf(1_030)).toMatchObject({ message: "epoch 1030 is not at hand; the node is in epoch 1029" })
+  })
+
+  test("are as many with those of predecessors, of which the oldest are left out", async () => {
+    const [founded, first, second] = [newNode(), newNode(), newNode()]
+    const secrets = [founded, first, second].map(({ nodeSecret }) => nodeSecret)
+    const was = (predecessor: FoundedNode, epoch: number): Predecessor => ({
+      place: { ...predecessor.place, epoch: unwrap(decodeEpoch(epoch)) },
+      nodeSecret: predecessor.nodeSecret,
+    })
+    const call = { signal: new AbortController().signal }
+    const open = (...predecessors: readonly Predecessor[]): KeystoreEngine =>
+      new KeystoreEngine(tools, unlockNode(nativePrimitives, founded.nodeSecret, founded.place, predecessors))
+    await using full = open(was(second, 1_000), was(first, 25))
+    for (const each of secrets) each[Symbol.dispose]()
+    const { cluster } = first.place
+    const keyOf = async (epoch: number): Promise<unknown> =>
+      await full.labelPublicKey({ label: "photos", cluster, epoch: unwrap(decodeEpoch(epoch)) }, call)
+    expect([await keyOf(25), await keyOf(3)]).toMatchObject([{ ok: true }, { ok: true }])
+    expect(await keyOf(2)).toMatchObject({ code: "KEYSTORE_REQUEST_INVALID" })
+    expect(await full.beginRekey(call)).toMatchObject({
+      code: "REKEY_EPOCHS_EXHAUSTED",
+      message: expect.stringMatching(/epoch 1 after 1025 below earlier roots/),
+    })
   })
 
   test("hold nothing that signs but the current key, and nothing at all after lock", async () => {
