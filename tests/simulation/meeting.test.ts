@@ -1,6 +1,6 @@
 import { unwrap } from "@keygrove/base"
 import { decodeMeetingCode, encodeMeetingRequest, MEETING_MS } from "@keygrove/peering"
-import { MAX_MEETINGS } from "@keygrove/service"
+import { MAX_MEETINGS, MEETING_WAIT_MS } from "@keygrove/service"
 import { describe, expect, test } from "vitest"
 import { call, compareWords, meet, Town } from "./acquaintance.ts"
 import { Dice } from "./dice.ts"
@@ -137,6 +137,35 @@ test("a node with the codes of both sides in between gives them other words", as
   const withAnn = await compareWords(town, ann, eve)
   const withBob = await compareWords(town, eve, bob)
   expect(withAnn.words).not.toBe(withBob.words)
+})
+
+describe("asking how far a meeting is", () => {
+  test("waits for a change, and not for ever", async () => {
+    await using town = new Town()
+    const ann = await town.settle("ann", "laptop")
+    const { id, revision } = unwrap(await ann.now.meetings.start(call))
+    const answers: string[] = []
+    const asked = ann.now.meetings.status(id, revision, call).then((answer) => answers.push(unwrap(answer).phase))
+    await town.clock.advance(MEETING_WAIT_MS - 1)
+    expect(answers).toEqual([])
+    await town.clock.advance(1)
+    await asked
+    const again = ann.now.meetings.status(id, revision, call)
+    unwrap(await ann.now.meetings.cancel(id))
+    expect(unwrap(await again)).toMatchObject({ phase: "failed", failure: { code: "MEETING_CANCELLED" } })
+    expect(unwrap(await ann.now.meetings.status(id, revision, call)).phase).toBe("failed")
+  })
+
+  test("of a code that is entered twice at once is one meeting", async () => {
+    await using town = new Town()
+    const ann = await town.settle("ann", "laptop")
+    const bob = await town.settle("bob", "server")
+    const { code = "", id } = unwrap(await ann.now.meetings.start(call))
+    const entered = await Promise.all([bob.now.meetings.enter(code, call), bob.now.meetings.enter(` ${code.toUpperCase()}\n`, call)])
+    expect(entered.map((each) => unwrap(each).id)).toEqual([id, id])
+    await town.until(async () => (await bob.status(id)).phase === "compare")
+    expect(town.faults).toEqual([])
+  })
 })
 
 describe("wrong proofs", () => {

@@ -95,7 +95,7 @@ export class Meetings implements AsyncDisposable {
     if (!party.ok) return party
     const { addresses, cluster, signingKey } = party.value.identity
     const code = { cluster, signingKey, addresses, secret: this.#sources.context.random(MEETING_SECRET_BYTES) }
-    return ok(this.#seat(code, showMeeting(code, party.value, this.#expiry())))
+    return this.#seat(code, showMeeting(code, party.value, this.#expiry()))
   }
 
   /** Begins a meeting with the node whose code a person scanned or typed. The same code again is the same meeting, while that lasts. */
@@ -110,7 +110,7 @@ export class Meetings implements AsyncDisposable {
     const same = this.#slots.get(toHex(opened.id))
     if (same?.isOver === false) return ok(same.progress(primitives))
     const party = await this.#party(options)
-    return party.ok ? ok(this.#seat(code.value, scanMeeting(primitives, code.value, party.value, this.#expiry()))) : party
+    return party.ok ? this.#seat(code.value, scanMeeting(primitives, code.value, party.value, this.#expiry())) : party
   }
 
   /** How far a meeting is; with `since`, once it is further than that revision, or after 25 s. */
@@ -165,29 +165,40 @@ export class Meetings implements AsyncDisposable {
   }
 
   async #party(options: CallOptions): ReturnType<typeof ownParty> {
-    const underWay = [...this.#slots.values()].filter(({ isOver }) => !isOver)
-    if (underWay.length >= MAX_MEETINGS)
-      return refuse("MEETING_LIMIT", `${underWay.length} meetings are under way, as many as there may be; finish or cancel one`)
-    return await ownParty(this.#sources, options)
+    const full = this.#full()
+    return full ?? (await ownParty(this.#sources, options))
   }
 
   #expiry(): Timestamp {
     return unwrap(decodeTimestamp(this.#sources.context.clock.now() + MEETING_MS))
   }
 
-  #seat(code: MeetingCode, meeting: Meeting): MeetingProgress {
+  #full(): Refusal<"MEETING_LIMIT"> | undefined {
+    const underWay = [...this.#slots.values()].filter(({ isOver }) => !isOver)
+    if (underWay.length < MAX_MEETINGS) return undefined
+    return refuse("MEETING_LIMIT", `${underWay.length} meetings are under way, as many as there may be; finish or cancel one`)
+  }
+
+  /** Several calls may come here at once: the one that is first with a code is the meeting. */
+  #seat(code: MeetingCode, meeting: Meeting): Result<MeetingProgress> {
     const { context } = this.#sources
     const { id, proofKey } = openMeetingCode(context.primitives, code)
+    const same = this.#slots.get(toHex(id))
+    const full = same?.isOver === false ? ok(same.progress(context.primitives)) : this.#full()
+    if (full !== undefined) {
+      proofKey[Symbol.dispose]()
+      return full
+    }
     const line = { id, proofKey, role: meeting.role, self: meeting.party.identity.signingKey }
     const slot = new MeetingSlot(toHex(id), line, meeting)
-    this.#slots.get(slot.id)?.[Symbol.dispose]()
+    same?.[Symbol.dispose]()
     this.#slots.set(slot.id, slot)
     for (const [old, each] of this.#slots) {
       if (this.#slots.size <= MAX_REMEMBERED) break
       if (each.isOver) this.#forget(old, each)
     }
     this.#track(this.#follow(slot))
-    return slot.progress(context.primitives)
+    return ok(slot.progress(context.primitives))
   }
 
   /** From its beginning until it is forgotten. */

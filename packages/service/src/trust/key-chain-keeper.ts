@@ -15,6 +15,8 @@ export const KEY_CHAIN_REFRESH_MS = 3_600_000
 /** How soon one is asked for again that nobody could tell: one that is not known at all, and one that is. */
 const MISSING_RETRY_MS = 30_000
 const KNOWN_RETRY_MS = 600_000
+/** Clusters that are asked, and that are told, in one look; the others follow in the next. */
+const MAX_CLUSTERS_AT_ONCE = 4
 /** Nodes that are asked for one key chain in a round. */
 const MAX_ASKED = 8
 /** How long a node may take to be introduced. */
@@ -45,6 +47,8 @@ export class KeyChainKeeper {
   #connected: ReadonlySet<ClusterId> = new Set()
   /** How long this cluster's own key chain was when the others were told of it. */
   #told = 0
+  /** Those that have still to be told. */
+  readonly #untold: Set<ClusterId> = new Set()
 
   constructor(sources: KeeperSources) {
     this.#sources = sources
@@ -73,10 +77,10 @@ export class KeyChainKeeper {
     await this.#look(options)
     await this.#tidy(options)
     await this.#tell(options)
-    for (const trust of this.#sources.keyChains.trusted()) {
+    const dueAt = ({ cluster }: TrustState): number => this.#rounds.get(cluster)?.dueAt ?? 0
+    const due = this.#sources.keyChains.trusted().filter((trust) => dueAt(trust) <= clock.now())
+    for (const trust of due.toSorted((a, b) => dueAt(a) - dueAt(b)).slice(0, MAX_CLUSTERS_AT_ONCE)) {
       options.signal.throwIfAborted()
-      const { dueAt } = this.#rounds.get(trust.cluster) ?? { dueAt: 0 }
-      if (clock.now() < dueAt) continue
       const asked = await this.#ask(trust, options)
       const retryMs = this.#sources.keyChains.hasCopy(trust.cluster) ? KNOWN_RETRY_MS : MISSING_RETRY_MS
       const next = clock.now() + (asked.ok ? KEY_CHAIN_REFRESH_MS : retryMs)
@@ -106,9 +110,12 @@ export class KeyChainKeeper {
   async #tell(options: CallOptions): Promise<void> {
     const { context, keyChains } = this.#sources
     const length = context.replica.keyChain(context.keystore.identity().cluster)?.head.length ?? 0
-    if (length <= this.#told) return
-    this.#told = length
-    for (const trust of keyChains.trusted()) {
+    const trusted = keyChains.trusted()
+    if (length > this.#told) for (const { cluster } of trusted) this.#untold.add(cluster)
+    this.#told = Math.max(length, this.#told)
+    const next = [...this.#untold].slice(0, MAX_CLUSTERS_AT_ONCE)
+    for (const cluster of next) this.#untold.delete(cluster)
+    for (const trust of trusted.filter(({ cluster }) => next.includes(cluster))) {
       options.signal.throwIfAborted()
       const listening = this.#candidates(trust).find(({ isOwn }) => !isOwn)
       if (listening !== undefined) await this.#introduce(listening.peer, options)

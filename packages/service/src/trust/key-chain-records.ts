@@ -21,8 +21,8 @@ export interface KeyChainCopy {
   readonly chain: VerifiedKeyChain
   /** Encoded, as it was signed. */
   readonly head: Uint8Array
-  /** How many records its entries fill, and those of the last one. */
-  readonly pages: number
+  /** The positions of the first entries of the records that it fills, and the entries of the last one. */
+  readonly pages: readonly number[]
   readonly lastPage: readonly Uint8Array[]
 }
 
@@ -55,21 +55,23 @@ export function keyChainChanges(
 ): { readonly copy: KeyChainCopy; readonly changes: readonly StorageChange[] } {
   const { cluster } = chain
   const pages = paginate([...(known?.lastPage ?? []), ...fresh])
-  const first = Math.max(0, (known?.pages ?? 0) - 1)
+  const before = known?.pages.slice(0, -1) ?? []
+  const starts: number[] = []
+  for (let page = 0, position = known?.pages.at(-1) ?? 0; page < pages.length; position += pages[page++]?.length ?? 0) starts.push(position)
   const changes: StorageChange[] = pages.map((entries, index) => ({
     kind: "put",
     collection: "key-chain",
-    key: pageKey(cluster, first + index),
+    key: pageKey(cluster, before.length + index),
     value: { entries },
   }))
-  const copy: KeyChainCopy = { chain, head, pages: first + pages.length, lastPage: pages.at(-1) ?? [] }
-  const value = { anchorKey: chain.root, head, pages: copy.pages }
+  const copy: KeyChainCopy = { chain, head, pages: [...before, ...starts], lastPage: pages.at(-1) ?? [] }
+  const value = { anchorKey: chain.root, head, pages: copy.pages.length }
   return { copy, changes: [...changes, { kind: "put", collection: "key-chain", key: cluster, value }] }
 }
 
 /** What forgets a copy, as many writes as it takes, the one without which the rest is nothing coming first. */
 export function removeKeyChain({ chain, pages }: KeyChainCopy): readonly StorageChange[] {
-  const keys = Array.from({ length: pages }, (_, page) => pageKey(chain.cluster, page))
+  const keys = pages.map((_start, page) => pageKey(chain.cluster, page))
   return [chain.cluster, ...keys].map((key) => ({ kind: "remove", collection: "key-chain", key }))
 }
 
@@ -107,11 +109,11 @@ export async function readKeyChain(
 ): Promise<Result<readonly Uint8Array[], StorageRefusal>> {
   const entries: Uint8Array[] = []
   let bytes = 0
-  for (let page = 0, position = 0; page < pages && position < chain.head.length; page++) {
+  for (const [page, start] of pages.entries()) {
+    if ((pages[page + 1] ?? chain.head.length) <= from) continue
     const read = await readPage(storage, chain.cluster, page, options)
     if (!read.ok) return read
-    for (const entry of read.value) {
-      if (position++ < from) continue
+    for (const entry of read.value.slice(Math.max(0, from - start))) {
       bytes += entry.length
       if (entries.length === limit || bytes > MAX_PAGE_BYTES) return ok(entries)
       entries.push(entry)
@@ -133,10 +135,12 @@ async function loadKeyChain(
   if (!signed.ok || clusterIdOf(primitives, anchorKey) !== cluster) return unusable()
   let chain: KeyChain = emptyKeyChain(primitives, anchorKey)
   let lastPage: readonly Uint8Array[] = []
+  const starts: number[] = []
   for (let page = 0; page < pages; page++) {
     options.signal.throwIfAborted()
     const read = await readPage(storage, cluster, page, options)
     if (!read.ok) return read
+    starts.push(chain.head.length)
     lastPage = read.value
     for (const entry of lastPage) {
       const extended = extendKeyChain(primitives, chain, entry)
@@ -145,7 +149,7 @@ async function loadKeyChain(
     }
   }
   const closed = finishKeyChain(primitives, chain, signed.value)
-  return closed.ok ? ok({ chain: closed.value, head, pages, lastPage }) : unusable()
+  return closed.ok ? ok({ chain: closed.value, head, pages: starts, lastPage }) : unusable()
 }
 
 async function readPage(

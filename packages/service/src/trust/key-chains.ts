@@ -146,14 +146,18 @@ export class KeyChains implements Disposable {
     peer: PeerAddress,
     options: CallOptions,
   ): Promise<Result<number, FetchRefusal | StorageRefusal>> {
+    const known = this.#copies.get(cluster)
+    const base = known?.chain ?? emptyKeyChain(this.#context.primitives, anchorKey)
+    // Out of turn: a node that takes its time holds nobody up.
+    const fetched = await fetchKeyChain(this.#context, peer, base, options)
+    if (!fetched.ok) return fetched
     return await this.#inTurn(async () => {
-      const known = this.#copies.get(cluster)
-      const base = known?.chain ?? emptyKeyChain(this.#context.primitives, anchorKey)
-      const fetched = await fetchKeyChain(this.#context, peer, base, options)
-      if (!fetched.ok) return fetched
       const listed = this.#contradiction(fetched.value)
       if (listed !== undefined) return listed
       const { chain, fresh } = fetched.value
+      const now = this.#copies.get(cluster)
+      // Somebody else was faster; what this one brought is asked for again, if it is more.
+      if (now !== known) return ok(now?.chain.head.length ?? 0)
       if (known !== undefined && fresh.length === 0) return ok(chain.head.length)
       const kept = keyChainChanges(known, fresh, fetched.value)
       const written = await this.#context.storage.write(kept.changes, options)

@@ -1,3 +1,4 @@
+import { KeygroveError } from "@keygrove/base/result"
 import { AnswerFields } from "./fields.ts"
 
 /** How far a meeting is (docs/protocol/meeting.md). */
@@ -27,7 +28,12 @@ const PHASES: readonly MeetingPhase[] = ["waiting", "exchanging", "compare", "wa
 export function decodeMeeting(method: string, answer: unknown): MeetingState {
   const fields = new AnswerFields(method, answer)
   const said = fields.text("phase")
-  const phase = PHASES.find((each) => each === said) ?? "failed"
+  const phase = PHASES.find((each) => each === said)
+  if (phase === undefined)
+    throw new KeygroveError(
+      "RPC_ANSWER_INVALID",
+      `the node's answer to ${method} has a phase that is not known here; is it another version of keygrove?`,
+    )
   const code = fields.optionalText("code")
   const other = fields.get("other") === null ? undefined : fields.object("other")
   const error = fields.get("error") === null ? undefined : fields.object("error")
