@@ -16,6 +16,7 @@ export type LedgerCode =
   | "LEDGER_BUSY"
   | "LEDGER_REQUEST_INVALID"
   | "LEDGER_ANSWER_INVALID"
+  | "ROOT_PLAN_INVALID"
 
 /** Codes of core/ledger: of logs, and of entries that are void. */
 export const ledgerErrors: ErrorTable<LedgerCode | VoidReason | KeyChainRefusal | LineageRefusal | "INVITATION_INVALID"> = {
@@ -65,6 +66,11 @@ export const ledgerErrors: ErrorTable<LedgerCode | VoidReason | KeyChainRefusal 
     class: "failed",
     meaning: "The ledger's host gave an answer that cannot be read.",
     remedy: "Update the host or this node.",
+  },
+  ROOT_PLAN_INVALID: {
+    class: "failed",
+    meaning: "The plan by which a root is replaced is damaged.",
+    remedy: "Restore the file root-rekey of the home from a backup, or remove it and begin again with `keygrove root rekey`.",
   },
   INVITATION_INVALID: {
     class: "failed",

@@ -51,6 +51,7 @@ export {
 export { NodeHistory, type Lineage, type LineageRefusal, type NodeGeneration } from "./lineage.ts"
 export { OrderedMap } from "./ordered-map.ts"
 export { applyEntry, type Judgeable } from "./reducer.ts"
+export { decodeRootPlan, encodeRootPlan, MAX_ROOT_PLAN_BYTES, type OpenedRootPlan, type RootPlan } from "./root-plan.ts"
 export {
   emptyState,
   findHolder,
