@@ -1,4 +1,14 @@
-import { type CborValue, decodeCanonical, encodeCanonical, ok, refuse, Secret, type RandomBytes, type Result } from "@keygrove/base"
+import {
+  type CborValue,
+  decodeCanonical,
+  encodeCanonical,
+  KeygroveError,
+  ok,
+  refuse,
+  Secret,
+  type RandomBytes,
+  type Result,
+} from "@keygrove/base"
 import { encodeInfo, type Primitives } from "@keygrove/crypto"
 import type { DatabaseSync, SQLOutputValue } from "node:sqlite"
 import { MAX_OPEN_BYTES } from "./node-record.ts"
@@ -101,14 +111,18 @@ export class SealedRecords implements Disposable {
       .run(id, kind, version, encodeCanonical(open), sealed)
   }
 
-  /** Seals a record that there is with another public part, durably and at once. The secret stays the caller's. */
-  replace(record: SealedRecord, secret: Secret): void {
+  /**
+   * Seals a record anew, durably and at once. The secret stays the caller's.
+   * @param before the public part that was read.
+   * @throws KeygroveError `KEYSTORE_BUSY` when it is another by now: some other ceremony was faster, and its work must not be undone.
+   */
+  replace(record: SealedRecord, secret: Secret, before: CborValue): void {
     const { id, kind, version, open } = record
     const sealed = this.#seal(secret, this.#associated(`${kind}:${id}`, version, open))
     const { changes } = this.#database
-      .prepare("UPDATE record SET open = ?, sealed = ? WHERE id = ? AND kind = ? AND version = ?")
-      .run(encodeCanonical(open), sealed, id, kind, version)
-    if (changes !== 1) throw new TypeError(`there is no record "${id}" to replace`)
+      .prepare("UPDATE record SET open = ?, sealed = ? WHERE id = ? AND kind = ? AND version = ? AND open = ?")
+      .run(encodeCanonical(open), sealed, id, kind, version, encodeCanonical(before))
+    if (changes !== 1) throw new KeygroveError("KEYSTORE_BUSY", "another ceremony changed the keystore meanwhile; run this one again")
   }
 
   /** Opens a record; the secret belongs to the caller. */

@@ -271,6 +271,16 @@ describe("at each point where it is cut off", () => {
     expect(new Set(seen).size).toBe(2)
   })
 
+  test("what another ceremony did in the meantime is not undone", async () => {
+    const content = contentOf(store)
+    const late: KeyHandover = () => {
+      store.exec("UPDATE record SET open = x'a0'")
+      return ok({ keys: 0, derived: 0 })
+    }
+    await expect(move(store, {}, late)).rejects.toMatchObject({ code: "KEYSTORE_BUSY" })
+    expect(contentOf(store)).toBe(content)
+  })
+
   test("a predecessor that goes missing is noticed", async () => {
     unwrap(await move(store))
     store.exec("DELETE FROM record WHERE kind = 'predecessor'")
@@ -336,7 +346,7 @@ describe("is refused, and nothing is written,", () => {
         { id: `predecessor-${number}`, kind: "predecessor", version: 1, open: { ...open, cluster: new Uint8Array(32).fill(number) } },
         nodeSecret,
       )
-    records.replace({ ...record, open: { ...open, predecessors: MAX_PREDECESSORS } }, nodeSecret)
+    records.replace({ ...record, open: { ...open, predecessors: MAX_PREDECESSORS } }, nodeSecret, record.open)
     await refused({}, "MOVE_PREDECESSORS_EXHAUSTED")
     await using keystore = start(store)
     expect(keystore.identity().predecessors).toHaveLength(MAX_PREDECESSORS)

@@ -147,7 +147,7 @@ function storeMove(
     const { derived, keys, trail } = moved.value
     records.put({ id: predecessorId(number), kind: "predecessor", version: 1, open: nodeRecordValue(placeOf(old.record)) }, old.nodeSecret)
     const open = nodeRecordValue({ ...place, entry, predecessors: number, tokenNamespace, ...(trail === undefined ? {} : { trail }) })
-    records.replace({ id: "node", kind: "node", version: 1, open }, nodeSecret)
+    records.replace({ id: "node", kind: "node", version: 1, open }, nodeSecret, nodeRecordValue(old.record))
     database.exec("COMMIT")
     database.exec("PRAGMA wal_checkpoint(TRUNCATE)")
     return ok({ identity: node.identity, genesis: encodeGenesis([succession.announced, entry]), moved: { keys, derived } })

@@ -120,7 +120,7 @@ describe("recovering a node from one above it", () => {
     const { record, secret: oldSecret } = unwrap(records.get("node"))
     using parent = oldSecret
     records.put({ ...record, id: "predecessor-1", kind: "predecessor" }, parent)
-    records.replace({ ...record, open: nodeRecordValue({ ...place, predecessors: 1 }) }, moved)
+    records.replace({ ...record, open: nodeRecordValue({ ...place, predecessors: 1 }) }, moved, record.open)
     const { identity } = unwrap(await recover(order))
     expect([identity.cluster, identity.path]).toEqual([order.cluster, "/laptop/phone"])
   })

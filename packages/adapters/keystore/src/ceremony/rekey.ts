@@ -59,7 +59,7 @@ export async function holdRekey(
   if (sealed?.ok === false) return refuse("REKEY_EXCHANGE_INVALID", `the key of the exchange cannot be sealed to: ${sealed.message}`)
   if (record.epoch !== next.value.epoch) {
     const open = nodeRecordValue({ ...record, ...next.value, entry })
-    records.replace({ id: "node", kind: "node", version: 1, open }, nodeSecret)
+    records.replace({ id: "node", kind: "node", version: 1, open }, nodeSecret, nodeRecordValue(record))
   }
   return ok({ epoch: next.value.epoch, entry, ...(sealed === undefined ? {} : { sealed: sealed.value }) })
 }
