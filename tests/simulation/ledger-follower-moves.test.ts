@@ -195,6 +195,22 @@ describe("a follower that was away", () => {
     expect(follower.replica.head).toEqual(await host.engine.head(call))
   })
 
+  test("does not let whoever answers in its host's place keep it busy", async () => {
+    const { network } = world()
+    await using impostor = network.join(kitKey("impostor"))
+    // Well signed, and more than one slice: of somebody's own cluster.
+    const log = [...founding, ...kitLog(600, "mallory")]
+    let reads = 0
+    using _lying = impostor.serve("ledger", async ({ body }) => {
+      const request = decodeLedgerRequest(body)
+      if (request.ok && request.value.op === "read") reads++
+      return answerFrom(log, body)
+    })
+    await using follower = await follow(network, { signingKey: keyOf(1), addresses: impostor.addresses() }, founding)
+    for (let each = 0; each < 5; each++) expect((await follower.engine.refresh(call)).ok).toBe(false)
+    expect(reads).toBe(3)
+  })
+
   test.each([
     { name: "another history", log: kitLog(9, "other") },
     { name: "the copy's own entries", log: founding },

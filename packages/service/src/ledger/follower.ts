@@ -16,7 +16,7 @@ import type { AppendRefusal, LedgerEngine, LedgerSlice, RefreshRefusal } from ".
 import type { PeerAddress, Transport } from "../ports/transport.ts"
 import { joinLedger } from "../peers/join-ledger.ts"
 import { foundKey, LedgerHostClient, type HostRefusal } from "./host-client.ts"
-import { provesHost, successorOf } from "./host-finder.ts"
+import { proveHost, successorOf } from "./host-finder.ts"
 import { Wakeup } from "./wakeup.ts"
 
 export interface FollowerOptions {
@@ -35,6 +35,8 @@ export interface FollowerOptions {
 /** Pauses after failures: doubled from the first to the last. */
 const FIRST_PAUSE_MS = 250
 const LAST_PAUSE_MS = 10_000
+/** Pause after something in the host's place had this node check many signatures for nothing. */
+const PROOF_PAUSE_MS = 60_000
 
 type Distrust = Refusal<"LEDGER_FORKED" | "LEDGER_CORRUPT">
 type PullRefusal = RefreshRefusal
@@ -51,6 +53,8 @@ export class FollowerLedgerEngine implements LedgerEngine {
   readonly #distrusted = new AbortController()
   readonly #changed = new Wakeup()
   #host: LedgerHostClient
+  #proving: Promise<boolean> | undefined
+  #provesAgainAt = 0
   #distrust: Distrust | undefined
   #caughtUpOnce = false
   #lastPull: Promise<unknown> = Promise.resolve()
@@ -233,15 +237,25 @@ export class FollowerLedgerEngine implements LedgerEngine {
 
   /** Goes on to a key that was found in the place of the host's, when whoever has it proves that it is the host's. */
   async #followFound(refusal: Refusal, options: CallOptions): Promise<boolean> {
-    const { copy, folded, primitives } = this.#options
+    const { clock, copy, folded } = this.#options
     const key = foundKey(refusal)
     const ledger = folded?.()
-    if (key === undefined || ledger === undefined || !isSameHead(ledger.head, await copy.head(options))) return false
-    const there = this.#host.under(key)
+    if (key === undefined || ledger === undefined || clock.now() < this.#provesAgainAt) return false
+    if (!isSameHead(ledger.head, await copy.head(options))) return false
+    // One at a time, for whoever found another key first: who comes meanwhile asks again as well.
+    this.#proving ??= this.#prove(ledger, this.#host.under(key)).finally(() => {
+      this.#proving = undefined
+    })
+    return await this.#proving
+  }
+
+  async #prove(ledger: FoldedLedger, found: LedgerHostClient): Promise<boolean> {
+    const { clock, primitives } = this.#options
     const expected = this.#host.host.signingKey
-    if (!(await provesHost(primitives, ledger, { expected, found: there, key }, options))) return false
-    this.#moveTo(there)
-    return true
+    const { isProved, read } = await proveHost(primitives, ledger, { expected, found }, { signal: this.#stop.signal })
+    if (isProved) this.#moveTo(found)
+    else if (read > MAX_SLICE_ENTRIES) this.#provesAgainAt = clock.now() + PROOF_PAUSE_MS
+    return isProved
   }
 
   #moveTo(there: LedgerHostClient): void {

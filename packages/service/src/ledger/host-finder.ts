@@ -2,6 +2,7 @@ import { equalBytes } from "@keygrove/base"
 import type { Primitives } from "@keygrove/crypto"
 import { findHolder, foldEntry, isSameHead, MAX_SLICE_ENTRIES, type FoldedLedger, type LedgerState } from "@keygrove/ledger"
 import type { CallOptions } from "../ports/call-options.ts"
+import type { LedgerSlice } from "../ports/ledger-engine.ts"
 import type { LedgerHostClient } from "./host-client.ts"
 
 /** Entries that are read from a host whose key is not proved yet; a follower that is further behind needs its person. */
@@ -13,34 +14,49 @@ export function successorOf(state: LedgerState, signingKey: Uint8Array): Uint8Ar
   return now === undefined || equalBytes(now, signingKey) ? undefined : now
 }
 
+/** What came of asking whoever answers in the place of a host. */
+export interface HostProof {
+  readonly isProved: boolean
+  /** Entries that were read, each of which cost the check of a signature. */
+  readonly read: number
+}
+
 /**
  * Whether the node that holds `expected` holds the key of `found` now, by what `found` itself shows after `known`: entries that continue it, each signed. Nothing
  * of them is kept: who cannot show it has told nothing.
  */
-export async function provesHost(
+export async function proveHost(
   primitives: Pick<Primitives, "sha256" | "ed25519">,
   known: FoldedLedger,
-  { expected, found, key }: { readonly expected: Uint8Array; readonly found: LedgerHostClient; readonly key: Uint8Array },
+  { expected, found }: { readonly expected: Uint8Array; readonly found: LedgerHostClient },
   options: CallOptions,
-): Promise<boolean> {
-  const isProved = ({ state }: FoldedLedger): boolean => {
-    const now = successorOf(state, expected)
-    return now !== undefined && equalBytes(now, key)
-  }
+): Promise<HostProof> {
   const head = await found.head(options)
-  if (!head.ok) return false
   let view = known
-  while (!isProved(view)) {
+  for (;;) {
     const read = view.head.length - known.head.length
-    if (view.head.length >= head.value.length || read >= MAX_TENTATIVE_ENTRIES) return false
+    const now = successorOf(view.state, expected)
+    if (head.ok && now !== undefined && equalBytes(now, found.host.signingKey)) return { isProved: true, read }
+    if (!head.ok || view.head.length >= head.value.length || read >= MAX_TENTATIVE_ENTRIES) return { isProved: false, read }
     const slice = await found.read(view.head.length, MAX_SLICE_ENTRIES, options)
-    if (!slice.ok || slice.value.entries.length === 0) return false
-    if (!isSameHead(view.head, { length: slice.value.from, hash: slice.value.before })) return false
-    for (const entry of slice.value.entries) {
-      const folded = foldEntry(primitives, view, entry)
-      if (!folded.ok) return false
-      view = folded.value.ledger
-    }
+    const next = slice.ok ? continued(primitives, view, slice.value) : undefined
+    if (next === undefined) return { isProved: false, read }
+    view = next
   }
-  return true
+}
+
+/** The fold after a slice that continues it; `undefined` when it does not, or has nothing. */
+function continued(
+  primitives: Pick<Primitives, "sha256" | "ed25519">,
+  view: FoldedLedger,
+  { before, entries, from }: LedgerSlice,
+): FoldedLedger | undefined {
+  if (entries.length === 0 || !isSameHead(view.head, { length: from, hash: before })) return undefined
+  let last = view
+  for (const entry of entries) {
+    const folded = foldEntry(primitives, last, entry)
+    if (!folded.ok) return undefined
+    last = folded.value.ledger
+  }
+  return last
 }
