@@ -10,6 +10,7 @@ import {
   KeyChains,
   LedgerReplica,
   Meetings,
+  PeerGuard,
   statementSigner,
   TrustBook,
   TrustedClusters,
@@ -123,13 +124,15 @@ export class Acquaintance implements AsyncDisposable {
       random,
     }
     const keystore = stack.use(new KeystoreEngine(tools, unlockRecord(tools, this.#founded.nodeSecret, this.#founded.place)))
-    const transport = stack.use(mortalTransport(this.#lossy(network.join(this.key)), life))
     const engine: LedgerEngine = mortalEngine(lastingEngine(this.#place.ledger), life)
     const replica = stack.use(unwrap(await LedgerReplica.open({ primitives: nativePrimitives, engine }, call)))
+    const line = mortalTransport(this.#lossy(network.join(this.key)), life)
+    const transport = stack.use(new PeerGuard({ transport: line, replica, clock, own: this.cluster, peers: "ledger" }))
     const storage = mortalStorage(this.disk, life)
     const context = { primitives: nativePrimitives, keystore, replica, storage, transport, clock, random }
     const log = (line: string): void => void faults.push(`${this.#place.name}: ${line}`)
     const keyChains = stack.use(unwrap(await KeyChains.open(context, call)))
+    transport.alsoKnow((signingKey) => keyChains.isAnswered(signingKey))
     const book = unwrap(await TrustBook.open(storage, call))
     const trusted = new TrustedClusters({ context, keyChains, book })
     const meetings = stack.use(unwrap(await Meetings.open({ context, keyChains, book, log }, call)))
