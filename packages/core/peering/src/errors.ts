@@ -25,6 +25,8 @@ export type PeeringErrorCode =
   | "JOIN_BUSY"
   | "CHAIN_MESSAGE_INVALID"
   | "CHAIN_NOT_SERVED"
+  | "MOVE_MESSAGE_INVALID"
+  | "MOVE_NOT_INVITED"
   | "MEETING_CODE_INVALID"
   | "MEETING_MESSAGE_INVALID"
   | "MEETING_PROOF_WRONG"
@@ -121,6 +123,16 @@ export const peeringErrors: ErrorTable<PeeringErrorCode> = {
     class: "failed",
     meaning: "A node was asked for a key chain, or gave one, in a form that is not known here.",
     remedy: "Use the same version of keygrove on both sides.",
+  },
+  MOVE_MESSAGE_INVALID: {
+    class: "failed",
+    meaning: "A node was asked for an invitation to another root, or gave one, in a form that is not known here.",
+    remedy: "Use the same version of keygrove on both sides.",
+  },
+  MOVE_NOT_INVITED: {
+    class: "refused",
+    meaning: "The node that was asked has no invitation to another root for the one that asks.",
+    remedy: "Take it from the home in which `keygrove root rekey` was run.",
   },
   CHAIN_NOT_SERVED: {
     class: "refused",

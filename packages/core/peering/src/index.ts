@@ -30,6 +30,14 @@ export {
   type LedgerRequest,
 } from "./ledger-messages.ts"
 export {
+  decodeMoveAnswer,
+  decodeMoveRequest,
+  encodeMoveAnswer,
+  encodeMoveRequest,
+  type MoveAnswer,
+  type MoveRequest,
+} from "./move-messages.ts"
+export {
   admitReencrypt,
   admitRemoval,
   admitStore,

@@ -6,6 +6,7 @@ import type { ChainAnswer, ChainRequest } from "./chain-messages.ts"
 import type { JoinAnswer, JoinRequest } from "./join-messages.ts"
 import type { LedgerAnswer, LedgerRequest } from "./ledger-messages.ts"
 import type { MeetingAnswer, MeetingBody, MeetingIdentity, MeetingRequest } from "./meeting/meeting-messages.ts"
+import type { MoveAnswer, MoveRequest } from "./move-messages.ts"
 import type { PolicyDraft, ProxyAnswer, ProxyRequest } from "./proxy-messages.ts"
 
 /** Any `length` bytes. */
@@ -150,6 +151,15 @@ export const anyChainAnswer: fc.Arbitrary<ChainAnswer> = fc.oneof(
     entries: anyEntries(0, 40),
     head: fc.uint8Array({ minLength: 1, maxLength: 640 }),
   }),
+  anyRefusal,
+)
+
+/** The request of protocol `move`. */
+export const anyMoveRequest: fc.Arbitrary<MoveRequest> = fc.constant({ op: "invitation" })
+
+/** Any answer of protocol `move`. */
+export const anyMoveAnswer: fc.Arbitrary<MoveAnswer> = fc.oneof(
+  fc.record({ kind: fc.constant("invitation" as const), invitation: fc.stringMatching(/^kginvite1[0-9a-z]{1,100}$/) }),
   anyRefusal,
 )
 

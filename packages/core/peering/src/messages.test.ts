@@ -3,6 +3,7 @@ import * as fc from "fast-check"
 import { describe, expect, test } from "vitest"
 import { decodeJoinAnswer, decodeJoinRequest, encodeJoinAnswer, encodeJoinRequest } from "./join-messages.ts"
 import { decodeLedgerAnswer, decodeLedgerRequest, encodeLedgerAnswer, encodeLedgerRequest } from "./ledger-messages.ts"
+import { decodeMoveAnswer, decodeMoveRequest, encodeMoveAnswer, encodeMoveRequest } from "./move-messages.ts"
 import { decodeChainAnswer, decodeChainRequest, encodeChainAnswer, encodeChainRequest } from "./chain-messages.ts"
 import {
   decodeMeetingAnswer,
@@ -17,6 +18,8 @@ import {
   anyChainRequest,
   anyJoinAnswer,
   anyJoinRequest,
+  anyMoveAnswer,
+  anyMoveRequest,
   anyLedgerAnswer,
   anyLedgerRequest,
   anyMeetingAnswer,
@@ -128,6 +131,22 @@ const codecs: readonly Codec[] = [
     encoded: anyChainAnswer.map(encodeChainAnswer),
     decode: decodeChainAnswer,
     again: (bytes) => encodeChainAnswer(unwrap(decodeChainAnswer(bytes))),
+  },
+  {
+    name: "move request",
+    code: "MOVE_MESSAGE_INVALID",
+    maxBytes: 8_192,
+    encoded: anyMoveRequest.map(encodeMoveRequest),
+    decode: decodeMoveRequest,
+    again: (bytes) => encodeMoveRequest(unwrap(decodeMoveRequest(bytes))),
+  },
+  {
+    name: "move answer",
+    code: "MOVE_MESSAGE_INVALID",
+    maxBytes: 8_192,
+    encoded: anyMoveAnswer.map(encodeMoveAnswer),
+    decode: decodeMoveAnswer,
+    again: (bytes) => encodeMoveAnswer(unwrap(decodeMoveAnswer(bytes))),
   },
 ]
 

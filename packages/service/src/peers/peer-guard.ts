@@ -38,6 +38,7 @@ const ANSWERS: Readonly<Record<ProtocolName, "nodes" | "nodes, and those that ha
   chain: "nodes",
   join: "anyone",
   meet: "anyone",
+  move: "nodes",
 }
 
 /** How long after its node rekeyed a key is still answered: what was sent before may still be under way, and its lines last 60 s. */
@@ -222,12 +223,15 @@ export class PeerGuard implements Transport {
   }
 }
 
-/** Whether nodes of a cluster are answered. Of clusters that this one's root stepped down for too: only that root could name them. */
+/**
+ * Whether nodes of a cluster are answered. Those below a root that was replaced and those below the one that came after it, which only the former could name, answer each other: they move one by one.
+ */
 export function isAdmittedCluster(
   state: LedgerState,
   { cluster, own, peers }: { readonly cluster: ClusterId; readonly own: ClusterId; readonly peers: AdmittedPeers },
 ): boolean {
-  return peers === "ledger" || cluster === own || succeeds(state, cluster, own) || trustIn(state, own, cluster)?.standing === "trusted"
+  const isFamily = cluster === own || succeeds(state, own, cluster) || succeeds(state, cluster, own)
+  return peers === "ledger" || isFamily || trustIn(state, own, cluster)?.standing === "trusted"
 }
 
 function rejected(): PeerRejection {

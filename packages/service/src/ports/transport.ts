@@ -29,7 +29,7 @@ export interface TransportIdentity {
 export type MoveRefusal = "PORT_IN_USE" | "LISTEN_FAILED" | "PEER_CLOSED"
 
 /** Protocols spoken between nodes; the name on the wire is `/keygrove/1/NAME`. */
-export type ProtocolName = "ledger" | "proxy" | "join" | "meet" | "chain"
+export type ProtocolName = "ledger" | "proxy" | "join" | "meet" | "chain" | "move"
 
 /** A handler's word that it does not answer this caller: its key is nobody's here, or that of a node that has ended, or has another key now. */
 export type PeerRejection = Refusal<"PEER_UNKNOWN" | "PEER_REMOVED">
