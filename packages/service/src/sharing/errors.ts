@@ -12,6 +12,7 @@ export type SharingErrorCode =
   | "READER_KEY_INVALID"
   | "READER_REPLACED"
   | "ROOT_REPLACED"
+  | "ROOT_REKEY_OVERTAKEN"
   | "MEETING_UNKNOWN"
   | "MEETING_LIMIT"
   | "NICKNAME_INVALID"
@@ -59,6 +60,12 @@ export const sharingErrors: ErrorTable<SharingErrorCode> = {
     class: "refused",
     meaning: "Another root came in the place of this node's: it opens, serves and revokes, and neither encrypts nor grants.",
     remedy: "Move the node to the new root with `keygrove node move`.",
+  },
+  ROOT_REKEY_OVERTAKEN: {
+    class: "refused",
+    meaning: "The root stepped down for another one than that of this home's plan.",
+    remedy:
+      "If that was not you, somebody has the words: meet the people of trusted clusters again with a cluster of your own. Otherwise remove the file root-rekey of this home.",
   },
   MEETING_UNKNOWN: {
     class: "refused",

@@ -1,11 +1,22 @@
 import { brandShape, checkShape, ok, type CborValue, type Result } from "@keygrove/base"
-import { compressedPointShape, decodeEpoch, type Epoch, type NodeReference } from "@keygrove/hierarchy"
+import {
+  clusterBytes,
+  compressedPointShape,
+  decodeClusterBytes,
+  decodeEpoch,
+  type ClusterId,
+  type Epoch,
+  type NodeReference,
+} from "@keygrove/hierarchy"
 import * as v from "valibot"
 import type { NodeContext } from "../node-context.ts"
 import type { CallOptions } from "../ports/call-options.ts"
+import type { LabelKeyName } from "../ports/keystore.ts"
 
 /** A label's key in one epoch of its owner. */
 export interface LabelEpoch {
+  /** The owner's cluster then: another one where its root was replaced since. */
+  readonly cluster: ClusterId
   readonly epoch: Epoch
   /** 33 bytes. */
   readonly labelKey: Uint8Array
@@ -27,9 +38,14 @@ const PAGE = 1_000
 /** Labels of one node that are looked at. */
 const MAX_LABELS = 100_000
 
-// A record of before the first rekey has neither: its key may have been used.
+// A record of before the first rekey has neither: its key may have been used. One without a cluster is of the one that the node was made in.
 const used = v.exactOptional(v.boolean(), true)
-const epochFields = { epoch: brandShape(decodeEpoch), labelKey: compressedPointShape(), used }
+const epochFields = {
+  cluster: v.exactOptional(brandShape(decodeClusterBytes)),
+  epoch: brandShape(decodeEpoch),
+  labelKey: compressedPointShape(),
+  used,
+}
 const shape = v.strictObject({
   ...epochFields,
   earlier: v.exactOptional(v.pipe(v.array(v.strictObject(epochFields)), v.maxLength(MAX_EARLIER)), []),
@@ -69,6 +85,21 @@ export async function listLabels(context: RecordContext, options: CallOptions): 
   return ok(labels)
 }
 
+/** How the keystore knows a label's key. */
+export function nameOfKey(
+  { keystore }: Pick<NodeContext, "keystore">,
+  label: string,
+  { cluster, epoch }: Pick<LabelEpoch, "cluster" | "epoch">,
+): LabelKeyName {
+  return cluster === keystore.identity().cluster ? { label, epoch } : { cluster, label, epoch }
+}
+
+/** Whether a key is not that of the current epoch below the root that stands. */
+export function isBehind({ keystore }: Pick<NodeContext, "keystore">, { cluster, epoch }: Pick<LabelEpoch, "cluster" | "epoch">): boolean {
+  const own = keystore.identity()
+  return cluster !== own.cluster || epoch < own.keys.epoch
+}
+
 /** Every key that the label ever had, the one in use first. */
 export function keysOf(record: LabelRecord): readonly LabelEpoch[] {
   return [record, ...record.earlier]
@@ -76,14 +107,19 @@ export function keysOf(record: LabelRecord): readonly LabelEpoch[] {
 
 function decodeRecord({ keystore }: RecordContext, label: string, value: CborValue): Result<LabelRecord> {
   const checked = checkShape(value, { shape, code: "STORAGE_CORRUPT", noun: "label record" })
-  const { cluster, path } = keystore.identity()
-  return checked.ok ? ok({ label, ...checked.value, owner: { cluster, path } }) : checked
+  if (!checked.ok) return checked
+  const { cluster: own, path, predecessors } = keystore.identity()
+  const madeIn = predecessors.at(-1)?.cluster ?? own
+  const { earlier, ...inUse } = checked.value
+  const { cluster = madeIn, ...key } = inUse
+  return ok({ label, cluster, ...key, owner: { cluster, path }, earlier: earlier.map((each) => ({ cluster: madeIn, ...each })) })
 }
 
-function valueOf({ epoch, labelKey, used: wasUsed }: LabelEpoch): {
+function valueOf({ cluster, epoch, labelKey, used: wasUsed }: LabelEpoch): {
+  readonly cluster: Uint8Array
   readonly epoch: Epoch
   readonly labelKey: Uint8Array
   readonly used: boolean
 } {
-  return { epoch, labelKey, used: wasUsed }
+  return { cluster: clusterBytes(cluster), epoch, labelKey, used: wasUsed }
 }

@@ -10,7 +10,7 @@ import { removeFragment, storeFragment } from "../proxy/proxy-client.ts"
 import { removeGrantJob, saveGrantJob, type GrantJob, type GrantRecipient } from "./grant-job.ts"
 import { addressOf } from "./revoke.ts"
 import { statementSigner } from "./statement-signer.ts"
-import type { LabelEpoch } from "./label-records.ts"
+import { nameOfKey, type LabelEpoch } from "./label-records.ts"
 
 /** One policy to be made. */
 export interface PolicyPlan {
@@ -53,8 +53,9 @@ export async function openJob(
       needed: shares,
     })
   }
-  const { delegationKey } = keystore.identity().keys
-  const order = { label, epoch: key.epoch, policyId, readerKey: reader.encryptionKey, threshold, recipients: candidates }
+  const { cluster, keys } = keystore.identity()
+  const { delegationKey } = keys
+  const order = { ...nameOfKey(context, label, key), policyId, readerKey: reader.encryptionKey, threshold, recipients: candidates }
   const fragments = await keystore.generateFragments(order, options)
   if (!fragments.ok) return fragments
   const job: GrantJob = {
@@ -62,7 +63,8 @@ export async function openJob(
       policyId,
       ...(plan.continues === undefined ? {} : { continues: plan.continues }),
       scheme: "umbral",
-      epoch: key.epoch,
+      // The ledger knows the epochs of the owner as it is now only.
+      epoch: key.cluster === cluster ? key.epoch : keys.epoch,
       labelKey: key.labelKey,
       delegationKey,
       reader: { encryptionKey: reader.encryptionKey, signingKey: reader.signingKey },

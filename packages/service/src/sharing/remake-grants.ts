@@ -6,7 +6,7 @@ import type { NodeContext } from "../node-context.ts"
 import type { CallOptions } from "../ports/call-options.ts"
 import type { Placement, ProxyCandidate } from "../ports/placement.ts"
 import { listGrantJobs } from "./grant-job.ts"
-import { keysOf, listLabels, type LabelEpoch, type LabelRecord } from "./label-records.ts"
+import { isBehind, keysOf, listLabels, type LabelEpoch, type LabelRecord } from "./label-records.ts"
 import { currentLabelKey, moveLabel } from "./labels.ts"
 import { openJob, performJob } from "./make-policy.ts"
 import { isReplaced } from "./standing-root.ts"
@@ -48,7 +48,7 @@ interface MissingPolicy {
 }
 
 /**
- * Makes the grants of this node again under every key of their labels: under the new one after a rekey, with the same readers, proxies and ends, whereupon the label moves to it;
+ * Makes the grants of this node again under every key of their labels: under the new one after a rekey, or below another root, with the same readers, proxies and ends, whereupon the label moves to it;
  * and under those before it, where a grant was made after the move. What is left is read from the ledger and the labels alone, so a run that was cut off anywhere goes on; each policy
  * is a grant job of its own. One at a time.
  */
@@ -140,7 +140,7 @@ export class GrantRemaking {
     if (!labels.ok) return labels
     const jobs = await listGrantJobs(this.#context.storage, options)
     if (!jobs.ok) return jobs
-    const { epoch } = this.#context.keystore.identity().keys
+    const isLate = (record: LabelRecord): boolean => isBehind(this.#context, record)
     const grants = this.#grantsByLabel(labels.value)
     const isUnderWay = (grant: StandingGrant, key: LabelEpoch): boolean =>
       jobs.value.some(
@@ -152,7 +152,7 @@ export class GrantRemaking {
       const own = grants.get(record.label) ?? []
       const lacking = (key: LabelEpoch): readonly MissingPolicy[] =>
         own.filter((grant) => !isForKey(grant, key) && !isUnderWay(grant, key)).map((grant) => ({ record, key, grant }))
-      if (record.epoch < epoch && own.length > 0) {
+      if (isLate(record) && own.length > 0) {
         const next = await currentLabelKey(this.#context, record.label, options)
         if (!next.ok) return next
         ahead.push(...lacking(next.value))
@@ -163,7 +163,7 @@ export class GrantRemaking {
           .flatMap(lacking),
       )
     }
-    return ok({ behind: labels.value.filter((record) => record.epoch < epoch), policies: [...ahead, ...before] })
+    return ok({ behind: labels.value.filter(isLate), policies: [...ahead, ...before] })
   }
 
   #grantsByLabel(labels: readonly LabelRecord[]): ReadonlyMap<string, readonly StandingGrant[]> {
@@ -185,7 +185,7 @@ export class GrantRemaking {
     const newest = grant.at(-1) ?? first
     const { expiresAt, policyId, proxies, threshold } = first.grant
     const now = replica.state.policies.get(toHex(policyId))
-    const reader = readerNow(replica.state, newest.grant.reader)
+    const reader = readerNow(replica.state, newest.grant.reader, this.#context.keystore.identity().cluster)
     // It may have ended while others were made.
     if (now?.revokedAt !== undefined || reader === undefined || expiresAt <= clock.now())
       return refuse("POLICY_CONTINUES_REVOKED", "the grant has ended")
@@ -216,7 +216,7 @@ export class GrantRemaking {
     for (const { label } of behind) {
       const moved = await moveLabel(this.#context, label, options)
       if (!moved.ok) return moved
-      if (moved.value !== undefined && moved.value.epoch < this.#context.keystore.identity().keys.epoch) left++
+      if (moved.value !== undefined && isBehind(this.#context, moved.value)) left++
     }
     return ok(left)
   }

@@ -10,6 +10,8 @@ import {
   nodeEntry,
   nodeRevokedEntry,
   rekeyEntry,
+  rootReplacedEntry,
+  type KitNode,
 } from "../../../core/ledger/src/ledger-kit.contract.ts"
 import { readerNow } from "./standing-grants.ts"
 
@@ -21,7 +23,7 @@ const keysIn = (epoch: number, node = phone) => {
   const { encryptionKey, signingKey } = kitEpochKeys(node, epoch)
   return { encryptionKey, signingKey }
 }
-const reader = (...more: readonly Uint8Array[]) => readerNow(kitFold([...known, ...more]).ledger.state, keysIn(1))
+const reader = (...more: readonly Uint8Array[]) => readerNow(kitFold([...known, ...more]).ledger.state, keysIn(1), root.cluster)
 
 test("a reader is the node that its policy names, under the keys that it has now", () => {
   expect(reader()).toEqual(keysIn(1))
@@ -35,5 +37,16 @@ test("nothing is made again for a generation that was revoked or replaced, whate
 
 test("a reader that the ledger never heard of keeps the keys that it gave", () => {
   const stranger = { encryptionKey: kitPoint("stranger"), signingKey: kitBytes("stranger") }
-  expect(readerNow(kitFold(known).ledger.state, stranger)).toBe(stranger)
+  expect(readerNow(kitFold(known).ledger.state, stranger, root.cluster)).toBe(stranger)
+})
+
+test("a reader whose root was replaced is none, but below the owner's own root where it has moved", () => {
+  const successor = kitRoot("reader's next")
+  const moved = kitChild(successor, "/phone")
+  const replaced = [clusterEntry(successor), nodeEntry(successor, moved), rootReplacedEntry(root, successor)]
+  const seenFrom = (own: KitNode, ...more: readonly Uint8Array[]) =>
+    readerNow(kitFold([...known, ...replaced, ...more]).ledger.state, keysIn(1), own.cluster)
+  expect(seenFrom(kitRoot("owner"), rekeyEntry(moved, 1))).toBeUndefined()
+  expect(seenFrom(successor)).toBeUndefined()
+  expect(seenFrom(successor, rekeyEntry(moved, 1))).toEqual(keysIn(1, moved))
 })
