@@ -16,6 +16,9 @@ export type NodeErrorCode =
   | "RECOVERY_KEYSTORE_FOREIGN"
   | "ROOT_REKEY_TOO_LARGE"
   | "RECOVERY_FILE_UNREADABLE"
+  | "ROOT_STANDS"
+  | "INVITATION_MISSING"
+  | "INVITATION_FOREIGN"
   | "SSH_AGENT_ENDED"
   | "SSH_AGENTS_TOO_MANY"
   | "CONSOLE_NO_PORT"
@@ -90,6 +93,21 @@ export const nodeErrors: ErrorTable<NodeErrorCode> = {
     class: "failed",
     meaning: "A ledger, keystore or audit trail to recover from cannot be read.",
     remedy: "Check the path and its permissions; nothing was made.",
+  },
+  ROOT_STANDS: {
+    class: "refused",
+    meaning: "A node is to move to another root, and its ledger does not say that its own was replaced.",
+    remedy: "Start the node once, so that it hears of it; otherwise there is nothing to do.",
+  },
+  INVITATION_MISSING: {
+    class: "refused",
+    meaning: "A node is to move to another root, and its home has no invitation to it.",
+    remedy: "Start the node, which asks the others for it, or carry it there with `keygrove root rekey --invitation NAME`.",
+  },
+  INVITATION_FOREIGN: {
+    class: "refused",
+    meaning: "The invitation is for another node, or of a cluster that did not come in the place of this node's.",
+    remedy: "Take the invitation for this node from the home in which `keygrove root rekey` was run.",
   },
   SSH_AGENT_ENDED: {
     class: "failed",

@@ -1,7 +1,16 @@
 import { ok, type Result } from "@keygrove/base"
 import { nativePrimitives } from "@keygrove/curves-native"
 import type { KeystoreClient } from "@keygrove/keystore"
-import { GrantRemaking, LedgerPlacement, ProxyService, Turns, type CallOptions, type NodeContext, type Placement } from "@keygrove/service"
+import {
+  GrantRemaking,
+  LedgerPlacement,
+  ProxyService,
+  Turns,
+  type CallOptions,
+  type NodeContext,
+  type Placement,
+  type RootRekeying,
+} from "@keygrove/service"
 import { SqliteStorage } from "@keygrove/sqlite"
 import { systemClock, systemRandom } from "@keygrove/system"
 import { registerConfiguredKeys } from "./configured-keys.ts"
@@ -15,6 +24,7 @@ import { openLedger, type LedgerRole, type OpenedLedger } from "./runtime/open-l
 import { keepPort, openTransport } from "./runtime/open-transport.ts"
 import { openTrust, type NodeTrust } from "./runtime/open-trust.ts"
 import { Rekeys, resumeEpoch } from "./runtime/rekeys.ts"
+import { runRootReplacement } from "./runtime/root-replacement.ts"
 import { warningsOf } from "./runtime/warnings.ts"
 
 export interface NodeOptions extends KeystoreSources {
@@ -35,6 +45,8 @@ export interface NodeRuntime extends AsyncDisposable {
   readonly remaking: GrantRemaking
   /** Takes the node to its next epoch. */
   readonly rekeys: Rekeys
+  /** Replaces the root of the cluster, where this home has a plan for that. */
+  readonly rootRekeying: RootRekeying
   readonly role: LedgerRole
   /** The host that a follower's ledger has now. */
   readonly followed: OpenedLedger["followed"]
@@ -85,6 +97,7 @@ export async function startNode(options: NodeOptions, call: CallOptions): Promis
   if (!introduced.ok) return introduced
   stack.use(background)
   background.start()
+  const rootRekeying = runRootReplacement(context, { home, ledgerHost: () => followed?.host, log: options.log, stack })
   const owned = stack.move()
   return ok({
     home,
@@ -95,10 +108,11 @@ export async function startNode(options: NodeOptions, call: CallOptions): Promis
     proxy: proxy.value,
     remaking,
     rekeys,
+    rootRekeying,
     role,
     followed,
     trust: trust.value,
-    warnings: () => [...warningsOf({ context, background, remaking, rekeys, role }), ...trust.value.warnings()],
+    warnings: () => [...warningsOf({ context, background, remaking, rekeys, role, rootRekeying }), ...trust.value.warnings()],
     [Symbol.asyncDispose]: async () => await owned.disposeAsync(),
   })
 }

@@ -42,5 +42,8 @@ export {
   type NodeTree,
   type RekeyExchangeFacts,
   type RekeyFacts,
+  type RootRekeyFacts,
+  type RootRekeyNode,
+  type RootRekeyStatus,
   type TreeApiParams,
 } from "./tree-methods.ts"

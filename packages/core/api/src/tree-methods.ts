@@ -5,6 +5,8 @@ export interface TreeApiParams {
   readonly "node.list": { readonly after?: string | undefined; readonly limit?: number | undefined }
   readonly "node.rekeyBegin": Readonly<Record<never, never>>
   readonly "node.rekeyFinish": { readonly entry: Uint8Array; readonly sealed: Uint8Array }
+  readonly "root.rekeyBegin": Readonly<Record<never, never>>
+  readonly "root.rekeyStatus": Readonly<Record<never, never>>
   readonly "ledger.publish": { readonly entry: Uint8Array }
 }
 
@@ -32,6 +34,39 @@ export interface RekeyFacts {
   readonly id: string
   /** What keeps it pending; null when nothing does. */
   readonly reason: { readonly code: string; readonly message: string } | null
+}
+
+/** Answer of `root.rekeyBegin` and `root.rekeyStatus`. */
+export interface RootRekeyStatus {
+  /** Null when this home has no plan to replace the root: there never was one, or it is done. */
+  readonly plan: RootRekeyFacts | null
+  /** The cluster in whose favour the root of this node's stepped down, 64 hex digits; null while it stands. */
+  readonly replacedBy: string | null
+}
+
+/** How far the replacement of a root is. */
+export interface RootRekeyFacts {
+  /** The cluster whose root steps down, 64 hex digits. */
+  readonly cluster: string
+  /** The cluster of the new root, 64 hex digits. */
+  readonly successor: string
+  /** Entries of the new cluster that are on the ledger, of those that have to be. */
+  readonly published: number
+  readonly entries: number
+  /** Index of the entry by which the old root stepped down; null before. */
+  readonly replacedAt: number | null
+  readonly nodes: readonly RootRekeyNode[]
+  /** Why it did not go on when that was last tried; null when it did. */
+  readonly reason: { readonly code: string; readonly message: string } | null
+}
+
+/** One node that is to move to the new root. */
+export interface RootRekeyNode {
+  readonly path: string
+  /** `uninvited`: it joined after the plan was made; `ended`: below the old root or the new one. */
+  readonly state: "moved" | "waiting" | "uninvited" | "ended"
+  /** When it last asked this node for its invitation, in milliseconds since 1970; null when it has not since the start. */
+  readonly lastSeen: number | null
 }
 
 /** One node of the cluster, of `node.list`. */
@@ -90,6 +125,15 @@ export const treeMethods: { readonly [M in keyof TreeApiParams]: MethodSpec } = 
       entry: { type: "base64", minBytes: 1, maxBytes: MAX_PUBLISHED_BYTES, description: "the statement, an encoded entry" },
       sealed: { type: "base64", minBytes: 1, maxBytes: MAX_PUBLISHED_BYTES, description: "the epoch's secret, sealed to the exchange" },
     },
+  },
+  "root.rekeyBegin": {
+    summary:
+      "Takes up the plan of a root's replacement that was just put into this home (`keygrove root rekey`); answers as `root.rekeyStatus`.",
+    params: {},
+  },
+  "root.rekeyStatus": {
+    summary: "How far the replacement of the root is that this home has a plan for.",
+    params: {},
   },
   "ledger.publish": {
     summary: "Appends one signed statement about a node of this cluster, e.g. a certificate or a revocation.",

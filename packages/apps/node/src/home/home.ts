@@ -12,6 +12,10 @@ export interface Home {
   readonly audit: string
   readonly ledger: string
   readonly storage: string
+  /** The plan by which the cluster's root is replaced, while there is one. */
+  readonly rootPlan: string
+  /** This node's invitation to the root that replaced its own, until it has moved. */
+  readonly invitation: string
   readonly lock: string
   readonly pid: string
   readonly socket: string
@@ -30,6 +34,8 @@ export function homeOf(directory: string): Home {
     audit: file("audit.db"),
     ledger: file("ledger.db"),
     storage: file("node.db"),
+    rootPlan: file("root-rekey"),
+    invitation: file("move-invitation"),
     lock: file("node.lock"),
     pid: file("node.pid"),
     socket: file("rpc.sock"),

@@ -5,17 +5,22 @@ import {
   type NodeTree,
   type RekeyExchangeFacts,
   type RekeyFacts,
+  type RootRekeyStatus,
   type TreeApiParams,
 } from "@keygrove/api"
 import { ok, refuse, toHex, type Result } from "@keygrove/base"
 import { encodeIdentity, ROOT_PATH } from "@keygrove/hierarchy"
 import { decodeEntry, isOfKeyChain, owesRekey, type NodeState, type RemovedNode } from "@keygrove/ledger"
-import type { CallOptions, NodeContext, PreparedRekey } from "@keygrove/service"
+import type { CallOptions, NodeContext, PreparedRekey, RootRekeying } from "@keygrove/service"
 import type { Rekeys } from "../runtime/rekeys.ts"
 
 /** What the methods about the tree of nodes work on. */
 export interface TreeMethodContext {
-  readonly runtime: { readonly context: Pick<NodeContext, "keystore" | "replica">; readonly rekeys: Rekeys }
+  readonly runtime: {
+    readonly context: Pick<NodeContext, "keystore" | "replica">
+    readonly rekeys: Rekeys
+    readonly rootRekeying: RootRekeying
+  }
 }
 
 type Handler<M extends keyof TreeApiParams> = (
@@ -29,6 +34,14 @@ export const treeHandlers: { readonly [M in keyof TreeApiParams]: Handler<M> } =
   "node.list": ({ runtime }, { after = "", limit = MAX_NODE_PAGE }) => ok(treeOf(runtime.context, { after, limit })),
   "node.rekeyBegin": async ({ runtime }, _params, options) => await beginRekey(runtime, options),
   "node.rekeyFinish": async ({ runtime }, { entry, sealed }, options) => await finishRekey(runtime, { entry, sealed }, options),
+  "root.rekeyBegin": ({ runtime }) => {
+    const begun = runtime.rootRekeying.begin()
+    return begun.ok ? ok(rootRekeyStatus(runtime)) : begun
+  },
+  "root.rekeyStatus": ({ runtime }) => {
+    const { progress, refusal } = runtime.rootRekeying
+    return progress === undefined && refusal !== undefined ? refusal : ok(rootRekeyStatus(runtime))
+  },
   "ledger.publish": async ({ runtime }, { entry }, options) => {
     const { keystore, replica } = runtime.context
     const decoded = decodeEntry(entry)
@@ -38,6 +51,25 @@ export const treeHandlers: { readonly [M in keyof TreeApiParams]: Handler<M> } =
     const appended = await replica.appendEntries([entry], options)
     return appended.ok ? ok({ length: appended.value.length, head: toHex(appended.value.hash) }) : appended
   },
+}
+
+function rootRekeyStatus({ context, rootRekeying: { progress } }: TreeMethodContext["runtime"]): RootRekeyStatus {
+  const { keystore, replica } = context
+  const replacedBy = replica.state.clusters.get(keystore.identity().cluster)?.replacedBy?.successor ?? null
+  if (progress === undefined) return { plan: null, replacedBy }
+  const { entries, nodes, plan, published, refusal, replacedAt } = progress
+  return {
+    replacedBy,
+    plan: {
+      cluster: plan.cluster,
+      successor: plan.successor,
+      published,
+      entries,
+      replacedAt: replacedAt ?? null,
+      nodes: nodes.map(({ lastSeen, path, state }) => ({ path, state, lastSeen: lastSeen ?? null })),
+      reason: refusal === undefined ? null : { code: refusal.code, message: refusal.message },
+    },
+  }
 }
 
 async function beginRekey({ context, rekeys }: TreeMethodContext["runtime"], options: CallOptions): Promise<Result<RekeyExchangeFacts>> {

@@ -1,5 +1,5 @@
 import { findNode, owesRekey, type LedgerState } from "@keygrove/ledger"
-import type { GrantRemaking, LedgerReplica, NodeContext, NodeIdentity } from "@keygrove/service"
+import type { GrantRemaking, LedgerReplica, NodeContext, NodeIdentity, RootRekeying } from "@keygrove/service"
 import type { Background } from "./background.ts"
 import type { LedgerRole } from "./open-ledger.ts"
 import type { Rekeys } from "./rekeys.ts"
@@ -11,12 +11,26 @@ export interface WarningSources {
   readonly remaking: GrantRemaking
   readonly rekeys: Rekeys
   readonly role: LedgerRole
+  readonly rootRekeying: RootRekeying
 }
 
 /** What a person should know about this node now, in one line each. */
-export function warningsOf({ background, context, rekeys, remaking, role }: WarningSources): readonly string[] {
+export function warningsOf({ background, context, rekeys, remaking, role, rootRekeying }: WarningSources): readonly string[] {
   const { keystore, replica } = context
-  return [...nodeWarnings(context, background, rekeys), ...remakingWarning(remaking, keystore.identity()), ...copyWarning(role, replica)]
+  const about = [...nodeWarnings(context, background, rekeys), ...rootRekeyWarnings(rootRekeying)]
+  return [...about, ...remakingWarning(remaking, keystore.identity()), ...copyWarning(role, replica)]
+}
+
+/** What the plan of a root's replacement waits for. */
+function rootRekeyWarnings({ progress, refusal }: RootRekeying): readonly string[] {
+  if (progress === undefined)
+    return refusal === undefined ? [] : [`the plan of the root's replacement: ${refusal.code}: ${refusal.message}`]
+  const { entries, nodes, published, replacedAt } = progress
+  const why = progress.refusal === undefined ? "" : `: ${progress.refusal.code}: ${progress.refusal.message}`
+  if (replacedAt === undefined)
+    return [`the new root is not in force yet; ${published} of ${entries} of its entries are on the ledger${why}`]
+  const left = nodes.filter(({ state }) => state === "waiting" || state === "uninvited").length
+  return [`${left} ${left === 1 ? "node has" : "nodes have"} not moved to the new root yet; see \`keygrove root rekey\`${why}`]
 }
 
 function nodeWarnings({ keystore, replica }: NodeContext, background: Background, rekeys: Rekeys): readonly string[] {
