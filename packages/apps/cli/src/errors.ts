@@ -9,6 +9,7 @@ export type CliErrorCode =
   | "KEY_INPUT_TOO_LARGE"
   | "KEY_SIGNATURE_INVALID"
   | "NOT_CONFIRMED"
+  | "ROOT_REKEY_UNDER_WAY"
   | "WORDS_DIFFER"
   | "NODE_EXISTS"
   | "INTERRUPTED"
@@ -55,6 +56,11 @@ export const cliErrors: ErrorTable<CliErrorCode> = {
     class: "refused",
     meaning: "A question before something that cannot be undone was not answered with yes.",
     remedy: "Answer y, or give --yes where there is nobody to ask.",
+  },
+  ROOT_REKEY_UNDER_WAY: {
+    class: "refused",
+    meaning: "The root is to be replaced, and that was begun already.",
+    remedy: "See how far it is with `keygrove root rekey`, without options.",
   },
   WORDS_DIFFER: {
     class: "refused",

@@ -54,6 +54,30 @@ export const rootCommands: readonly CommandSpec[] = [
     load: () => import("./commands/root-words.ts"),
   },
   {
+    name: "root rekey",
+    summary: "replace the root by another one, because somebody may know its words; or tell how far that is",
+    details:
+      "Asks for the old words, makes new ones as `init` does, and makes an invitation for every node, all of them under one moving code of six words, which is shown once. The running " +
+      "node then puts the new root on the ledger. From there on no node below the old one encrypts or grants until its person has moved it (`node move`) with that code; it goes on opening, serving " +
+      "and revoking. Trusted clusters have to meet you again. What was cut off goes on at the next start. With a plan in this home, and without options: how far it is.",
+    options: [
+      wordsFile,
+      ...sharesOptions,
+      ...wordsPassphraseOptions,
+      { flags: "--words-out <FILE>", description: "write the new words to FILE (mode 0600) instead of showing them" },
+      { flags: "--code-out <FILE>", description: "write the moving code to FILE (mode 0600) instead of showing it" },
+      { flags: "--ledger <ADDRESS>", description: "where the nodes follow the ledger (default: where this one has it)" },
+      { flags: "--invitation <NAME>", description: "show a node's invitation of the plan that this home has, to carry it there by hand" },
+      { flags: "--yes", description: "do not ask whether the root is to be replaced" },
+    ],
+    examples: [
+      "keygrove root rekey",
+      "keygrove root rekey --words-file words.txt --words-out new-words.txt --code-out code.txt --yes",
+      "keygrove root rekey --invitation /phone > phone.invite",
+    ],
+    load: () => import("./commands/root-rekey.ts"),
+  },
+  {
     name: "root sheet",
     summary: "make a sheet to print and to write the words on; it holds nothing secret",
     details:

@@ -89,6 +89,22 @@ export const treeCommands: readonly CommandSpec[] = [
     load: () => import("./commands/node-rekey.ts"),
   },
   {
+    name: "node move",
+    summary: "move this home's node to the root that replaced its own",
+    details:
+      "For a node that must not run meanwhile (`down`, `node move`, `up`). Asks for the moving code that `root rekey` showed, and for this home's passphrase. The running node has got its invitation from the one " +
+      "with the plan, and the proof that the root was replaced is in this home's ledger, so nobody else has to be in reach. Everything that the node could open it opens as before. May be repeated when it was cut off.",
+    operands: [
+      {
+        name: "[INVITATION]",
+        description: "kginvite1…, or a file that holds it, when this home has not got it by itself (`-`: standard input)",
+      },
+    ],
+    options: [{ flags: "--code-file <FILE>", description: "read the moving code from FILE instead of the terminal" }, passphraseFile],
+    examples: ["keygrove node move", "keygrove node move phone.invite --code-file code.txt"],
+    load: () => import("./commands/node-move.ts"),
+  },
+  {
     name: "node recover",
     summary: "make a home for a node below this one whose machine is lost",
     details:

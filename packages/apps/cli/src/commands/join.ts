@@ -1,13 +1,13 @@
-import { readFileSync } from "node:fs"
 import { pathNames } from "@keygrove/hierarchy"
 import { nativePrimitives } from "@keygrove/curves-native"
-import { MAX_INVITATION_CHARACTERS, openInvitation } from "@keygrove/ledger"
+import { openInvitation } from "@keygrove/ledger"
 import { initialiseNode } from "@keygrove/node"
 import type { CommandContext, CommandInput, CommandOutcome } from "../command.ts"
-import { commandError, CommandError } from "../errors.ts"
+import { CommandError } from "../errors.ts"
 import { listenOption, optional, required, rpcPortOption } from "../options.ts"
-import { errnoOf, openSource } from "../passphrase-source.ts"
+import { openSource } from "../passphrase-source.ts"
 import { fields } from "../text.ts"
+import { invitationText } from "../tree/invitation-text.ts"
 
 /** `join INVITATION`: the ceremony runs in the keystore process, which alone sees the code, the passphrase and the secret. */
 export async function run(input: CommandInput, context: CommandContext): Promise<CommandOutcome> {
@@ -43,26 +43,4 @@ export async function run(input: CommandInput, context: CommandContext): Promise
     ["next", "keygrove up"],
   ]
   return { json: { home: context.home.directory, cluster, path, id, ledger }, text: fields(rows) }
-}
-
-/** The invitation itself, or what a file or standard input holds. */
-function invitationText(operand: string, input: CommandInput): string {
-  if (operand.trim().toLowerCase().startsWith("kginvite1")) return operand
-  if (operand === "-" && (optional(input, "codeFile") === "-" || optional(input, "passphraseFile") === "-"))
-    throw commandError(
-      "USAGE_INVALID",
-      "only one of the invitation, the code and the passphrase can come from standard input; put the others in files",
-    )
-  try {
-    return readFileSync(operand === "-" ? 0 : operand, "utf8").slice(0, MAX_INVITATION_CHARACTERS + 1_024)
-  } catch (cause) {
-    throw new CommandError(
-      "FILE_UNREADABLE",
-      `the invitation ${operand} cannot be read (${errnoOf(cause)}); check the path and its permissions`,
-      {
-        class: "failed",
-        cause,
-      },
-    )
-  }
 }

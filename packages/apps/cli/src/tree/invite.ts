@@ -46,7 +46,8 @@ function showQr(invitation: string, { json, stderr }: CommandContext): void {
   if (qr !== undefined) stderr.write(`${qr}\n`)
 }
 
-async function ledgerAddress(context: CommandContext): Promise<string> {
+/** Where others follow the ledger that this node has. */
+export async function ledgerAddress(context: CommandContext): Promise<string> {
   const address = new AnswerFields("ledger.status", await callNode(context, "ledger.status")).optionalText("address")
   if (address !== undefined) return address
   throw commandError("USAGE_INVALID", "this node does not tell where others reach its ledger; give --ledger /ip4/…/tcp/…/p2p/…")
