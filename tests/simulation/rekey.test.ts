@@ -1,5 +1,7 @@
-import { toHex, unwrap, type Result } from "@keygrove/base"
+import { ok, refuse, toHex, unwrap, type Result } from "@keygrove/base"
+import { nativePrimitives } from "@keygrove/curves-native"
 import { policiesOfGrant, type PolicyState } from "@keygrove/ledger"
+import { decodeProxyAnswer, encodeProxyRequest, MAX_CLOCK_SKEW_MS, requestSignBytes } from "@keygrove/peering"
 import { labelNames, revokePolicy, useLabel } from "@keygrove/service"
 import { decodeLabel } from "@keygrove/reencryption"
 import { grantsHere, policyFacts } from "../../packages/apps/node/src/rpc/policy-facts.ts"
@@ -33,6 +35,31 @@ async function grant(expiresAt = grove.at(30 * DAY_MS)): Promise<Result<PolicySt
 function policiesOf(policy: PolicyState): readonly PolicyState[] {
   const { state } = grove.ledger
   return policiesOfGrant(state, state.policies.get(toHex(policy.grant.policyId)) ?? policy)
+}
+
+function policyAt(policyId: Uint8Array): Result<PolicyState> {
+  const policy = grove.ledger.state.policies.get(toHex(policyId))
+  return policy === undefined ? refuse("POLICY_UNKNOWN", "no such policy") : ok(policy)
+}
+
+/** Does something at a proxy before it answers the first request that it gets from now on. */
+function beforeFirst(proxy: Member, act: () => Promise<void>): { readonly count: number } {
+  const asked = { count: 0 }
+  proxy.lie = async (_request, honest) => {
+    if (asked.count++ === 0) await act()
+    return await honest()
+  }
+  return asked
+}
+
+/** What a proxy answers to a request of the reader, just now, that names one of its keys. */
+async function reencrypt({ key }: Member, policyId: Uint8Array, capsule: Uint8Array, named: Uint8Array): Promise<string> {
+  const { clock, keystore, random, transport } = reader.context
+  const unsigned = { policyId, capsules: [capsule], issuedAt: clock.now(), nonce: random(16) }
+  const signature = unwrap(await keystore.sign("message", requestSignBytes(nativePrimitives, unsigned, named), call))
+  const body = encodeProxyRequest({ op: "reencrypt", ...unsigned, signature })
+  const answer = unwrap(decodeProxyAnswer(unwrap(await transport.request({ signingKey: key, addresses: [] }, "proxy", body, call))))
+  return answer.kind === "refused" ? answer.code : answer.kind
 }
 
 const epochsOf = (policy: PolicyState): readonly number[] => policiesOf(policy).map(({ grant: { epoch } }) => epoch)
@@ -275,6 +302,40 @@ describe("a rekey in the middle", () => {
     const [outcome] = await Promise.all([grove.read(reader, file), hasty?.rekey()])
     expect(outcome).toBe("opened")
     expect(await grove.read(reader, file)).toBe("opened")
+  })
+
+  test("of a proxy that keeps a fragment: its receipt counts under its new key, which the policy names", async () => {
+    await grove.encrypt(owner, label)
+    const hasty = proxies[0] ?? owner
+    beforeFirst(hasty, async () => await hasty.rekey())
+    const policy = unwrap(await grove.grant({ owner, reader, label, threshold: 4, shares: 4, expiresAt: grove.at(DAY_MS) })).grant
+    expect(hasty.identity.keys.epoch).toBe(2)
+    expect(policy.proxies.map(({ signingKey }) => toHex(signingKey))).toContain(toHex(hasty.key))
+  })
+
+  test("of a proxy that is asked to re-encrypt: it answers the request that names its key before, which need not be repeated", async () => {
+    const file = await grove.encrypt(owner, label)
+    unwrap(await grove.grant({ owner, reader, label, threshold: 4, shares: 4, expiresAt: grove.at(DAY_MS) }))
+    await grove.settle()
+    const hasty = proxies[0] ?? owner
+    const asked = beforeFirst(hasty, async () => await hasty.rekey())
+    expect(await grove.read(reader, file)).toBe("opened")
+    expect([hasty.identity.keys.epoch, asked.count]).toEqual([2, 1])
+  })
+
+  test("of a proxy leaves requests that name its key before good for as long as clocks may differ, and no longer", async () => {
+    const file = await grove.encrypt(owner, label)
+    const { policyId } = unwrap(await grant()).grant
+    await grove.settle()
+    const [hasty] = grove.proxiesOf(unwrap(policyAt(policyId)))
+    if (hasty === undefined) throw new TypeError("the policy has proxies")
+    const before = hasty.key
+    await hasty.rekey()
+    await grove.settle()
+    expect(await reencrypt(hasty, policyId, file.header.capsule, before)).toBe("fragments")
+    await grove.pass(MAX_CLOCK_SKEW_MS + 1)
+    expect(await reencrypt(hasty, policyId, file.header.capsule, before)).toBe("NOT_READER")
+    expect(await reencrypt(hasty, policyId, file.header.capsule, hasty.key)).toBe("fragments")
   })
 
   test("of a revocation: it stands, and every proxy confirms", async () => {
