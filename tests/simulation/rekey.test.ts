@@ -229,6 +229,18 @@ test("a label's record of before there were rekeys is read as one whose key was 
   expect(await grove.read(reader, before)).toBe("opened")
 })
 
+test("a proxy that has not heard of a reader's rekey asks the ledger before it refuses", async () => {
+  const file = await grove.encrypt(owner, label)
+  unwrap(await grant())
+  await grove.settle()
+  for (const { key } of proxies) grove.lines.cut(key, grove.host.signingKey)
+  await reader.rekey()
+  await grove.settle()
+  expect(await grove.read(reader, file)).toBe("NOT_READER")
+  grove.lines.mendAll()
+  expect(await grove.read(reader, file)).toBe("opened")
+})
+
 test("a key of a label that nothing was encrypted under needs no policy", async () => {
   await grove.encrypt(owner, label)
   for (let epoch = 2; epoch <= 4; epoch++) {
