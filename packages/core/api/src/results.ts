@@ -13,6 +13,8 @@ export interface NodeStatus extends NodeName {
   readonly id: string
   readonly generation: number
   readonly epoch: number
+  /** What it was below roots that were replaced, the newest first. What was made then opens, and is recovered from the words of then. */
+  readonly predecessors: readonly NodeName[]
   readonly pid: number
   /** Milliseconds since 1970. */
   readonly startedAt: number

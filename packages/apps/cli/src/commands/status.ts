@@ -69,6 +69,7 @@ function running(status: AnswerFields, raw: unknown): CommandOutcome {
     ["node", `${status.text("path")} of cluster ${status.text("cluster")}`],
     ["id", status.text("id")],
     ["epoch", String(status.number("epoch"))],
+    ...status.objects("predecessors").map(wasRow),
     ["ledger", `${ledger.text("role")}, ${ledger.number("length")} entries, head ${ledger.text("head").slice(0, 16)}…`],
     ["peers", String(status.number("peers"))],
     ["since", relativeTime(status.number("startedAt"), Date.now())],
@@ -78,6 +79,11 @@ function running(status: AnswerFields, raw: unknown): CommandOutcome {
     ["back up", BACKUP],
   ]
   return { json: { ...(typeof raw === "object" ? raw : {}), backup: BACKUP }, text: fields(rows) }
+}
+
+/** Below a root that was replaced: what was made there is recovered from that root's words only. */
+function wasRow(predecessor: AnswerFields): readonly [string, string] {
+  return ["was", `${predecessor.text("path")} of cluster ${predecessor.text("cluster")}; keep its words for what was made then`]
 }
 
 /** One row when the keystore is locked by itself. */

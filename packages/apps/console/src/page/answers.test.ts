@@ -12,6 +12,7 @@ const status: NodeStatus = {
   path: "/laptop",
   generation: 1,
   epoch: 2,
+  predecessors: [],
   pid: 1,
   startedAt: 1_767_225_600_000,
   peers: 3,

@@ -129,7 +129,7 @@ function consoleLink({ console }: MethodContext, caller: Caller): Result<Console
 
 function nodeStatus({ idleLock, runtime, startedAt }: MethodContext): NodeStatus {
   const { context, keystore } = runtime
-  const { cluster, generation, keys, path } = keystore.identity()
+  const { cluster, generation, keys, path, predecessors } = keystore.identity()
   const grants = grantsHere(context).filter(({ revokedAt }) => revokedAt === undefined)
   const { labels, policies, refusal } = runtime.remaking.progress
   return {
@@ -140,6 +140,7 @@ function nodeStatus({ idleLock, runtime, startedAt }: MethodContext): NodeStatus
     path,
     generation,
     epoch: keys.epoch,
+    predecessors: predecessors.map((each) => ({ cluster: each.cluster, path: each.path })),
     pid: process.pid,
     startedAt,
     peers: context.transport.peers().length,
