@@ -38,7 +38,7 @@ beforeEach((context) => context.skip(missing !== undefined, missing))
 
 /** Ann shows a code on her terminal, and Bob's node has used it: the words that each sees. */
 async function compare(session: TerminalSession): Promise<{ readonly meeting: string; readonly words: string }> {
-  await session.see(/\u001B\[30;107m[ █▀▄]{40,}\u001B\[0m/u)
+  await session.see(/\[30;107m[ █▀▄]{40,}/u)
   const [, code = ""] = await session.see(/keygrove meet (kgmeet1[a-z0-9]+)/)
   const met = await byBob("meet", code, "--json")
   const answer: { readonly meeting: string; readonly words: readonly string[] } = JSON.parse(met.stdout)
