@@ -46,7 +46,7 @@ const meeting: MeetView = {
 
 describe("an answer of the node", () => {
   test("is read as the contract has it, without what the page does not show", () => {
-    const { addresses: _addresses, idleLock: _idleLock, pid: _pid, ...shown } = status
+    const { addresses: _addresses, idleLock: _idleLock, pid: _pid, predecessors: _predecessors, ...shown } = status
     expect(decodeStatus(status)).toEqual(shown)
     expect(decodeTree(tree)).toEqual({ nodes: tree.nodes, next: null })
     expect(decodeTrust(trust)).toEqual(trust.clusters.map(({ keyChain: _keyChain, ...cluster }) => cluster))
