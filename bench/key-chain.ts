@@ -22,6 +22,7 @@ import {
   encodeEntry,
   entrySignBytes,
   extendKeyChain,
+  finishKeyChain,
   keyChainHeadSignBytes,
   verifyKeyChain,
   type KeyChain,
@@ -30,7 +31,7 @@ import {
 } from "@keygrove/ledger"
 import { setFlagsFromString } from "node:v8"
 import { runInNewContext } from "node:vm"
-import { timed } from "./programs.ts"
+import { median, timed } from "./programs.ts"
 
 const NODES = 10_000
 const STATEMENTS = 100_000
@@ -44,7 +45,9 @@ const MIB = 2 ** 20
 // Called by hand: what is left over of one step must not be counted to the next.
 setFlagsFromString("--expose-gc")
 const collectGarbage: () => void = runInNewContext("gc")
-const ROUNDS = 2
+const ROUNDS = 5
+/** Statements that are verified in one go before as many signatures are: what else the machine does disturbs both alike. */
+const SLICE = 1_000
 
 interface Signature {
   readonly key: Uint8Array
@@ -72,18 +75,18 @@ function main(): number {
     `${NODES} nodes, ${entries.length} statements, ${signatures.length} signatures, ${(bytes / MIB).toFixed(0)} MiB (${cluster.slice(0, 8)})`,
   )
   const before = settledHeap()
-  const raw: number[] = []
-  const ours: number[] = []
-  let kept: KeyChain | undefined
-  for (let round = 0; round < ROUNDS; round++) {
-    raw.push(timed(() => verifyAll(signatures)))
-    ours.push(timed(() => (kept = unwrap(verifyKeyChain(nativePrimitives, root, { entries, head })))))
-  }
-  const [limit, mine] = [Math.min(...raw), Math.min(...ours)]
-  const speed = limit / mine
+  const kept = unwrap(verifyKeyChain(nativePrimitives, root, { entries, head }))
+  const rounds = Array.from({ length: ROUNDS }, () => measureRound({ root, entries, head }, signatures))
+  const speeds = rounds.map(({ raw, ours }) => raw / ours)
+  const speed = median(speeds)
+  const [limit, mine] = [Math.min(...rounds.map(({ raw }) => raw)), Math.min(...rounds.map(({ ours }) => ours))]
   const memory = (settledHeap() - before) / MIB
   print("raw Ed25519 verification", `${perSecond(signatures.length, limit)}/s`)
-  print("key chain from scratch", `${perSecond(entries.length, mine)} statements/s, ${speed.toFixed(2)} of raw verification (bar ${BAR})`)
+  const range = `${Math.min(...speeds).toFixed(2)} to ${Math.max(...speeds).toFixed(2)}`
+  print(
+    "key chain from scratch",
+    `${perSecond(entries.length, mine)} statements/s, ${speed.toFixed(2)} of raw verification (${range}; bar ${BAR})`,
+  )
   print(
     "one statement more",
     `${step.mean.toFixed(3)} ms, at the 99.9th percentile ${step.slow.toFixed(3)} ms (bar ${INCREMENTAL_BAR_MS} ms)`,
@@ -92,9 +95,30 @@ function main(): number {
     "memory of the verified chain",
     `${memory.toFixed(0)} MiB beside its entries; whole process ${(process.memoryUsage.rss() / MIB).toFixed(0)} MiB`,
   )
-  const standing = kept?.state.clusters.get(cluster)?.nodes.size ?? 0
+  const standing = kept.members.nodes.size
   if (standing !== NODES + 1) throw new Error(`${standing} nodes stand at the end of the chain; expected ${NODES + 1}`)
   return speed >= BAR && step.mean < INCREMENTAL_BAR_MS && memory + bytes / MIB < MEMORY_BAR_MIB ? 0 : 1
+}
+
+/** Milliseconds of a verification from scratch, and of the raw verification of the same signatures, in turns of a slice each. */
+function measureRound(
+  { root, entries, head }: Pick<WrittenChain, "root" | "entries" | "head">,
+  signatures: readonly Signature[],
+): { readonly raw: number; readonly ours: number } {
+  let [raw, ours] = [0, 0]
+  let chain = emptyKeyChain(nativePrimitives, root)
+  const perEntry = signatures.length / entries.length
+  for (let from = 0; from < entries.length; from += SLICE) {
+    const slice = entries.slice(from, from + SLICE)
+    ours += timed(() => (chain = extended(chain, slice)))
+    raw += timed(() => verifyAll(signatures.slice(Math.floor(from * perEntry), Math.floor((from + slice.length) * perEntry))))
+  }
+  ours += timed(() => unwrap(finishKeyChain(nativePrimitives, chain, head)))
+  return { raw, ours }
+}
+
+function extended(chain: KeyChain, entries: readonly Uint8Array[]): KeyChain {
+  return entries.reduce((longer, bytes) => unwrap(extendKeyChain(nativePrimitives, longer, bytes)), chain)
 }
 
 interface WrittenChain {
