@@ -3,6 +3,9 @@ import { defineConfig, type ViteUserConfig } from "vitest/config"
 /** Tests that start a tsc, an oxlint or several processes each; more at a time would only measure each other. */
 const serial = { fileParallelism: false, maxWorkers: 1 }
 
+/** No test asks how fast the machine is: these end what hangs, on the slowest. */
+const patience = { testTimeout: 180_000, hookTimeout: 120_000, expect: { poll: { timeout: 90_000 } } }
+
 /** Tests of the programs as users run them. */
 const bundled = { globalSetup: ["tests/e2e/build-bundle.ts"], ...serial }
 
@@ -17,26 +20,25 @@ const config: ViteUserConfig = defineConfig({
       reportsDirectory: "coverage",
     },
     projects: [
-      { test: { name: "unit", include: ["packages/**/src/**/*.test.ts"], testTimeout: 20_000 } },
-      { test: { name: "repository", include: ["tests/repository/**/*.test.ts"], testTimeout: 60_000, ...serial } },
-      { test: { name: "interop", include: ["tests/interop/**/*.test.ts"], testTimeout: 60_000 } },
-      { test: { name: "simulation", include: ["tests/simulation/**/*.test.ts"], testTimeout: 120_000 } },
+      { test: { name: "unit", include: ["packages/**/src/**/*.test.ts"], ...patience } },
+      { test: { name: "repository", include: ["tests/repository/**/*.test.ts"], ...patience, ...serial } },
+      { test: { name: "interop", include: ["tests/interop/**/*.test.ts"], ...patience } },
+      { test: { name: "simulation", include: ["tests/simulation/**/*.test.ts"], ...patience } },
       {
         test: {
           name: "e2e",
           include: ["tests/e2e/**/*.test.ts"],
           exclude: ["tests/e2e/crash/**"],
-          testTimeout: 180_000,
-          hookTimeout: 60_000,
+          ...patience,
           globalSetup: ["tests/e2e/build-bundle.ts"],
         },
       },
       // Waits for a browser most of the time, so it goes beside others.
-      { test: { name: "console", include: ["tests/console/**/*.test.ts"], testTimeout: 240_000, hookTimeout: 120_000, ...bundled } },
+      { test: { name: "console", include: ["tests/console/**/*.test.ts"], ...patience, testTimeout: 240_000, ...bundled } },
       // A million inputs, most of a minute; KEYGROVE_FUZZ_INPUTS asks for more.
-      { test: { name: "fuzz", include: ["tests/fuzz/**/*.test.ts"], globalSetup: ["tests/e2e/build-bundle.ts"] } },
+      { test: { name: "fuzz", include: ["tests/fuzz/**/*.test.ts"], ...patience, globalSetup: ["tests/e2e/build-bundle.ts"] } },
       // 700 kills of running processes: minutes, so a step of its own.
-      { test: { name: "crash", include: ["tests/e2e/crash/**/*.test.ts"], testTimeout: 900_000, ...bundled } },
+      { test: { name: "crash", include: ["tests/e2e/crash/**/*.test.ts"], ...patience, testTimeout: 900_000, ...bundled } },
     ],
   },
 })

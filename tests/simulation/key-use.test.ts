@@ -149,7 +149,7 @@ describe("1. signing data: all messages", () => {
       callers.push(toHex(from))
       return await Promise.resolve(body)
     })
-    const signal = AbortSignal.timeout(30_000)
+    const signal = AbortSignal.timeout(120_000)
     const asks = async (named: Member, signer: Member, expected: Member): Promise<boolean> => {
       await using client = await open(named, signer)
       const to = { signingKey: expected.key, addresses: server.addresses() }

@@ -25,7 +25,7 @@ import {
 } from "../../packages/core/ledger/src/ledger-kit.contract.ts"
 import { ledgerEngineContract } from "../../packages/service/src/ports/ledger-engine.contract.ts"
 
-const call = { signal: AbortSignal.timeout(60_000) }
+const call = { signal: AbortSignal.timeout(600_000) }
 const at = (index: number): LedgerIndex => unwrap(decodeLedgerIndex(index))
 const hostKey = kitKey("host")
 const host = { signingKey: hostKey, addresses: [] }

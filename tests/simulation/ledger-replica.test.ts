@@ -18,7 +18,7 @@ import {
   termsEntry,
 } from "../../packages/core/ledger/src/ledger-kit.contract.ts"
 
-const call = { signal: AbortSignal.timeout(60_000) }
+const call = { signal: AbortSignal.timeout(600_000) }
 const root = kitRoot("alice")
 const laptop = kitChild(root, "/laptop")
 const opening = [clusterEntry(root), nodeEntry(root, laptop), rekeyEntry(laptop, 1)]

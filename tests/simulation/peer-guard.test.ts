@@ -32,7 +32,7 @@ import {
   type KitNode,
 } from "../../packages/core/ledger/src/ledger-kit.contract.ts"
 
-const call = { signal: AbortSignal.timeout(60_000) }
+const call = { signal: AbortSignal.timeout(600_000) }
 const WAIT_MS = 60_000
 const at = (index: number): LedgerIndex => unwrap(decodeLedgerIndex(index))
 const keyOf = (node: KitNode, epoch = 1): Uint8Array => kitKey(signingName(node, epoch))

@@ -21,7 +21,7 @@ import {
   type KitNode,
 } from "../../packages/core/ledger/src/ledger-kit.contract.ts"
 
-const call = { signal: AbortSignal.timeout(90_000) }
+const call = { signal: AbortSignal.timeout(600_000) }
 const WAIT_MS = 60_000
 const root = kitRoot("alice")
 const desk = kitChild(root, "/desk")

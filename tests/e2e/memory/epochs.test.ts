@@ -50,7 +50,7 @@ test.runIf(canReadMemory)(
     const home = await makeHome(stage.directory, NAME)
     const store = storeInEpoch(home.file("keystore.db"), { keyFile: home.keyFile, epoch: 2, name: "2" })
     const args = [join(bundle, "keystore.mjs"), "serve", "--store", store, "--audit", home.file("audit.db"), "--key-file", home.keyFile]
-    const call = { signal: AbortSignal.timeout(60_000) }
+    const call = { signal: AbortSignal.timeout(170_000) }
     await using child = unwrap(await spawnKeystore({ command: process.execPath, args }, call))
     const exchange = unwrap(await child.keystore.beginRekey(call))
     unwrap(

@@ -108,9 +108,9 @@ describe.runIf(canReadMemory)("memory of the keystore, for named keys", () => {
       await exercise(keys, key, type)
       // Libraries wipe their own copies when these are collected, which the vault has done a moment later.
       const left = async (): Promise<readonly string[]> => await findInProcess(world.keystore.pid, forms(secret))
-      await expect.poll(left, { timeout: 20_000 }).toEqual([])
+      await expect.poll(left, { timeout: 90_000 }).toEqual([])
       unwrap(await keys.setState(key, { state: "destroyed" }, call))
-      await expect.poll(left, { timeout: 20_000 }).toEqual([])
+      await expect.poll(left, { timeout: 90_000 }).toEqual([])
     },
   )
 })

@@ -54,7 +54,7 @@ test.runIf(canReadMemory).each(types)("a preloaded %s key is in memory as its by
     const used = type === "aes256" ? await keys.mac(order, call) : await keys.sign(order, call)
     expect(used.ok).toBe(true)
   }
-  await expect.poll(async () => await findInProcess(keystore.pid, forms), { timeout: 20_000 }).toEqual(["bytes"])
+  await expect.poll(async () => await findInProcess(keystore.pid, forms), { timeout: 90_000 }).toEqual(["bytes"])
   expect(inFiles(forms)).toEqual([])
   expect(unwrap(await keys.find(id("hot"), call)).backend).toBe("preload")
   await keystore[Symbol.asyncDispose]()

@@ -74,7 +74,7 @@ describe.runIf(canReceiveNotifications)("the start of a node", () => {
     configure([{ id: "ready", type: "ed25519", from: "generate" }])
     await using node = launchNode(world.home, world.environment)
     // Held up while it starts, long before it could have a key.
-    await expect.poll(() => childrenOf(node.pid).length, { timeout: 20_000, interval: 1 }).toBe(1)
+    await expect.poll(() => childrenOf(node.pid).length, { timeout: 90_000, interval: 1 }).toBe(1)
     const [keystore = -1] = childrenOf(node.pid)
     process.kill(keystore, "SIGSTOP")
     expect(await heard()).toEqual(["ECONNREFUSED", "ECONNREFUSED", "ENOENT"])

@@ -56,7 +56,7 @@ describe("keys of the configuration", () => {
         expect(shown).toHaveLength(2)
         for (const environment of shown) expect(environment.includes(seed)).toBe(false)
         const left = async (): Promise<readonly string[]> => await findInProcess(childrenOf(node.pid)[0] ?? 0, forms)
-        if (canReadMemory) await expect.poll(left, { timeout: 20_000 }).toEqual([])
+        if (canReadMemory) await expect.poll(left, { timeout: 90_000 }).toEqual([])
       }
       return await listed(node)
     })()

@@ -21,7 +21,7 @@ import { storeInEpoch } from "./store-in-epoch.ts"
 
 const hpkeSealing = createSealing({ x25519: nativePrimitives.x25519, random: systemRandom })
 
-const call = { signal: AbortSignal.timeout(120_000) }
+const call = { signal: AbortSignal.timeout(600_000) }
 const message = encodeInfo(["keygrove/v1/request"])
 const stage = mkdtempSync(join(tmpdir(), "keygrove-keystore-"))
 afterAll(() => rmSync(stage, { recursive: true, force: true }))

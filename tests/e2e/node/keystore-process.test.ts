@@ -57,7 +57,7 @@ function seenBySameUser(pid: number): readonly boolean[] {
 
 /** Waits for what another process does, which tells nobody. */
 async function eventually(fact: () => boolean): Promise<void> {
-  await expect.poll(fact, { timeout: 20_000, interval: 20 }).toBe(true)
+  await expect.poll(fact, { timeout: 90_000, interval: 20 }).toBe(true)
 }
 
 describe.runIf(onLinux && (canRunAsNobody || process.getuid?.() !== 0))("other programs of the same user", () => {
@@ -134,7 +134,7 @@ describe("a keystore process ends", () => {
     const args = [entry, "init", "--home", home, "--name", "orphaned", "--words-out", `${home}.words`, "--passphrase-file", "-"]
     // The passphrase never comes, and its pipe stays open: nothing but the parent's end can end the ceremony.
     const command = spawn(process.execPath, args, { stdio: ["pipe", "ignore", "inherit"] })
-    await expect.poll(() => childrenOf(command.pid ?? -1).length, { timeout: 20_000, interval: 5 }).toBe(1)
+    await expect.poll(() => childrenOf(command.pid ?? -1).length, { timeout: 90_000, interval: 5 }).toBe(1)
     const [ceremony = -1] = childrenOf(command.pid ?? -1)
     command.kill("SIGKILL")
     await once(command, "exit")

@@ -20,7 +20,7 @@ const onLinux = process.platform === "linux"
 
 /** Polls until a fact holds; what is waited for is the doing of another process, which tells nobody. */
 async function eventually(fact: () => boolean | Promise<boolean>): Promise<void> {
-  await expect.poll(fact, { timeout: 20_000, interval: 20 }).toBe(true)
+  await expect.poll(fact, { timeout: 90_000, interval: 20 }).toBe(true)
 }
 
 describe("a node's life", () => {

@@ -4,7 +4,7 @@ import { join } from "node:path"
 import { createInterface } from "node:readline"
 
 /** How long a command may take to show what is waited for. */
-const PATIENCE_MS = 30_000
+const PATIENCE_MS = 90_000
 const driver = join(import.meta.dirname, "person.py")
 
 /** Why there is no pseudo-terminal to test on; `undefined` when there is one. Node itself cannot open one. */

@@ -93,7 +93,7 @@ describe("nodes with a key of their own", () => {
     await using victim = await startVictim()
     await using hostile = await startHostileHost()
     const peer = { signingKey: signingKeyOf(hostile.peerId) ?? new Uint8Array(32), addresses: hostile.getMultiaddrs().map(withoutId) }
-    const call = { signal: AbortSignal.timeout(60_000) }
+    const call = { signal: AbortSignal.timeout(170_000) }
     expect(await victim.transport.request(peer, "proxy", new Uint8Array(1), call)).toMatchObject({ ok: false, code: "PEER_PROTOCOL" })
     await hostile.handle(ATTACKED, (stream) => void stream.send(header(0xffff_ffff)))
     expect(await victim.transport.request(peer, "proxy", new Uint8Array(1), call)).toMatchObject({ ok: false, code: "PEER_CLOSED" })
@@ -123,7 +123,7 @@ describe("nodes with a key of their own", () => {
     for (let round = 0; round < 3; round++) {
       const opened = await Promise.allSettled(
         Array.from({ length: 60 }, () =>
-          connection.newStream(ATTACKED, { maxOutboundStreams: 1_000, signal: AbortSignal.timeout(30_000) }),
+          connection.newStream(ATTACKED, { maxOutboundStreams: 1_000, signal: AbortSignal.timeout(120_000) }),
         ),
       )
       const streams = opened.flatMap((result) => (result.status === "fulfilled" ? [result.value] : []))

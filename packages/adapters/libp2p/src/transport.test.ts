@@ -10,7 +10,7 @@ import { openLibp2pTransport } from "./transport.ts"
 
 transportContract("libp2p", { open: loopbackNetwork })
 
-const call = { signal: AbortSignal.timeout(60_000) }
+const call = { signal: AbortSignal.timeout(600_000) }
 
 describe("a peer that accepts the connection and says nothing", () => {
   test("keeps nobody waiting who gives up", async () => {

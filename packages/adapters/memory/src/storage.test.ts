@@ -6,7 +6,7 @@ storageContract("memory", { open: async () => new MemoryStorage() })
 
 test("a full disk refuses puts, never removals", async () => {
   await using storage = new MemoryStorage()
-  const call = { signal: AbortSignal.timeout(1000) }
+  const call = { signal: AbortSignal.timeout(600_000) }
   storage.setFull(true)
   expect(await storage.write([{ kind: "put", collection: "label", key: "a", value: 1 }], call)).toMatchObject({
     ok: false,

@@ -7,7 +7,7 @@ import { notifyServiceManager } from "./service-manager.ts"
 
 const directory = mkdtempSync(join(tmpdir(), "keygrove-notify-"))
 afterAll(() => rmSync(directory, { recursive: true }))
-const call = { signal: AbortSignal.timeout(20_000) }
+const call = { signal: AbortSignal.timeout(600_000) }
 
 describe.runIf(canReceiveNotifications)("a service manager", () => {
   test.each([

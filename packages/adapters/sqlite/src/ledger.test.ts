@@ -9,7 +9,7 @@ import { ledgerEngineContract } from "../../../service/src/ports/ledger-engine.c
 import { kitLog, kitPrimitives } from "../../../core/ledger/src/ledger-kit.contract.ts"
 import { EmbeddedLedgerEngine } from "./ledger.ts"
 
-const signal = AbortSignal.timeout(60_000)
+const signal = AbortSignal.timeout(600_000)
 let directory = ""
 let count = 0
 

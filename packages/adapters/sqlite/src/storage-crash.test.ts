@@ -9,7 +9,7 @@ import { unwrap } from "@keygrove/base"
 import { afterEach, beforeEach, expect, test } from "vitest"
 import { SqliteStorage } from "./storage.ts"
 
-const call = { signal: AbortSignal.timeout(120_000) }
+const call = { signal: AbortSignal.timeout(600_000) }
 let directory = ""
 
 beforeEach(() => {

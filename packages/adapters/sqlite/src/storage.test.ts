@@ -7,7 +7,7 @@ import { afterEach, beforeEach, describe, expect, test } from "vitest"
 import { storageContract } from "../../../service/src/ports/storage.contract.ts"
 import { SqliteStorage } from "./storage.ts"
 
-const call = { signal: AbortSignal.timeout(120_000) }
+const call = { signal: AbortSignal.timeout(600_000) }
 let directory = ""
 let count = 0
 

@@ -58,7 +58,7 @@ interface Said {
 
 async function program(name: string, args: readonly string[]): Promise<Said> {
   const env = { PATH: process.env["PATH"], SSH_AUTH_SOCK: agent.socketPath, HOME: agent.folder, LC_ALL: "C" }
-  return await run(name, args, { env, timeout: 30_000 })
+  return await run(name, args, { env, timeout: 90_000 })
 }
 
 /** Starts sshd on a port that was free a moment ago; `undefined` when somebody else was faster. */
