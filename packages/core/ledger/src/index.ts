@@ -73,5 +73,5 @@ export {
   type TrustState,
 } from "./state.ts"
 export { isRemoval, isStatementKind, scopeOfKind, type Scope, type Statement, type StatementKind } from "./statement.ts"
-export { standsFor, succeeds, successorsOf } from "./succession.ts"
+export { movedNode, standsFor, succeeds, successorsOf } from "./succession.ts"
 export type { Application, Verdict, VoidReason } from "./verdict.ts"

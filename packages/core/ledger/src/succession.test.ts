@@ -16,8 +16,8 @@ import {
   type KitNode,
 } from "./ledger-kit.contract.ts"
 import { MAX_SUCCESSIONS } from "./limits.ts"
-import { findPolicy, type LedgerState } from "./state.ts"
-import { succeeds, successorsOf } from "./succession.ts"
+import { findNode, findPolicy, type LedgerState } from "./state.ts"
+import { movedNode, succeeds, successorsOf } from "./succession.ts"
 
 interface Family {
   readonly root: KitNode
@@ -113,6 +113,22 @@ describe("a node of the cluster that stands for another one", () => {
     expect(verdict(...twice, grant("again", last.laptop, "more"))).toBe("POLICY_CONTINUES_WRONG")
     expect(verdict(...twice, endPolicy("of phone", last.laptop))).toBe("applied")
     expect(verdict(...twice, endPolicy("of phone", next.laptop))).toBe("applied")
+  })
+})
+
+describe("a node that moves", () => {
+  test("is the one below the last root under which it has named keys", () => {
+    const after = (...entries: readonly Uint8Array[]): LedgerState => kitFold([...settled, ...entries]).ledger.state
+    const now = (state: LedgerState, node: KitNode): string | undefined => {
+      const found = findNode(state, node)
+      return found === undefined ? undefined : movedNode(state, found).cluster
+    }
+    const last2 = [rootReplacedEntry(next.root, last.root)]
+    expect(now(after(), old.laptop)).toBe(next.root.cluster)
+    expect(now(after(...last2), old.laptop)).toBe(next.root.cluster)
+    expect(now(after(...last.entries, ...last2), old.laptop)).toBe(last.root.cluster)
+    expect(now(after(nodeRevokedEntry(next.root, next.laptop)), old.laptop)).toBe(old.root.cluster)
+    expect(now(after(), stranger.laptop)).toBe(stranger.root.cluster)
   })
 })
 

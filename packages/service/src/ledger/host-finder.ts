@@ -1,16 +1,6 @@
 import { equalBytes } from "@keygrove/base"
 import type { Primitives } from "@keygrove/crypto"
-import { ROOT_PATH } from "@keygrove/hierarchy"
-import {
-  findHolder,
-  findNode,
-  foldEntry,
-  isSameHead,
-  MAX_SLICE_ENTRIES,
-  successorsOf,
-  type FoldedLedger,
-  type LedgerState,
-} from "@keygrove/ledger"
+import { findHolder, foldEntry, isSameHead, MAX_SLICE_ENTRIES, movedNode, type FoldedLedger, type LedgerState } from "@keygrove/ledger"
 import type { CallOptions } from "../ports/call-options.ts"
 import type { LedgerSlice } from "../ports/ledger-engine.ts"
 import type { LedgerHostClient } from "./host-client.ts"
@@ -21,10 +11,7 @@ export const MAX_TENTATIVE_ENTRIES = 65_536
 /** The key that the node which holds or held `signingKey` (32 bytes) has now, where that is another one: after a rekey, or below the root that came in the place of its own. */
 export function successorOf(state: LedgerState, signingKey: Uint8Array): Uint8Array | undefined {
   const holder = findHolder(state, signingKey)
-  const moved = [...(holder === undefined ? [] : successorsOf(state, holder.cluster))].flatMap(
-    (cluster) => findNode(state, { cluster, path: holder?.path ?? ROOT_PATH })?.keys ?? [],
-  )
-  const now = (moved.at(-1) ?? holder?.keys)?.signingKey
+  const now = holder === undefined ? undefined : movedNode(state, holder).keys?.signingKey
   return now === undefined || equalBytes(now, signingKey) ? undefined : now
 }
 

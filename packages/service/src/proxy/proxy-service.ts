@@ -1,6 +1,5 @@
 import { equalBytes, fromHex, refuse, toHex, unreachable, unwrap, type Refusal, type Result } from "@keygrove/base"
-import { isSameNode } from "@keygrove/hierarchy"
-import { findHolder, findPolicy, type PolicyState } from "@keygrove/ledger"
+import { findHolder, findPolicy, standsFor, type PolicyState } from "@keygrove/ledger"
 import {
   admitReencrypt,
   admitRemoval,
@@ -252,12 +251,12 @@ export class ProxyService implements AsyncDisposable {
 }
 
 /**
- * Whether a policy counts on this node. One whose receipt was lost on its way is replaced by another proxy, and must not keep a fragment more than the owner knows of:
+ * Whether a policy counts on this node, also as it was below a root that was replaced. One whose receipt was lost on its way is replaced by another proxy, and must not keep a fragment more than the owner knows of:
  * revocation counts on n fragments.
  */
 function names({ grant }: PolicyState, { selfKey, state }: ProxyView): boolean {
   const self = findHolder(state, selfKey)
-  return grant.proxies.some((proxy) => equalBytes(proxy.signingKey, selfKey) || (self !== undefined && isSameNode(proxy, self)))
+  return grant.proxies.some((proxy) => equalBytes(proxy.signingKey, selfKey) || (self !== undefined && standsFor(state, self, proxy)))
 }
 
 const NEWS_MAY_HELP: ReadonlySet<string> = new Set(["POLICY_UNKNOWN", "OWNER_UNKNOWN", "NOT_OWNER", "NOT_OFFERING", "NOT_READER"])

@@ -1,6 +1,6 @@
 import { fromHex, ok, refuse, toHex, unwrap, type Result } from "@keygrove/base"
 import type { NodeReference } from "@keygrove/hierarchy"
-import { findHolder, findNode, findPolicy, policiesOfGrant, standsFor, type PolicyState } from "@keygrove/ledger"
+import { findHolder, findNode, findPolicy, movedNode, policiesOfGrant, standsFor, type PolicyState } from "@keygrove/ledger"
 import type { NodeContext } from "../node-context.ts"
 import type { CallOptions } from "../ports/call-options.ts"
 import type { PeerAddress } from "../ports/transport.ts"
@@ -121,8 +121,12 @@ interface KnownNode extends NodeReference {
   readonly addresses?: readonly string[]
 }
 
-/** Where a proxy is found now: its node may have other keys and addresses than when it was chosen. */
+/** Where a proxy is found now: its node may have other keys and addresses than when it was chosen, or have moved below another root. */
 export function addressOf({ replica }: Pick<NodeContext, "replica">, proxy: KnownNode): PeerAddress {
-  const node = findHolder(replica.state, proxy.signingKey) ?? findNode(replica.state, proxy)
-  return { signingKey: node?.keys?.signingKey ?? proxy.signingKey, addresses: node?.terms?.addresses ?? proxy.addresses ?? [] }
+  const known = findHolder(replica.state, proxy.signingKey) ?? findNode(replica.state, proxy)
+  const node = known === undefined ? undefined : movedNode(replica.state, known)
+  return {
+    signingKey: node?.keys?.signingKey ?? proxy.signingKey,
+    addresses: node?.terms?.addresses ?? known?.terms?.addresses ?? proxy.addresses ?? [],
+  }
 }
