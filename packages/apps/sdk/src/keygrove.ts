@@ -140,7 +140,7 @@ export class Keygrove implements AsyncDisposable {
     const signal = this.#signal(options)
     const own = new AnswerFields("node.identity", await this.#call("node.identity", {}, { signal }))
     return await rotateFile(await fileTools(), path, {
-      self: nodeOf(own),
+      selves: [own, ...own.objects("predecessors")].map(nodeOf),
       fileKey: async (header, _digest, each) => await this.decryptKey(header, each),
       currentLabel: async (label) => await this.#encryptionSettings({ label, signal }),
       signal,

@@ -37,6 +37,8 @@ export interface NodeIdentityFacts extends NodeName {
   readonly id: string
   readonly generation: number
   readonly epoch: number
+  /** What it was below roots that were replaced, the newest first. */
+  readonly predecessors: readonly NodeName[]
   readonly keys: {
     /** Ed25519, certified by the parent. */
     readonly anchor: string

@@ -157,13 +157,14 @@ function nodeStatus({ idleLock, runtime, startedAt }: MethodContext): NodeStatus
 }
 
 function identityFacts({ keystore }: NodeRuntime): NodeIdentityFacts {
-  const { anchorKey, cluster, generation, keys, path } = keystore.identity()
+  const { anchorKey, cluster, generation, keys, path, predecessors } = keystore.identity()
   return {
     id: encodeIdentity({ encryptionKey: keys.encryptionKey, signingKey: keys.signingKey, cluster }),
     cluster,
     path,
     generation,
     epoch: keys.epoch,
+    predecessors: predecessors.map((each) => ({ cluster: each.cluster, path: each.path })),
     keys: {
       anchor: toHex(anchorKey),
       signing: toHex(keys.signingKey),

@@ -38,7 +38,7 @@ async function encrypt(options: Partial<Parameters<typeof encryptFile>[2]> = {})
 }
 async function rotate(epoch: number, options: Partial<RotationOptions> = {}, path = file): Promise<Rotation> {
   const currentLabel = async (): Promise<EncryptionLabel> => await Promise.resolve(labelIn(epoch))
-  return await rotateFile(fixtureTools, path, { fileKey: fixtureKey, self: fixtureLabel.owner, currentLabel, signal, ...options })
+  return await rotateFile(fixtureTools, path, { fileKey: fixtureKey, selves: [fixtureLabel.owner], currentLabel, signal, ...options })
 }
 async function opened(): Promise<Buffer> {
   const output = join(directory, "opened")
@@ -92,7 +92,7 @@ describe("a file that is rotated", () => {
     const before = await readFile(file)
     const self = { ...fixtureLabel.owner, path: unwrap(decodeNodePath("/phone")) }
     const currentLabel = async (): Promise<never> => await Promise.reject(new Error("nobody asks"))
-    expect(await rotate(2, { self, currentLabel })).toMatchObject({ state: "foreign" })
+    expect(await rotate(2, { selves: [self], currentLabel })).toMatchObject({ state: "foreign" })
     expect((await readFile(file)).equals(before)).toBe(true)
   })
 

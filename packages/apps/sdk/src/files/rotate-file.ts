@@ -15,8 +15,8 @@ import { wholeSource } from "./whole-source.ts"
 
 export interface RotationOptions {
   readonly fileKey: FileKeySource
-  /** This node. */
-  readonly self: NodeReference
+  /** This node, and what it was below roots that were replaced. */
+  readonly selves: readonly NodeReference[]
   /** The key under which a label of this node is encrypted now. */
   currentLabel(label: Label): Promise<EncryptionLabel>
   /** Whether the content is encrypted anew, rather than given a new header only. */
@@ -50,7 +50,7 @@ export async function rotateFile(tools: FileTools, path: string, options: Rotati
   const source = wholeSource(input, path)
   const { header, headerDigest } = await readHeaderFrom(tools.primitives, source)
   const { epoch: from, owner } = header
-  if (!isSameNode(owner, options.self)) return { state: "foreign", label: header.label, owner, from, to: from }
+  if (!options.selves.some((self) => isSameNode(owner, self))) return { state: "foreign", label: header.label, owner, from, to: from }
   const label = await options.currentLabel(header.label)
   const facts = { label: header.label, owner, from, to: label.epoch }
   const isAsWished = options.reencrypt !== true || header.isRewrapped === undefined
