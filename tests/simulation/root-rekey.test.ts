@@ -83,6 +83,8 @@ describe("the plan of a root's replacement", () => {
       expect(statesOf(rekeying.progress)).toEqual({ "/phone": "waiting", "/away": "waiting", "/gone": "waiting" })
       await append(next.named("phone"), old.revoked("gone"))
       await grove.pass(3_000)
+      expect(statesOf(rekeying.progress)).toEqual({ "/phone": "moved", "/away": "waiting", "/gone": "unrevoked" })
+      await append(next.revoked("gone"))
       expect(statesOf(rekeying.progress)).toEqual({ "/phone": "moved", "/away": "waiting", "/gone": "ended" })
       expect(file.bytes).toBeDefined()
       // However long it takes.

@@ -63,8 +63,8 @@ export interface RootRekeyFacts {
 /** One node that is to move to the new root. */
 export interface RootRekeyNode {
   readonly path: string
-  /** `uninvited`: it joined after the plan was made; `ended`: below the old root or the new one. */
-  readonly state: "moved" | "waiting" | "uninvited" | "ended"
+  /** `uninvited`: it joined after the plan was made; `unrevoked`: it was revoked below the old root only; `ended`: it is a node of neither. */
+  readonly state: "moved" | "waiting" | "uninvited" | "unrevoked" | "ended"
   /** When it last asked this node for its invitation, in milliseconds since 1970; null when it has not since the start. */
   readonly lastSeen: number | null
 }

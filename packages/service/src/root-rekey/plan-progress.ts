@@ -5,8 +5,9 @@ import { decodeEntry, findNode, type LedgerIndex, type LedgerState, type OpenedR
 /**
  * How far a node is on its way below the new root: it has named its keys there; it stands below the old one and is invited; it stands there and is not, because it joined after the plan was made; or it ended
  * below the one or the other.
+ * One that was revoked below the old root when the new one had certified it already has to be revoked there too: `unrevoked`.
  */
-export type MoveState = "moved" | "waiting" | "uninvited" | "ended"
+export type MoveState = "moved" | "waiting" | "uninvited" | "unrevoked" | "ended"
 
 /** How far the replacement of a root is, by the ledger. */
 export interface PlanProgress {
@@ -48,7 +49,7 @@ export function progressOf(state: LedgerState, plan: OpenedRootPlan): PlanProgre
     .toSorted()
     .map((path) => ({ path, state: moveState(state, plan, { path, isInvited: invited.has(path) }) }))
   const published = plan.entries.length - missing.length
-  const isBehind = replaced?.successor !== plan.successor || nodes.some((node) => node.state === "waiting" || node.state === "uninvited")
+  const isBehind = replaced?.successor !== plan.successor || nodes.some(({ state: each }) => each !== "moved" && each !== "ended")
   const progress = { published, entries: plan.entries.length, nodes, isDone: missing.length === 0 && !isBehind }
   return replaced?.successor === plan.successor ? { ...progress, replacedAt: replaced.at } : progress
 }
@@ -58,8 +59,9 @@ function moveState(
   { cluster, successor }: OpenedRootPlan,
   { isInvited, path }: { readonly path: NodePath; readonly isInvited: boolean },
 ): MoveState {
-  if (findNode(state, { cluster: successor, path })?.keys !== undefined) return "moved"
-  const isRemoved = state.clusters.get(successor)?.removed.has(path) === true && findNode(state, { cluster: successor, path }) === undefined
-  if (isRemoved || findNode(state, { cluster, path }) === undefined) return "ended"
+  const [before, after] = [findNode(state, { cluster, path }), findNode(state, { cluster: successor, path })]
+  if (after?.keys !== undefined) return "moved"
+  if (before === undefined) return after === undefined ? "ended" : "unrevoked"
+  if (after === undefined && state.clusters.get(successor)?.removed.has(path) === true) return "ended"
   return isInvited ? "waiting" : "uninvited"
 }

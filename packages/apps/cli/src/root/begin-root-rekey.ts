@@ -6,6 +6,7 @@ import type { CommandContext, CommandInput, CommandOutcome } from "../command.ts
 import { commandError, CommandError } from "../errors.ts"
 import { confirmed } from "../confirm.ts"
 import { callNode } from "../node-call.ts"
+import { nodeKeys } from "../keys/node-keys.ts"
 import { optional } from "../options.ts"
 import { ledgerAddress } from "../tree/invite.ts"
 import { readTree, type Tree } from "../tree/node-tree.ts"
@@ -21,6 +22,7 @@ export async function beginRootRekey(input: CommandInput, context: CommandContex
   checkStandardInput(input)
   const tree = await readTree(context)
   await checkStands(context)
+  await warnOfChangingKeys(context)
   const nodes = standingPaths(tree)
   const ledger = optional(input, "ledger") ?? (await ledgerAddress(context))
   const many = `${nodes.length} ${nodes.length === 1 ? "node" : "nodes"}`
@@ -56,6 +58,14 @@ async function checkStands(context: CommandContext): Promise<void> {
       "ROOT_REKEY_UNDER_WAY",
       `the root stepped down for cluster ${by.slice(0, 16)} already; move this node there with \`keygrove node move\``,
     )
+}
+
+/** A key that is derived at each start is of the root: below another one it is another key, and nothing brings the one of before back. */
+async function warnOfChangingKeys(context: CommandContext): Promise<void> {
+  const keys = await Array.fromAsync(nodeKeys(context).list({ signal: context.signal }))
+  const changing = keys.filter(({ backend, source }) => backend === "preload" && source === "derived").map(({ id }) => id)
+  if (changing.length === 0) return
+  context.stderr.write(`preloaded keys of this node that are derived have other values below another root: ${changing.join(", ")}\n`)
 }
 
 /** Those that the plan has room for, parents before their children. */

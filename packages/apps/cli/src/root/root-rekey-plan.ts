@@ -98,6 +98,8 @@ function nextStep({ nodes, replacedAt }: RekeyStatus): string {
   if (replacedAt === null) return "wait, with the node running; what was cut off goes on at its next start"
   if (nodes.some(({ state }) => state === "waiting"))
     return "on each machine that is waiting: `keygrove down`, `keygrove node move` with the moving code, `keygrove up`; or revoke its node"
+  if (nodes.some(({ state }) => state === "unrevoked"))
+    return "revoke the nodes that are unrevoked below the new root too, with its words or on a node above them that has moved"
   return "invite the nodes that are uninvited from below the new root, or revoke them"
 }
 

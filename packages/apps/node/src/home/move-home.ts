@@ -1,4 +1,4 @@
-import { ok, refuse, type Result } from "@keygrove/base"
+import { equalBytes, ok, refuse, type Result } from "@keygrove/base"
 import { nativePrimitives } from "@keygrove/curves-native"
 import { childPath, pathNames, ROOT_PATH, type ClusterId, type NodePath, type NodeReference } from "@keygrove/hierarchy"
 import { findNode, openInvitation, successorsOf, type LedgerState } from "@keygrove/ledger"
@@ -40,6 +40,12 @@ export async function moveHome(options: MoveHomeOptions, call: CallOptions): Pro
     return refuse(
       "ROOT_STANDS",
       `the ledger of this home does not say that the root of cluster ${cluster.slice(0, 16)} was replaced; start the node once, so that it hears of it, or there is nothing to do`,
+    )
+  const standing = findNode(state, { cluster, path })
+  if (standing === undefined || !equalBytes(standing.anchorKey, made.value.node.anchorKey))
+    return refuse(
+      "NODE_NOT_ON_LEDGER",
+      `${path} of cluster ${cluster.slice(0, 16)} was revoked or replaced before it moved; ask for a new invitation, and join with it`,
     )
   const invitation = options.invitation === undefined ? ownInvitation(home.value, path) : ok(options.invitation)
   if (!invitation.ok) return invitation

@@ -29,8 +29,10 @@ function rootRekeyWarnings({ progress, refusal }: RootRekeying): readonly string
   const why = progress.refusal === undefined ? "" : `: ${progress.refusal.code}: ${progress.refusal.message}`
   if (replacedAt === undefined)
     return [`the new root is not in force yet; ${published} of ${entries} of its entries are on the ledger${why}`]
-  const left = nodes.filter(({ state }) => state === "waiting" || state === "uninvited").length
-  return [`${left} ${left === 1 ? "node has" : "nodes have"} not moved to the new root yet; see \`keygrove root rekey\`${why}`]
+  const left = nodes.filter(({ state }) => state !== "moved" && state !== "ended").length
+  return [
+    `${left} ${left === 1 ? "node has" : "nodes have"} neither moved to the new root nor ended yet; see \`keygrove root rekey\`${why}`,
+  ]
 }
 
 function nodeWarnings({ keystore, replica }: NodeContext, background: Background, rekeys: Rekeys): readonly string[] {
