@@ -78,6 +78,7 @@ export { openHeader, type HeaderOpening, type OpenedHeader } from "./sharing/ope
 export { isReader } from "./sharing/read-policy.ts"
 export { GrantRemaking, type RemakingProgress } from "./sharing/remake-grants.ts"
 export { retryRevocations, revokePolicy, type Revocation } from "./sharing/revoke.ts"
+export { checkRootStands } from "./sharing/standing-root.ts"
 export { statementSigner } from "./sharing/statement-signer.ts"
 export { Turns } from "./turns.ts"
 export { KEEPER_TICK_MS, KEY_CHAIN_REFRESH_MS, KeyChainKeeper } from "./trust/key-chain-keeper.ts"

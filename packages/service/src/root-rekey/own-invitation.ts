@@ -22,8 +22,9 @@ export interface OwnInvitationSources {
 
 type AskingContext = Pick<NodeContext, "clock" | "keystore" | "primitives" | "replica" | "transport">
 
-/** Pause before others are asked again. */
-const PAUSE_MS = 5_000
+/** Pause before others are asked again: doubled from the first to the last. */
+const FIRST_PAUSE_MS = 5_000
+const LAST_PAUSE_MS = 300_000
 /** How long one of them may take. */
 const ASK_TIMEOUT_MS = 8_000
 /** Nodes that are asked in one round. */
@@ -44,7 +45,7 @@ export function isOwnInvitation(
 }
 
 /**
- * Asks other nodes for this one's invitation once its root was replaced, and keeps it, so that the person at this machine can move the node also when nobody else is in reach. Works until the signal fires.
+ * Asks other nodes for this one's invitation once its root was replaced, and keeps it, so that the person at this machine can move the node also when nobody else is in reach. Works until it has one, or the signal fires.
  * Any node may be asked and any may answer: the invitation is signed by this node's parent below the new root, and opens only with a code that none of them has.
  */
 export async function seekOwnInvitation(context: AskingContext, sources: OwnInvitationSources, { signal }: CallOptions): Promise<void> {
@@ -52,15 +53,16 @@ export async function seekOwnInvitation(context: AskingContext, sources: OwnInvi
   for await (const { state } of replica.changes({ signal })) {
     const own = keystore.identity()
     if (state.clusters.get(own.cluster)?.replacedBy === undefined) continue
-    for (
-      let kept = sources.file.read();
-      kept === undefined || !isOwnInvitation(primitives, replica.state, own, kept);
-      kept = sources.file.read()
-    ) {
+    const isKept = (): boolean => {
+      const kept = sources.file.read()
+      return kept !== undefined && isOwnInvitation(primitives, replica.state, own, kept)
+    }
+    for (let pauseMs = FIRST_PAUSE_MS; !isKept(); pauseMs = Math.min(2 * pauseMs, LAST_PAUSE_MS)) {
       const found = await askAll(context, sources, { signal })
-      if (found === undefined) await clock.sleep(PAUSE_MS, { signal })
+      if (found === undefined) await clock.sleep(pauseMs, { signal })
       else sources.file.keep(found)
     }
+    return
   }
 }
 

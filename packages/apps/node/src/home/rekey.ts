@@ -54,7 +54,14 @@ export async function standingPlace(directory: string, call: CallOptions): Promi
   const history = await readHistory(home.value.ledger, call)
   if (!history.ok) return history
   const { cluster, generation, path } = record.value
-  const node = findNode(history.value.ledger.state, { cluster, path })
+  const { state } = history.value.ledger
+  const replaced = state.clusters.get(cluster)?.replacedBy
+  if (replaced !== undefined)
+    return refuse(
+      "ROOT_REPLACED",
+      `another root came in the place of this node's at ledger entry ${replaced.at}; move the node to it with \`keygrove node move\``,
+    )
+  const node = findNode(state, { cluster, path })
   if (node?.keys !== undefined && node.generation === generation) return ok({ cluster, path, generation, epoch: node.keys.epoch })
   return refuse(
     "NODE_NOT_ON_LEDGER",

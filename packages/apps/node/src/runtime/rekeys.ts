@@ -1,6 +1,7 @@
 import { equalBytes, ok, refuse, toHex, type Refusal, type Result } from "@keygrove/base"
 import { decodeEntry, findNodeByKey, type LedgerState } from "@keygrove/ledger"
 import {
+  checkRootStands,
   Wakeup,
   type CallOptions,
   type Keystore,
@@ -64,7 +65,8 @@ export class Rekeys {
     const { keystore, replica } = this.#context
     if (findNodeByKey(replica.state, keystore.identity().keys.signingKey) === undefined)
       return refuse("NODE_NOT_ON_LEDGER", "the ledger does not have this node with its current keys; see the warnings of `keygrove status`")
-    return await keystore.beginRekey(call)
+    const stands = checkRootStands(this.#context)
+    return stands.ok ? await keystore.beginRekey(call) : stands
   }
 
   /** Takes what the ceremony prepared and ends the rekey, or leaves it pending. Repeated for the same epoch, it says what became of it. */

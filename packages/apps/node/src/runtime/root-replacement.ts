@@ -22,8 +22,12 @@ export function runRootReplacement(context: NodeContext, { home, ledgerHost, log
       if (!signal.aborted) log(`NODE_BACKGROUND_FAILED: ${error instanceof Error ? error.message : "unknown"}`)
     }
   }
-  const seeking = seekOwnInvitation(context, { file: invitationFile(home), ledgerHost }, { signal })
-  const work = [guard(rekeying.run({ signal })), guard(seeking)]
+  const kept = invitationFile(home)
+  const planned = (): string | undefined =>
+    rekeying.progress?.plan.invitations.find(({ path }) => path === context.keystore.identity().path)?.invitation
+  const file = { read: () => planned() ?? kept.read(), keep: (invitation: string) => kept.keep(invitation) }
+  const working = guard(rekeying.run({ signal }))
+  const work = [working, guard(seekOwnInvitation(context, { file, ledgerHost }, { signal }))]
   stack.defer(async () => {
     stop.abort()
     await Promise.all(work)
