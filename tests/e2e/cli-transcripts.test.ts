@@ -32,6 +32,7 @@ const chapters = [
   "completion",
   "node-rekey",
   "meet",
+  "root-rekey",
   "lock",
 ] as const
 
