@@ -127,7 +127,7 @@ export class Acquaintance implements AsyncDisposable {
     const engine: LedgerEngine = mortalEngine(lastingEngine(this.#place.ledger), life)
     const replica = stack.use(unwrap(await LedgerReplica.open({ primitives: nativePrimitives, engine }, call)))
     const line = mortalTransport(this.#lossy(network.join(this.key)), life)
-    const transport = stack.use(new PeerGuard({ transport: line, replica, clock, own: this.cluster, peers: "ledger" }))
+    const transport = stack.use(new PeerGuard({ transport: line, replica, clock, own: this.cluster, predecessors: [], peers: "ledger" }))
     const storage = mortalStorage(this.disk, life)
     const context = { primitives: nativePrimitives, keystore, replica, storage, transport, clock, random }
     const log = (line: string): void => void faults.push(`${this.#place.name}: ${line}`)

@@ -1,5 +1,6 @@
 import { toHex, unwrap, type Result } from "@keygrove/base"
 import { nativePrimitives } from "@keygrove/curves-native"
+import type { ClusterId } from "@keygrove/hierarchy"
 import { decodeLedgerIndex, emptyHead, type LedgerIndex } from "@keygrove/ledger"
 import { MemoryLedgerEngine, MemoryNetwork, SimulatedClock, type MemoryTransport } from "@keygrove/memory"
 import { decodeJoinAnswer, decodeLedgerAnswer, encodeLedgerRequest, type LedgerRequest } from "@keygrove/peering"
@@ -59,14 +60,18 @@ interface World extends AsyncDisposable {
   write(...entries: readonly Uint8Array[]): Promise<void>
 }
 
-async function open(log: readonly Uint8Array[] = own, peers: AdmittedPeers = "ledger"): Promise<World> {
+async function open(
+  log: readonly Uint8Array[] = own,
+  peers: AdmittedPeers = "ledger",
+  predecessors: readonly ClusterId[] = [],
+): Promise<World> {
   await using stack = new AsyncDisposableStack()
   const clock = new SimulatedClock()
   const network = new MemoryNetwork(clock)
   const engine = new MemoryLedgerEngine(kitPrimitives)
   unwrap(await engine.append(log, emptyHead(), call))
   const replica = stack.use(unwrap(await LedgerReplica.open({ primitives: nativePrimitives, engine }, call)))
-  const admission = { clock, own: root.cluster, peers, replica }
+  const admission = { clock, own: root.cluster, predecessors, peers, replica }
   const guard = stack.use(new PeerGuard({ ...admission, transport: network.join(keyOf(host)) }))
   stack.use(serveLedger({ transport: guard, engine, clock: systemClock, replica }))
   stack.use(serveJoin({ ...admission, transport: guard, primitives: kitPrimitives, onEnded: (key, at) => guard.letRead(key, at) }))
@@ -147,6 +152,12 @@ describe("who is answered", () => {
     expect(await askProxy(world.network.join(keyOf(desktop)))).toBe("PEER_UNKNOWN")
   })
 
+  test("are nodes of the cluster that this node was of itself, by its keystore's word", async () => {
+    const before = [...founding(otherRoot, desktop), rootReplacedEntry(otherRoot, root)]
+    await using world = await open([...own, ...before], "trusted", [otherRoot.cluster])
+    expect(await askProxy(world.network.join(keyOf(desktop)))).toBe("ok")
+  })
+
   test("are nodes that a key chain from elsewhere names", async () => {
     await using world = await open()
     const stranger = world.network.join(keyOf(desktop))
@@ -162,7 +173,7 @@ describe("who is answered", () => {
     const engine = FollowerLedgerEngine.start({ transport: raw, host: address, copy, clock: world.clock, primitives: kitPrimitives })
     await using replica = unwrap(await LedgerReplica.open({ primitives: nativePrimitives, engine }, call))
     unwrap(await replica.waitUntil(at(own.length), call))
-    await using guard = new PeerGuard({ transport: raw, replica, clock: world.clock, own: root.cluster, peers: "ledger" })
+    await using guard = new PeerGuard({ transport: raw, replica, clock: world.clock, own: root.cluster, predecessors: [], peers: "ledger" })
     guard.serve("proxy", async ({ body: asked }) => asked)
     const ask = async (key: Uint8Array): Promise<string> => {
       await using peer = world.network.join(key)

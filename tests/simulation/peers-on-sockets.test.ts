@@ -40,7 +40,7 @@ async function openHost(stack: AsyncDisposableStack) {
   const engine = new MemoryLedgerEngine(kitPrimitives)
   unwrap(await engine.append(founding, emptyHead(), call))
   const replica = stack.use(unwrap(await LedgerReplica.open({ primitives: nativePrimitives, engine }, call)))
-  const admission = { clock: systemClock, own: root.cluster, peers: "ledger", replica } as const
+  const admission = { clock: systemClock, own: root.cluster, predecessors: [], peers: "ledger", replica } as const
   const guard = stack.use(new PeerGuard({ ...admission, transport }))
   stack.use(serveLedger({ transport: guard, engine, clock: systemClock, replica }))
   stack.use(serveJoin({ ...admission, transport: guard, primitives: kitPrimitives, onEnded: (key, at) => guard.letRead(key, at) }))

@@ -69,7 +69,7 @@ export async function startNode(options: NodeOptions, call: CallOptions): Promis
   if (!transport.ok) return transport
   stack.use(transport.value)
   const settled = keepPort(home, config, transport.value)
-  const ledger = await openLedger(home, settled, { own: client.identity().cluster, transport: transport.value, stack }, call)
+  const ledger = await openLedger(home, settled, { identity: client.identity(), transport: transport.value, stack }, call)
   if (!ledger.ok) return ledger
   const { followed, guard, replica, role } = ledger.value
   const context: NodeContext = {

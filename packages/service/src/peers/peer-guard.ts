@@ -28,6 +28,8 @@ export interface PeerGuardOptions {
   readonly replica: LedgerReplica
   readonly clock: Clock
   readonly own: ClusterId
+  /** The clusters that this node itself was of, before their roots were replaced; see {@link isAdmittedCluster}. */
+  readonly predecessors: readonly ClusterId[]
   readonly peers: AdmittedPeers
 }
 
@@ -172,8 +174,7 @@ export class PeerGuard implements Transport {
   }
 
   #counts(state: LedgerState, cluster: ClusterId): boolean {
-    const { own, peers } = this.#options
-    return isAdmittedCluster(state, { own, peers, cluster })
+    return isAdmittedCluster(state, cluster, this.#options)
   }
 
   async #askForNews(options: CallOptions): Promise<boolean> {
@@ -224,13 +225,15 @@ export class PeerGuard implements Transport {
 }
 
 /**
- * Whether nodes of a cluster are answered. Those below a root that was replaced and those below the one that came after it, which only the former could name, answer each other: they move one by one.
+ * Whether nodes of a cluster are answered. Those below a root that was replaced and those below the one that came after it answer each other: they move one by one. Which clusters come
+ * after this one only its root could say; which it comes after, any root could claim, so there the keystore's word counts and not the ledger's.
  */
 export function isAdmittedCluster(
   state: LedgerState,
-  { cluster, own, peers }: { readonly cluster: ClusterId; readonly own: ClusterId; readonly peers: AdmittedPeers },
+  cluster: ClusterId,
+  { own, peers, predecessors }: Pick<PeerGuardOptions, "own" | "peers" | "predecessors">,
 ): boolean {
-  const isFamily = cluster === own || succeeds(state, own, cluster) || succeeds(state, cluster, own)
+  const isFamily = cluster === own || predecessors.includes(cluster) || succeeds(state, cluster, own)
   return peers === "ledger" || isFamily || trustIn(state, own, cluster)?.standing === "trusted"
 }
 

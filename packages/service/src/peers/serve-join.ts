@@ -15,7 +15,9 @@ export interface JoinHostOptions {
   readonly replica: Pick<LedgerReplica, "state" | "head" | "appendEntries" | "refresh">
   readonly clock: Clock
   readonly primitives: Pick<Primitives, "sha256" | "ed25519">
+  /** As those of the guard of this node. */
   readonly own: ClusterId
+  readonly predecessors: readonly ClusterId[]
   readonly peers: AdmittedPeers
   /** Told of a caller whose node has ended: it may read the ledger up to the entry that says so. */
   readonly onEnded: (signingKey: Uint8Array, endedAt: LedgerIndex) => void
@@ -51,8 +53,8 @@ class JoinDesk {
   }
 
   async #join(entries: readonly Uint8Array[], from: Uint8Array, call: CallOptions): Promise<Result<LedgerHead>> {
-    const { onEnded, own, peers, primitives, replica } = this.#options
-    const admits = (state: LedgerReplica["state"], cluster: ClusterId): boolean => isAdmittedCluster(state, { own, peers, cluster })
+    const { onEnded, primitives, replica } = this.#options
+    const admits = (state: LedgerReplica["state"], cluster: ClusterId): boolean => isAdmittedCluster(state, cluster, this.#options)
     let joined: Result<LedgerHead> = busy()
     for (let attempt = 0; attempt < MAX_TRIES; attempt++) {
       const judged = judgeJoin(primitives, replica, { from, entries, admits })

@@ -1,6 +1,5 @@
 import { ok, refuse, type Result } from "@keygrove/base"
 import { nativePrimitives } from "@keygrove/curves-native"
-import type { ClusterId } from "@keygrove/hierarchy"
 import { formatPeerAddress, parsePeerAddress } from "@keygrove/libp2p"
 import {
   FollowerLedgerEngine,
@@ -11,6 +10,7 @@ import {
   serveLedger,
   type CallOptions,
   type LedgerEngine,
+  type NodeIdentity,
   type PeerAddress,
   type Transport,
 } from "@keygrove/service"
@@ -34,8 +34,7 @@ export interface OpenedLedger {
 
 interface LedgerSurroundings {
   readonly transport: Transport
-  /** The cluster of this node. */
-  readonly own: ClusterId
+  readonly identity: NodeIdentity
   readonly stack: AsyncDisposableStack
 }
 
@@ -43,7 +42,7 @@ interface LedgerSurroundings {
 export async function openLedger(
   home: Home,
   config: NodeConfig,
-  { own: cluster, transport, stack }: LedgerSurroundings,
+  { identity, transport, stack }: LedgerSurroundings,
   call: CallOptions,
 ): Promise<Result<OpenedLedger>> {
   const copy = EmbeddedLedgerEngine.open({ path: home.ledger, primitives: nativePrimitives })
@@ -76,7 +75,9 @@ export async function openLedger(
   if (!replica.ok) return refuse(replica.code, `${home.ledger}: ${replica.message}`)
   view.replica = replica.value
   stack.use(replica.value)
-  const admission = { clock: systemClock, own: cluster, peers: config.peers ?? "ledger", replica: replica.value } as const
+  const predecessors = identity.predecessors.map(({ cluster }) => cluster)
+  const clusters = { own: identity.cluster, predecessors, peers: config.peers ?? "ledger" } as const
+  const admission = { ...clusters, clock: systemClock, replica: replica.value }
   const guard = stack.use(new PeerGuard({ ...admission, transport }))
   if (role === "host") {
     stack.use(serveLedger({ transport: guard, engine, clock: systemClock, replica: replica.value }))
