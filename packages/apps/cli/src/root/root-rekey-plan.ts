@@ -84,6 +84,7 @@ export function rekeyOutcome(status: RekeyStatus | undefined, now: number): Comm
     ],
     ...(reason === null ? [] : [["why", `${reason.code}: ${reason.message}`] as const]),
     ["next", nextStep(status)],
+    ["keep", "the old words too: they recover what a lost node wrote before, until `keygrove rotate` brought it along"],
   ]
   const seen = ({ lastSeen }: MovingNode): string => (lastSeen === null ? "-" : relativeTime(lastSeen, now))
   const list = table(
