@@ -1,6 +1,7 @@
 import { toHex } from "@keygrove/base"
 import type { PolicyFacts } from "@keygrove/api"
-import { findHolder, findNode, policiesOfGrant, standsFor, type PolicyState } from "@keygrove/ledger"
+import { isSameNode } from "@keygrove/hierarchy"
+import { findHolder, findNode, policiesOfGrant, type PolicyState } from "@keygrove/ledger"
 import { isReader, type NodeContext } from "@keygrove/service"
 
 /** The grant of a policy as the interface tells it. `labels` are this node's labels by the hex of their keys. */
@@ -37,7 +38,8 @@ export function grantsHere(context: NodeContext): readonly PolicyState[] {
 /** What this node has to do with the grant of a policy. */
 export function roleOf({ keystore, replica }: NodeContext, policy: PolicyState): PolicyFacts["role"] {
   const own = keystore.identity()
-  if (standsFor(replica.state, own, policy.owner)) return "owner"
+  // The ledger takes any root's word for who comes after it: what this node was, its keystore knows.
+  if ([own, ...own.predecessors].some((each) => isSameNode(each, policy.owner))) return "owner"
   return policiesOfGrant(replica.state, policy).some((each) => isReader(replica.state, each, own)) ? "reader" : "other"
 }
 
