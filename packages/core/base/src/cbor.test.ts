@@ -1,8 +1,7 @@
 import fc from "fast-check"
 import { describe, expect, test } from "vitest"
 import { fromHex, toHex } from "./bytes.ts"
-import { decodeCanonical, encodeCanonical } from "./cbor.ts"
-import type { CborValue } from "./cbor-value.ts"
+import { decodeCanonical, encodeCanonical, type CborValue } from "./cbor.ts"
 import { unwrap } from "./result.ts"
 
 const hex = (text: string): Uint8Array => unwrap(fromHex(text))

@@ -1,6 +1,5 @@
 import * as v from "valibot"
-import { decodeCanonical } from "./cbor.ts"
-import type { CborValue } from "./cbor-value.ts"
+import { decodeCanonical, type CborValue } from "./cbor.ts"
 import { ok, refuse, type Result } from "./result.ts"
 
 /** A private schema of one wire shape. */

@@ -2,8 +2,7 @@ import { decode, encode, rfc8949EncodeOptions } from "cborg"
 import * as fc from "fast-check"
 import { expect, test } from "vitest"
 import { fromHex } from "./bytes.ts"
-import { decodeCanonical, encodeCanonical } from "./cbor.ts"
-import type { CborValue } from "./cbor-value.ts"
+import { decodeCanonical, encodeCanonical, type CborValue } from "./cbor.ts"
 import { unwrap } from "./result.ts"
 
 /** The rule itself, slowly: what decodes and encodes to the same bytes. The depth is bounded apart from it. */
