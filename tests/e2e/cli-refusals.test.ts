@@ -109,7 +109,7 @@ describe("decrypt leaves no output of a file that is not right", () => {
     ["more after its end", (file) => Buffer.concat([file, Buffer.from("more")]), "FILE_(TRAILING|CORRUPT)", /fetch it again/],
     ["a changed bit in its last chunk", (file) => flipped(file, file.length - 20), "FILE_CORRUPT", /fetch it again/],
     ["a changed bit in its header", (file) => flipped(file, 60), "FILE_HEADER_INVALID|CAPSULE_INVALID|FILE_CORRUPT|NO_POLICY", /.+/],
-    ["a newer version", (file) => Buffer.concat([file.subarray(0, 9), Buffer.of(2), file.subarray(10)]), "FILE_VERSION", /update/],
+    ["a newer version", (file) => Buffer.concat([file.subarray(0, 9), Buffer.of(3), file.subarray(10)]), "FILE_VERSION", /update/],
   ])("%s", async (_name, change, code, says) => {
     writeFileSync(place("bad.kg"), change(readFileSync(place("film.kg"))))
     const before = readdirSync(stage.directory)
