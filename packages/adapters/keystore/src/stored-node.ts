@@ -1,8 +1,11 @@
+import type { DatabaseSync } from "node:sqlite"
 import { ok, refuse, type Result, type Secret } from "@keygrove/base"
 import type { NodePlace } from "@keygrove/hierarchy"
+import type { SourceOptions } from "./inherited-source.ts"
 import { decodeNodeRecord, type NodeRecord } from "./node-record.ts"
 import type { Predecessor } from "./node-secrets.ts"
-import type { SealedRecords } from "./sealed-records.ts"
+import { SealedRecords, type RecordTools } from "./sealed-records.ts"
+import { readUnlockSecret, type SecretSource } from "./secret-source.ts"
 
 /** The node of a store, and those that it was, opened. Disposal wipes all their secrets. */
 export interface StoredNode extends Disposable {
@@ -32,6 +35,33 @@ export function openStoredNode(records: SealedRecords): Result<StoredNode> {
   }
   const owned = opened.move()
   return ok({ ...node.value, predecessors, [Symbol.dispose]: () => owned.dispose() })
+}
+
+/** A store that a ceremony has opened, and its node. Disposal wipes the secrets of both. */
+export interface OpenedStore extends Disposable {
+  readonly records: SealedRecords
+  readonly node: StoredNode
+}
+
+/** Opens a store with the secret of whoever holds the ceremony, which is wiped before this returns. The database is borrowed. */
+export async function openStore(
+  database: DatabaseSync,
+  tools: RecordTools,
+  source: SecretSource,
+  options: SourceOptions,
+): Promise<Result<OpenedStore>> {
+  const unlock = await readUnlockSecret(source, options)
+  if (!unlock.ok) return unlock
+  using unlockSecret = unlock.value.secret
+  using opening = new DisposableStack()
+  const records = SealedRecords.open(database, tools, { method: unlock.value.method, secret: unlockSecret })
+  if (!records.ok) return records
+  opening.use(records.value)
+  const node = openStoredNode(records.value)
+  if (!node.ok) return node
+  opening.use(node.value)
+  const owned = opening.move()
+  return ok({ records: records.value, node: node.value, [Symbol.dispose]: () => owned.dispose() })
 }
 
 /** Id of the record of a predecessor, counted from 1, the oldest. */

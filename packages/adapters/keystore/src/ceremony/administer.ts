@@ -3,6 +3,7 @@ import { ok, refuse, type Result, type Secret } from "@keygrove/base"
 import {
   deriveAnchor,
   deriveChild,
+  isSameNode,
   parentPath,
   pathNames,
   type Anchor,
@@ -14,11 +15,10 @@ import {
 } from "@keygrove/hierarchy"
 import { encodeInvitation, invitationSignBytes, type Author, type Invitation } from "@keygrove/ledger"
 import type { KeystoreTools } from "../engine.ts"
-import { SealedRecords } from "../sealed-records.ts"
-import { readUnlockSecret, type SecretSource } from "../secret-source.ts"
+import type { SecretSource } from "../secret-source.ts"
 import type { SourceOptions } from "../inherited-source.ts"
+import { openStore } from "../stored-node.ts"
 import { Terminal } from "../terminal/terminal.ts"
-import { decodeNodeRecord } from "../node-record.ts"
 import { newCode, NodeSecretSeal, writeCode } from "./invitation-code.ts"
 import { readRoot, type WordsSource } from "./root-source.ts"
 import { signEntry } from "./sign-entry.ts"
@@ -84,20 +84,12 @@ async function openSecret(
     return root.ok ? ok(root.value.secret) : root
   }
   if (database === undefined) throw new TypeError("a node's secret is in its keystore")
-  const unlock = await readUnlockSecret(administrator.unlock, options)
-  if (!unlock.ok) return unlock
-  using secret = unlock.value.secret
-  const opened = SealedRecords.open(database, tools, { method: unlock.value.method, secret })
+  const opened = await openStore(database, tools, administrator.unlock, options)
   if (!opened.ok) return opened
-  using records = opened.value
-  const node = records.get("node")
-  if (!node.ok) return node
-  const place = decodeNodeRecord(node.value.record.open)
-  if (place.ok && place.value.cluster === author.cluster && place.value.path === author.path) return ok(node.value.secret)
-  node.value.secret[Symbol.dispose]()
-  return place.ok
-    ? refuse("KEYSTORE_RECORD_CORRUPT", `the keystore holds ${place.value.path}, not ${author.path}; give the right home`)
-    : place
+  using store = opened.value
+  const { nodeSecret, record } = store.node
+  if (isSameNode(record, author)) return ok(nodeSecret.copy())
+  return refuse("KEYSTORE_RECORD_CORRUPT", `the keystore holds ${record.path}, not ${author.path}; give the right home`)
 }
 
 interface Inviting {

@@ -1,5 +1,4 @@
-import { mkdtempSync, openSync, closeSync, rmSync, writeFileSync, readFileSync, existsSync } from "node:fs"
-import { tmpdir } from "node:os"
+import { openSync, closeSync, writeFileSync, readFileSync, existsSync } from "node:fs"
 import { join } from "node:path"
 import { DatabaseSync } from "node:sqlite"
 import { decodeCanonical, ok, refuse, Secret, toHex, unwrap, type Result } from "@keygrove/base"
@@ -16,7 +15,6 @@ import {
   type NodePath,
   type VaultSecrets,
 } from "@keygrove/hierarchy"
-import { createSealing } from "@keygrove/hpke"
 import { decodeEntry, emptyLedger, findNode, foldEntry, openInvitation, type FoldedLedger } from "@keygrove/ledger"
 import { systemRandom } from "@keygrove/system"
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest"
@@ -26,6 +24,7 @@ import { claimedRecord, MAX_PREDECESSORS } from "../node-record.ts"
 import { KEYSTORE_MIGRATIONS, SealedRecords } from "../sealed-records.ts"
 import { tokenNamespaceOf } from "../token-namespace.ts"
 import { unlockKeystore } from "../unlock.ts"
+import { ceremonyTools, makeCeremonyStage } from "./ceremony-kit.contract.ts"
 import { foundNode } from "./found-node.ts"
 import { moveNode, type KeyHandover, type MoveOrder, type MoveOutcome } from "./move.ts"
 import { holdRekey } from "./rekey.ts"
@@ -33,18 +32,11 @@ import { replaceRoot, type RootRekeyOrder, type RootRekeyOutcome } from "./root-
 import { storeNode } from "./store-node.ts"
 import { newWords, seedOfWords } from "./words.ts"
 
-const tools = {
-  primitives: nativePrimitives,
-  sealing: createSealing({ x25519: nativePrimitives.x25519, random: systemRandom }),
-  random: systemRandom,
-}
+const tools = ceremonyTools
 const call = { signal: new AbortController().signal }
-const directory = mkdtempSync(join(tmpdir(), "keygrove-move-"))
-afterAll(() => rmSync(directory, { recursive: true }))
-const keyFile = join(directory, "key")
-const keyBytes = systemRandom(KEY_FILE_BYTES)
-writeFileSync(keyFile, keyBytes, { mode: 0o600 })
-const unlock = { kind: "key-file", path: keyFile } as const
+const stage = makeCeremonyStage()
+afterAll(() => stage[Symbol.dispose]())
+const { directory, keyBytes, unlock } = stage
 const place = (path: string): NodePath => unwrap(decodeNodePath(path))
 const ledger = "/ip4/127.0.0.1/tcp/4001/p2p/12D3KooW"
 let files = 0

@@ -7,9 +7,9 @@ import type { KeystoreTools } from "../engine.ts"
 import type { SourceOptions } from "../inherited-source.ts"
 import { MAX_PREDECESSORS, nodeRecordValue, type MovedTrail } from "../node-record.ts"
 import { unlockNode } from "../node-secrets.ts"
-import { SealedRecords } from "../sealed-records.ts"
-import { readUnlockSecret, type SecretSource } from "../secret-source.ts"
-import { openStoredNode, placeOf, predecessorId, type StoredNode } from "../stored-node.ts"
+import type { SealedRecords } from "../sealed-records.ts"
+import type { SecretSource } from "../secret-source.ts"
+import { openStore, placeOf, predecessorId, type StoredNode } from "../stored-node.ts"
 import { tokenNamespaceOf } from "../token-namespace.ts"
 import { encodeGenesis } from "./found-node.ts"
 import { openInvited } from "./invitation-source.ts"
@@ -59,15 +59,10 @@ export async function moveNode(
 ): Promise<Result<MoveOutcome>> {
   const invitation = openInvitation(tools.primitives, order.invitation)
   if (!invitation.ok) return invitation
-  const unlock = await readUnlockSecret(order.unlock, options)
-  if (!unlock.ok) return unlock
-  using unlockSecret = unlock.value.secret
-  const opened = SealedRecords.open(database, tools, { method: unlock.value.method, secret: unlockSecret })
+  const opened = await openStore(database, tools, order.unlock, options)
   if (!opened.ok) return opened
-  using records = opened.value
-  const stored = openStoredNode(records)
-  if (!stored.ok) return stored
-  using node = stored.value
+  using store = opened.value
+  const { node, records } = store
   if (isThere(tools, node, invitation.value)) return earlierOutcome(tools, node, order)
   const succession = checkMove(tools, node, { invitation: invitation.value, chain: order.chain })
   if (!succession.ok) return succession

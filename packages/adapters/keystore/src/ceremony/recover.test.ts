@@ -1,11 +1,7 @@
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs"
-import { tmpdir } from "node:os"
-import { join } from "node:path"
 import { DatabaseSync } from "node:sqlite"
 import { ok, refuse, Secret, unwrap, type Result } from "@keygrove/base"
 import { nativePrimitives } from "@keygrove/curves-native"
 import { decodeEpoch, decodeGeneration, decodeNodeName, decodeNodePath, deriveAnchor, deriveChild, deriveVault } from "@keygrove/hierarchy"
-import { createSealing } from "@keygrove/hpke"
 import { decodeEntry } from "@keygrove/ledger"
 import { systemRandom } from "@keygrove/system"
 import { afterAll, describe, expect, test } from "vitest"
@@ -13,23 +9,16 @@ import { KEY_FILE_BYTES } from "../key-encryption.ts"
 import { nodeRecordValue } from "../node-record.ts"
 import { KEYSTORE_MIGRATIONS, SealedRecords } from "../sealed-records.ts"
 import { unlockKeystore } from "../unlock.ts"
+import { ceremonyTools, makeCeremonyStage } from "./ceremony-kit.contract.ts"
 import { foundNode } from "./found-node.ts"
 import { recoverNode, type Adoption, type RecoveryOrder, type RecoveryStep } from "./recover.ts"
 import { storeNode } from "./store-node.ts"
 
-const tools = {
-  primitives: nativePrimitives,
-  sealing: createSealing({ x25519: nativePrimitives.x25519, random: systemRandom }),
-  random: systemRandom,
-}
+const tools = ceremonyTools
 const options = { signal: new AbortController().signal }
-const directory = mkdtempSync(join(tmpdir(), "keygrove-recover-"))
-afterAll(() => rmSync(directory, { recursive: true }))
-
-const keyFile = join(directory, "key")
-const keyBytes = systemRandom(KEY_FILE_BYTES)
-writeFileSync(keyFile, keyBytes, { mode: 0o600 })
-const unlock = { kind: "key-file", path: keyFile } as const
+const stage = makeCeremonyStage()
+afterAll(() => stage[Symbol.dispose]())
+const { keyBytes, unlock } = stage
 const generation = unwrap(decodeGeneration(1))
 const phone = { name: unwrap(decodeNodeName("phone")), generation: unwrap(decodeGeneration(3)) }
 const anyKeys: Adoption = async () => await Promise.resolve(ok({}))

@@ -18,10 +18,9 @@ import type { NodeIdentity } from "@keygrove/service"
 import type { KeystoreTools } from "../engine.ts"
 import type { SourceOptions } from "../inherited-source.ts"
 import { unlockNode } from "../node-secrets.ts"
-import { SealedRecords } from "../sealed-records.ts"
-import { readUnlockSecret, type SecretSource } from "../secret-source.ts"
+import type { SecretSource } from "../secret-source.ts"
 import type { NodeRecord } from "../node-record.ts"
-import { openStoredNode } from "../stored-node.ts"
+import { openStore } from "../stored-node.ts"
 import { rekeyEntry } from "./prepare-rekey.ts"
 import { readRoot, type WordsSource } from "./root-source.ts"
 import { newUnlockSecret, storeNode } from "./store-node.ts"
@@ -102,15 +101,10 @@ async function openAncestor(tools: KeystoreTools, { ancestor, cluster }: Recover
     const root = await readRoot(tools, { words: ancestor.words, cluster }, options)
     return root.ok ? ok(root.value.secret) : root
   }
-  const unlock = await readUnlockSecret(ancestor.unlock, options)
-  if (!unlock.ok) return unlock
-  using secret = unlock.value.secret
-  const opened = SealedRecords.open(ancestor.database, tools, { method: unlock.value.method, secret })
+  const opened = await openStore(ancestor.database, tools, ancestor.unlock, options)
   if (!opened.ok) return opened
-  using records = opened.value
-  const stored = openStoredNode(records)
-  if (!stored.ok) return stored
-  using node = stored.value
+  using store = opened.value
+  const { node } = store
   const { generation, path } = ancestor.node
   const own = [{ place: node.record, nodeSecret: node.nodeSecret }, ...node.predecessors]
   const asked = own.find(({ place }) => place.cluster === cluster && place.path === path && place.generation === generation)

@@ -1,5 +1,4 @@
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs"
-import { tmpdir } from "node:os"
+import { writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { DatabaseSync } from "node:sqlite"
 import { Secret, toHex, unwrap } from "@keygrove/base"
@@ -14,7 +13,6 @@ import {
   expandEpoch,
   type NodePlace,
 } from "@keygrove/hierarchy"
-import { createSealing } from "@keygrove/hpke"
 import { emptyLedger, findNode, foldEntry, type FoldedLedger } from "@keygrove/ledger"
 import type { RekeyExchange } from "@keygrove/service"
 import { systemRandom } from "@keygrove/system"
@@ -24,23 +22,17 @@ import { KEY_FILE_BYTES } from "../key-encryption.ts"
 import { MAX_EPOCHS_AT_HAND } from "../node-secrets.ts"
 import { KEYSTORE_MIGRATIONS } from "../sealed-records.ts"
 import { unlockKeystore } from "../unlock.ts"
+import { ceremonyTools, makeCeremonyStage } from "./ceremony-kit.contract.ts"
 import { foundNode, type FoundedNode } from "./found-node.ts"
 import { rekeyEntry } from "./prepare-rekey.ts"
 import { holdRekey, type RekeyOrder } from "./rekey.ts"
 import { storeNode } from "./store-node.ts"
 
-const tools = {
-  primitives: nativePrimitives,
-  sealing: createSealing({ x25519: nativePrimitives.x25519, random: systemRandom }),
-  random: systemRandom,
-}
+const tools = ceremonyTools
 const call = { signal: new AbortController().signal }
-const directory = mkdtempSync(join(tmpdir(), "keygrove-rekey-"))
-afterAll(() => rmSync(directory, { recursive: true }))
-const keyFile = join(directory, "key")
-const keyBytes = systemRandom(KEY_FILE_BYTES)
-writeFileSync(keyFile, keyBytes, { mode: 0o600 })
-const unlock = { kind: "key-file", path: keyFile } as const
+const stage = makeCeremonyStage()
+afterAll(() => stage[Symbol.dispose]())
+const { directory, keyBytes, unlock } = stage
 
 const inEpoch = (place: NodePlace, epoch: number): NodePlace => ({ ...place, epoch: unwrap(decodeEpoch(epoch)) })
 

@@ -5,10 +5,9 @@ import type { RekeyExchange } from "@keygrove/service"
 import type { KeystoreTools } from "../engine.ts"
 import type { SourceOptions } from "../inherited-source.ts"
 import { nextPlace } from "../node-secrets.ts"
-import { SealedRecords } from "../sealed-records.ts"
-import { readUnlockSecret, type SecretSource } from "../secret-source.ts"
+import type { SecretSource } from "../secret-source.ts"
 import { nodeRecordValue } from "../node-record.ts"
-import { openStoredNode, type StoredNode } from "../stored-node.ts"
+import { openStore, type StoredNode } from "../stored-node.ts"
 import { checkExchange, rekeyEntry, sealEpoch } from "./prepare-rekey.ts"
 
 export interface RekeyOrder {
@@ -38,15 +37,10 @@ export async function holdRekey(
   order: RekeyOrder,
   options: SourceOptions,
 ): Promise<Result<RekeyOutcome>> {
-  const unlock = await readUnlockSecret(order.unlock, options)
-  if (!unlock.ok) return unlock
-  using unlockSecret = unlock.value.secret
-  const opened = SealedRecords.open(database, tools, { method: unlock.value.method, secret: unlockSecret })
+  const opened = await openStore(database, tools, order.unlock, options)
   if (!opened.ok) return opened
-  using records = opened.value
-  const stored = openStoredNode(records)
-  if (!stored.ok) return stored
-  using node = stored.value
+  using store = opened.value
+  const { node, records } = store
   const { nodeSecret, record } = node
   const { exchange, place } = order
   const next = placeAfter(node, order)
