@@ -1,5 +1,5 @@
 import type { CommandSpec, OptionSpec } from "./command.ts"
-import { clusterOption, sharesOptions, wordsPassphraseOptions } from "./root/root-options.ts"
+import { clusterOption, newWordsPassphraseOptions, sharesOptions, wordsPassphraseOptions } from "./root/root-options.ts"
 
 const wordsFile: OptionSpec = {
   flags: "--words-file <FILE>",
@@ -64,6 +64,7 @@ export const rootCommands: readonly CommandSpec[] = [
       wordsFile,
       ...sharesOptions,
       ...wordsPassphraseOptions,
+      ...newWordsPassphraseOptions,
       { flags: "--words-out <FILE>", description: "write the new words to FILE (mode 0600) instead of showing them" },
       { flags: "--code-out <FILE>", description: "write the moving code to FILE (mode 0600) instead of showing it" },
       { flags: "--ledger <ADDRESS>", description: "where the nodes follow the ledger (default: where this one has it)" },

@@ -76,6 +76,13 @@ test("short texts of one length and the same ends are told apart, however often 
   for (let round = 0; round < 3; round++) expect(decodeCanonical(encodeCanonical(texts), 1_000)).toEqual({ ok: true, value: texts })
 })
 
+test("what is written and what is read of any bytes are plain arrays with memory of their own", () => {
+  const written = encodeCanonical({ bytes: new Uint8Array([1, 2, 3]) })
+  expect([written.constructor, written.buffer.byteLength]).toEqual([Uint8Array, written.length])
+  const [read] = Object.values(unwrap(decodeCanonical(Buffer.from(written), 100)) ?? {})
+  expect(read).toStrictEqual(new Uint8Array([1, 2, 3]))
+})
+
 test("what was read changes with nothing that was sent, and no key is a prototype", () => {
   const sent = Buffer.from(encodeCanonical({ ["__proto__"]: new Uint8Array([1, 2, 3]) }))
   const read = unwrap(decodeCanonical(sent, 100))

@@ -12,7 +12,8 @@ export type CborValue = number | boolean | null | string | Uint8Array | readonly
  */
 export function encodeCanonical(value: CborValue): Uint8Array {
   assertEncodable(value, 0)
-  return encode(value, ENCODING)
+  // On Node the library gives a Buffer, which may share its memory with others.
+  return new Uint8Array(encode(value, ENCODING))
 }
 
 type KeyOf = Parameters<NonNullable<EncodeOptions["mapSorter"]>>[0]
@@ -51,7 +52,7 @@ export function decodeCanonical(bytes: Uint8Array, maxBytes: number): Result<Cbo
   const form = cborForm(bytes)
   if (form === "other") return refuse("CBOR_INVALID", "message is not well-formed canonical CBOR")
   try {
-    const value: CborValue = decode(bytes, {
+    const value: CborValue = decode(plainView(bytes), {
       strict: true,
       allowIndefinite: false,
       allowUndefined: false,
@@ -67,6 +68,11 @@ export function decodeCanonical(bytes: Uint8Array, maxBytes: number): Result<Cbo
     // cborg throws plain Errors for every malformed input; what it says may quote the input, so it is not passed on.
     return refuse("CBOR_INVALID", "message is not well-formed canonical CBOR")
   }
+}
+
+/** The same bytes as a plain array: of a Buffer the library would give Buffers. */
+function plainView(bytes: Uint8Array): Uint8Array {
+  return bytes.constructor === Uint8Array ? bytes : new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.length)
 }
 
 function assertEncodable(value: CborValue, depth: number): void {

@@ -16,6 +16,15 @@ export const wordsPassphraseOptions: readonly OptionSpec[] = [
   { flags: "--words-passphrase-file <FILE>", description: "read the passphrase of the words from FILE's first line (`-`: standard input)" },
 ]
 
+/** The passphrase that new words get. */
+export const newWordsPassphraseOptions: readonly OptionSpec[] = [
+  { flags: "--new-words-passphrase", description: "give the new words a passphrase of their own (BIP39): ask for it on the terminal" },
+  {
+    flags: "--new-words-passphrase-file <FILE>",
+    description: "give the new words the passphrase in FILE's first line (`-`: standard input)",
+  },
+]
+
 /** Which cluster the root must be of. */
 export const clusterOption: OptionSpec = {
   flags: "--cluster <ID>",

@@ -10,6 +10,8 @@ export interface RootSources extends Disposable {
   readonly wordsSource: number | undefined
   readonly shareSources?: readonly number[]
   readonly wordsPassphraseSource?: number | "terminal"
+  /** Of the passphrase that new words are to have. */
+  readonly newWordsPassphraseSource?: number | "terminal"
 }
 
 /** Files of shares that are opened at once. */
@@ -22,7 +24,7 @@ export function namesRoot(input: CommandInput): boolean {
 }
 
 /**
- * Opens what `--words-file`, `--shares`, `--shares-file` and `--words-passphrase…` name.
+ * Opens what `--words-file`, `--shares`, `--shares-file`, `--words-passphrase…` and `--new-words-passphrase…` name.
  * @throws CommandError `USAGE_INVALID` when they contradict each other, `FILE_UNREADABLE` when a file cannot be opened.
  */
 export function openRootSources(input: CommandInput): RootSources {
@@ -38,14 +40,15 @@ export function openRootSources(input: CommandInput): RootSources {
   const open = (file: string, what: string, option: string): number => stack.use(openSource(file, what, option)).descriptor
   const wordsSource = wordsFile === undefined ? undefined : open(wordsFile, "words", "--words-file")
   const shares = namesShares(input) ? { shareSources: sharesFiles.map((file) => open(file, "share", "--shares-file")) } : {}
-  const passphrase = wordsPassphrase(input, open)
+  const passphrases = { ...wordsPassphrase(input, open), ...newWordsPassphrase(input, open) }
   const owned = stack.move()
-  return { wordsSource, ...shares, ...passphrase, [Symbol.dispose]: () => owned.dispose() }
+  return { wordsSource, ...shares, ...passphrases, [Symbol.dispose]: () => owned.dispose() }
 }
 
 /** Standard input can be given to one option only. */
 export function checkStandardInput(input: CommandInput): void {
-  const files = [optional(input, "wordsFile"), optional(input, "wordsPassphraseFile"), optional(input, "passphraseFile")]
+  const options = ["wordsFile", "wordsPassphraseFile", "newWordsPassphraseFile", "passphraseFile"]
+  const files = options.map((option) => optional(input, option))
   if ([...files, ...repeated(input, "sharesFile")].filter((file) => file === "-").length > 1)
     throw commandError(
       "USAGE_INVALID",
@@ -64,6 +67,15 @@ function wordsPassphrase(
   const file = optional(input, "wordsPassphraseFile")
   if (file !== undefined) return { wordsPassphraseSource: open(file, "words passphrase", "--words-passphrase-file") }
   return input.options["wordsPassphrase"] === true ? { wordsPassphraseSource: "terminal" } : {}
+}
+
+function newWordsPassphrase(
+  input: CommandInput,
+  open: (file: string, what: string, option: string) => number,
+): Pick<RootSources, "newWordsPassphraseSource"> {
+  const file = optional(input, "newWordsPassphraseFile")
+  if (file !== undefined) return { newWordsPassphraseSource: open(file, "passphrase of the new words", "--new-words-passphrase-file") }
+  return input.options["newWordsPassphrase"] === true ? { newWordsPassphraseSource: "terminal" } : {}
 }
 
 /** A file, or the files with shares of a directory. */
