@@ -1,4 +1,4 @@
-import { fromHex, ok, refuse, type Refusal, type Result } from "@keygrove/base"
+import { ok, refuse, type Result } from "@keygrove/base"
 import type { LedgerHead, LedgerIndex } from "@keygrove/ledger"
 import {
   decodeLedgerAnswer,
@@ -17,13 +17,6 @@ import type { PeerAddress, Transport } from "../ports/transport.ts"
 export const LEDGER_REQUEST_TIMEOUT_MS = 10_000
 
 export type HostRefusal = LedgerHostRefusal | "LEDGER_UNREACHABLE"
-
-/** The key that was found at a host's address in the place of the one that was called; nothing proves it yet. */
-export function foundKey({ data }: Refusal): Uint8Array | undefined {
-  const found = data?.["found"]
-  const key = typeof found === "string" ? fromHex(found) : undefined
-  return key?.ok === true && key.value.length === 32 ? key.value : undefined
-}
 
 /** Speaks protocol `ledger` with one host. Answers that do not fit their request count as no answer: `LEDGER_UNREACHABLE`. */
 export class LedgerHostClient {

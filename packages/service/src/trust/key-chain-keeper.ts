@@ -1,8 +1,9 @@
-import { equalBytes, fromHex, refuse, toHex, type Refusal, type Result } from "@keygrove/base"
+import { equalBytes, refuse, toHex, type Refusal, type Result } from "@keygrove/base"
 import type { ClusterId } from "@keygrove/hierarchy"
 import { findHolder, hasKeys, type KeyedNode, type TrustState } from "@keygrove/ledger"
 import { decodeMeetingAnswer, encodeMeetingRequest } from "@keygrove/peering"
 import type { NodeContext } from "../node-context.ts"
+import { foundKey } from "../peers/found-key.ts"
 import type { CallOptions } from "../ports/call-options.ts"
 import type { PeerAddress } from "../ports/transport.ts"
 import type { KeyChains } from "./key-chains.ts"
@@ -145,7 +146,7 @@ export class KeyChainKeeper {
       if (!asked.ok && !isOwn && STRANGER.has(asked.code) && (await this.#introduce(peer, options)))
         asked = await keyChains.refresh(trust, peer, options)
       // Another key answers where the node was: it may have rekeyed, which its own key chain proves, or not.
-      const found = asked.ok ? undefined : keyFound(asked)
+      const found = !asked.ok && asked.code === "PEER_KEY_WRONG" ? foundKey(asked) : undefined
       if (found !== undefined) asked = await keyChains.refresh(trust, { signingKey: found, addresses: peer.addresses }, options)
       // Two histories show that an anchor is in foreign hands, also when another node goes on with the one that is known.
       if (asked.ok) return refusal.code === "KEY_CHAIN_FORKED" ? refusal : asked
@@ -228,13 +229,6 @@ const DISBELIEVED: ReadonlySet<string> = new Set([
 
 /** How a node refuses one that it does not know. */
 const STRANGER: ReadonlySet<string> = new Set(["CHAIN_NOT_SERVED", "PEER_UNKNOWN", "PEER_REMOVED"])
-
-/** The key that answered in the place of the one that was called; what it is worth shows in what it can prove. */
-function keyFound({ code, data }: Refusal): Uint8Array | undefined {
-  const hex = code === "PEER_KEY_WRONG" ? data?.["found"] : undefined
-  const key = typeof hex === "string" ? fromHex(hex) : undefined
-  return key?.ok === true && key.value.length === 32 ? key.value : undefined
-}
 
 function isAmong(keys: readonly Uint8Array[], key: Uint8Array): boolean {
   return keys.some((each) => equalBytes(each, key))

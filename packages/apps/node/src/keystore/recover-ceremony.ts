@@ -1,5 +1,5 @@
 import type { DatabaseSync } from "node:sqlite"
-import { brandShape, checkShape, ok, refuse, type CborValue, type Result, type Shape } from "@keygrove/base"
+import { brandShape, ok, refuse, type CborValue, type Result, type Shape } from "@keygrove/base"
 import {
   decodeClusterId,
   decodeEpoch,
@@ -18,6 +18,7 @@ import { recoverNode, type AdoptedRecord, type Adoption, type RecoveryAncestor, 
 import { openDatabase } from "@keygrove/sqlite"
 import { adoptKeys, verifyAuditTrail } from "@keygrove/vault"
 import * as v from "valibot"
+import { hexShape, readArgument } from "./ceremony-argument.ts"
 import { auditFile, keystoreFile } from "./keystore-files.ts"
 import type { CeremonyMeans } from "./tree-ceremonies.ts"
 
@@ -44,11 +45,7 @@ export interface RecoveryArgument {
 const path = brandShape(decodeNodePath)
 const generation = brandShape(decodeGeneration)
 const file = v.pipe(v.string(), v.minLength(1), v.maxLength(4_096))
-const anchorKey = v.pipe(
-  v.string(),
-  v.regex(/^[0-9a-f]{64}$/),
-  v.transform((hex) => new Uint8Array(Buffer.from(hex, "hex"))),
-)
+const anchorKey = hexShape(32)
 const shape: Shape<RecoveryArgument> = v.strictObject({
   cluster: brandShape(decodeClusterId),
   ancestor: v.variant("kind", [
@@ -69,7 +66,7 @@ export async function recoverMode(
   argument: string,
   options: SourceOptions,
 ): Promise<Result<CborValue>> {
-  const asked = checkShape(parsed(argument), { shape, code: "KEYSTORE_REQUEST_INVALID", noun: "order" })
+  const asked = readArgument(argument, shape)
   if (!asked.ok) return asked
   using stack = new DisposableStack()
   const ancestor = ancestorOf(asked.value, means, stack)
@@ -152,13 +149,4 @@ function open(store: string, stack: DisposableStack): Result<DatabaseSync> {
   const opened = openDatabase(keystoreFile(store))
   if (opened.ok) stack.adopt(opened.value, (database) => database.close())
   return opened
-}
-
-function parsed(text: string): CborValue {
-  try {
-    return JSON.parse(text)
-  } catch {
-    // The shape says what is wrong with it.
-    return null
-  }
 }

@@ -1,7 +1,8 @@
-import { checkShape, integerShape, ok, type CborValue, type Result, type Shape } from "@keygrove/base"
+import { integerShape, ok, type CborValue, type Result, type Shape } from "@keygrove/base"
 import type { KeystoreTools, SourceOptions } from "@keygrove/keystore"
 import { shareRoot, showRootWords, verifyRoot, type WordsSource } from "@keygrove/keystore/ceremony"
 import * as v from "valibot"
+import { readArgument } from "./ceremony-argument.ts"
 
 /** What the command line asks to do with the root, as one argument: JSON of what is public. */
 export interface RootArgument {
@@ -29,7 +30,7 @@ export async function rootMode(
   { argument, words }: { readonly argument: string; readonly words: WordsSource },
   options: SourceOptions,
 ): Promise<Result<CborValue>> {
-  const asked = checkShape(parsed(argument), { shape, code: "KEYSTORE_REQUEST_INVALID", noun: "order" })
+  const asked = readArgument(argument, shape)
   if (!asked.ok) return asked
   const { act, cluster } = asked.value
   if (act.kind === "shares") {
@@ -43,13 +44,4 @@ export async function rootMode(
       ? await verifyRoot(tools, { words, cluster }, options)
       : await showRootWords(tools, { words, cluster, ...(act.out === undefined ? {} : { wordsOut: act.out }) }, options)
   return found.ok ? ok({ cluster: found.value }) : found
-}
-
-function parsed(text: string): CborValue {
-  try {
-    return JSON.parse(text)
-  } catch {
-    // The shape says what is wrong with it.
-    return null
-  }
 }

@@ -1,4 +1,4 @@
-import { brandShape, checkShape, fromHex, ok, unwrap, type CborValue, type Result, type Shape } from "@keygrove/base"
+import { brandShape, fromHex, ok, unwrap, type CborValue, type Result, type Shape } from "@keygrove/base"
 import { decodeClusterId, decodeNodePath } from "@keygrove/hierarchy"
 import { identityValue, type KeystoreTools, type SourceOptions } from "@keygrove/keystore"
 import { moveNode, replaceRoot, type KeyHandover, type MoveOrder, type RootRekeyOrder } from "@keygrove/keystore/ceremony"
@@ -6,6 +6,7 @@ import { MAX_INVITATION_CHARACTERS } from "@keygrove/ledger"
 import { openDatabase } from "@keygrove/sqlite"
 import { auditHeadOf, resealKeys } from "@keygrove/vault"
 import * as v from "valibot"
+import { readArgument } from "./ceremony-argument.ts"
 import { MAX_ROOT_REKEY_NODES } from "../home/root-rekey.ts"
 import { auditFile } from "./keystore-files.ts"
 import type { CeremonyMeans } from "./tree-ceremonies.ts"
@@ -43,7 +44,7 @@ export async function rootRekeyMode(
   { argument, ...sources }: Pick<RootRekeyOrder, "newPassphrase" | "words"> & { readonly argument: string },
   options: SourceOptions,
 ): Promise<Result<CborValue>> {
-  const asked = checkShape(parsed(argument), { shape: rootRekeyShape, code: "KEYSTORE_REQUEST_INVALID", noun: "order" })
+  const asked = readArgument(argument, rootRekeyShape)
   if (!asked.ok) return asked
   const outcome = await replaceRoot(tools, { ...asked.value, ...sources }, options)
   if (!outcome.ok) return outcome
@@ -57,7 +58,7 @@ export async function moveMode(
   argument: string,
   options: SourceOptions,
 ): Promise<Result<CborValue>> {
-  const asked = checkShape(parsed(argument), { shape: moveShape, code: "KEYSTORE_REQUEST_INVALID", noun: "order" })
+  const asked = readArgument(argument, moveShape)
   if (!asked.ok) return asked
   const audit = openDatabase(auditFile(means.audit))
   if (!audit.ok) return audit
@@ -79,13 +80,4 @@ export async function moveMode(
 
 function bytesOf(hex: string): Uint8Array {
   return unwrap(fromHex(hex))
-}
-
-function parsed(text: string): CborValue {
-  try {
-    return JSON.parse(text)
-  } catch {
-    // The shape says what is wrong with it.
-    return null
-  }
 }

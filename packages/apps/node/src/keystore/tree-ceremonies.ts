@@ -1,9 +1,10 @@
 import type { DatabaseSync } from "node:sqlite"
-import { brandShape, checkShape, integerShape, ok, type CborValue, type Result, type Shape } from "@keygrove/base"
+import { brandShape, integerShape, ok, type CborValue, type Result, type Shape } from "@keygrove/base"
 import { decodeClusterId, decodeEpoch, decodeGeneration, decodeNodePath, type ClusterId, type NodePath } from "@keygrove/hierarchy"
 import { identityValue, type KeystoreTools, type SecretSource, type SourceOptions } from "@keygrove/keystore"
 import type { AdministrationOutcome, AdministrativeAct, JoinOrder, RekeyOrder, WordsSource } from "@keygrove/keystore/ceremony"
 import * as v from "valibot"
+import { hexShape, readArgument } from "./ceremony-argument.ts"
 
 /** What the command line asks an anchor to do, as one argument: JSON of what is public. */
 export interface AdministrationArgument {
@@ -55,7 +56,7 @@ export interface CeremonyMeans {
 
 /** Has the node's anchor, or the root's, sign what the argument says; the answer is the entry and the invitation. */
 export async function administerMode(means: CeremonyMeans, argument: string, options: SourceOptions): Promise<Result<CborValue>> {
-  const asked = checkShape(parsed(argument), { shape, code: "KEYSTORE_REQUEST_INVALID", noun: "order" })
+  const asked = readArgument(argument, shape)
   if (!asked.ok) return asked
   const { act, author, cluster, codeOut } = asked.value
   const { administer } = await import("@keygrove/keystore/ceremony")
@@ -89,28 +90,11 @@ export async function joinMode(means: CeremonyMeans, invitation: string, options
 
 /** Prepares the next epoch of the node of this store; the answer is its statement, and its secret sealed to the keystore that asks. */
 export async function rekeyMode(means: CeremonyMeans, argument: string, options: SourceOptions): Promise<Result<CborValue>> {
-  const asked = checkShape(parsed(argument), { shape: rekeyShape, code: "KEYSTORE_REQUEST_INVALID", noun: "order" })
+  const asked = readArgument(argument, rekeyShape)
   if (!asked.ok) return asked
   const { holdRekey } = await import("@keygrove/keystore/ceremony")
   const outcome = await holdRekey(means.database, means.tools, { ...asked.value, unlock: means.unlock }, options)
   if (!outcome.ok) return outcome
   const { entry, epoch: prepared, sealed } = outcome.value
   return ok({ epoch: prepared, entry, ...(sealed === undefined ? {} : { sealed }) })
-}
-
-function hexShape(length: number): v.GenericSchema<string, Uint8Array> {
-  return v.pipe(
-    v.string(),
-    v.regex(new RegExp(`^[0-9a-f]{${length * 2}}$`)),
-    v.transform((hex) => new Uint8Array(Buffer.from(hex, "hex"))),
-  )
-}
-
-function parsed(text: string): CborValue {
-  try {
-    return JSON.parse(text)
-  } catch {
-    // The shape says what is wrong with it.
-    return null
-  }
 }
