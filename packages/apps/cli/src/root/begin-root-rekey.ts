@@ -1,3 +1,4 @@
+import { setTimeout as delay } from "node:timers/promises"
 import { decodeNodePath, pathNames } from "@keygrove/hierarchy"
 import { keepRootPlan, MAX_ROOT_REKEY_NODES, planRootRekey } from "@keygrove/node"
 import { homeOf } from "@keygrove/node/home"
@@ -83,14 +84,9 @@ async function untilInForce(context: CommandContext): Promise<RekeyStatus | unde
   let status = await rekeyStatus(context, "root.rekeyBegin")
   for (let polls = 0; polls < MAX_POLLS && status?.replacedAt === null && status.reason === null; polls++) {
     if (stderr.isTTY) stderr.write(`\r${status.published} of ${status.entries} entries are on the ledger`)
-    await pause(POLL_MS, signal)
+    await delay(POLL_MS, undefined, { signal })
     status = await rekeyStatus(context)
   }
   if (stderr.isTTY) stderr.write("\r\u001B[K")
   return status
-}
-
-async function pause(ms: number, signal: AbortSignal): Promise<void> {
-  signal.throwIfAborted()
-  await new Promise<void>((resolve) => setTimeout(resolve, ms))
 }
