@@ -11,6 +11,7 @@ import { ledgerErrors } from "@keygrove/ledger/errors"
 import { libp2pErrors } from "@keygrove/libp2p/errors"
 import { operatorErrors } from "@keygrove/operators/errors"
 import { peeringErrors } from "@keygrove/peering/errors"
+import { pieceErrors } from "@keygrove/pieces/errors"
 import { pkcs11Errors } from "@keygrove/pkcs11/errors"
 import { fileErrors, umbralErrors } from "@keygrove/reencryption/errors"
 import { sharingErrors } from "@keygrove/service/errors"
@@ -33,6 +34,7 @@ export const allErrors: ErrorTable = {
   ...libp2pErrors,
   ...operatorErrors,
   ...peeringErrors,
+  ...pieceErrors,
   ...pkcs11Errors,
   ...fileErrors,
   ...umbralErrors,
