@@ -7,7 +7,7 @@ export const pieceErrors: ErrorTable<PieceErrorCode> = {
   KEY_GENERATION_INVALID: {
     class: "usage",
     meaning: "The number of a key generation is not a whole number from 1.",
-    remedy: "Look the generations up with `keygrove pieces status`.",
+    remedy: "Ask the peer for its statement again.",
   },
   PIECE_INDEX_INVALID: {
     class: "failed",
