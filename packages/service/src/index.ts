@@ -47,6 +47,27 @@ export {
   type VerifyOrder,
 } from "./ports/named-keys.ts"
 export type { OperatorModuleRefusal, OperatorReturn, OperatorRun, OperatorRunner, OperatorRunRefusal } from "./ports/operator-runner.ts"
+export type {
+  BootKeys,
+  Contribution,
+  LockedKeystore,
+  PieceAcceptance,
+  PieceKeys,
+  PieceRecipient,
+  PieceRefusal,
+  PieceReturn,
+  PieceUnlocking,
+  PreparedSharing,
+  ReturnedPiece,
+  SealedPiece,
+  SharingOrder,
+  SharingReference,
+  StorageSlot,
+  StoredPiece,
+  SubpieceCombination,
+  SubshareOrder,
+  Subsharing,
+} from "./ports/piece-keys.ts"
 export type { Placement, ProxyCandidate } from "./ports/placement.ts"
 export type { Sealing, SealingContext, SealingKey } from "./ports/sealing.ts"
 export { assertStorageKey, assertStorageLimit, encodeStorageChanges, MAX_STORAGE_RECORD_BYTES } from "./ports/storage-limits.ts"
