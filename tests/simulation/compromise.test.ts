@@ -1,7 +1,7 @@
 import { unwrap } from "@keygrove/base"
 import { emptyHead } from "@keygrove/ledger"
 import { MemoryLedgerEngine, MemoryNetwork } from "@keygrove/memory"
-import { FollowerLedgerEngine, serveLedger } from "@keygrove/service"
+import { followHost, serveLedger } from "@keygrove/service"
 import { systemClock } from "@keygrove/system"
 import { expect, test } from "vitest"
 import { kitKey, kitLog, kitPrimitives } from "../../packages/core/ledger/src/ledger-kit.contract.ts"
@@ -36,7 +36,7 @@ test("a follower's copy of the log goes on at another host, and every other foll
   unwrap(await behind.append(log.slice(0, 2), emptyHead(), call))
   await using line = network.join(kitKey("follower"))
   const host = { signingKey: kitKey("another host"), addresses: [] }
-  await using follower = FollowerLedgerEngine.start({
+  await using follower = followHost({
     transport: line,
     host,
     copy: behind,

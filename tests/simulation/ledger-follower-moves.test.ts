@@ -3,7 +3,15 @@ import { nativePrimitives } from "@keygrove/curves-native"
 import { decodeLedgerIndex, emptyHead, nextHead, type LedgerHead } from "@keygrove/ledger"
 import { MemoryLedgerEngine, MemoryNetwork, SimulatedClock, type MemoryTransport } from "@keygrove/memory"
 import { decodeLedgerRequest, encodeLedgerAnswer } from "@keygrove/peering"
-import { FollowerLedgerEngine, LedgerReplica, serveLedger, type LedgerEngine, type PeerAddress } from "@keygrove/service"
+import {
+  followHost,
+  LedgerReplica,
+  serveLedger,
+  type FollowerLedgerEngine,
+  type LedgerEngine,
+  type LedgerHostSource,
+  type PeerAddress,
+} from "@keygrove/service"
 import { systemClock } from "@keygrove/system"
 import { describe, expect, test, vi } from "vitest"
 import {
@@ -76,7 +84,7 @@ class Host implements AsyncDisposable {
 }
 
 interface Follower extends AsyncDisposable {
-  readonly engine: FollowerLedgerEngine
+  readonly engine: FollowerLedgerEngine<LedgerHostSource>
   readonly replica: LedgerReplica
   /** Keys that its configuration was told, in hex. */
   readonly moves: readonly string[]
@@ -88,7 +96,7 @@ async function follow(network: MemoryNetwork, host: PeerAddress, log: readonly U
   if (log.length > 0) unwrap(await copy.append(log, emptyHead(), call))
   const moves: string[] = []
   const view: { replica?: LedgerReplica } = {}
-  const engine = FollowerLedgerEngine.start({
+  const engine = followHost({
     transport,
     host,
     copy,
@@ -143,7 +151,7 @@ describe("a follower whose host rekeys", () => {
     }
     unwrap(await follower.replica.appendEntries([termsEntry(laptop, 3, 1)], call))
     expect((await host.engine.head(call)).length).toBe(6)
-    expect(follower.engine.host).toEqual({ ...host.address, signingKey: keyOf(3) })
+    expect(follower.engine.source.host).toEqual({ ...host.address, signingKey: keyOf(3) })
   })
 
   test("does not lose an append that is under way, and makes those that come before it has heard of the rekey", async () => {
@@ -239,7 +247,7 @@ describe("a follower that was away", () => {
     // The true host comes back to where it was.
     await impostor[Symbol.asyncDispose]()
     await using host = await Host.open(network, clock)
-    expect(equalBytes(host.address.signingKey, follower.engine.host.signingKey)).toBe(true)
+    expect(equalBytes(host.address.signingKey, follower.engine.source.host.signingKey)).toBe(true)
     unwrap(await follower.replica.appendEntries([termsEntry(laptop, 1, 1)], call))
   })
 })

@@ -4,7 +4,7 @@ import { join } from "node:path"
 import { unwrap } from "@keygrove/base"
 import { decodeLedgerIndex, emptyHead, findNodeByKey, type LedgerIndex } from "@keygrove/ledger"
 import { MemoryLedgerEngine, MemoryNetwork, SimulatedClock } from "@keygrove/memory"
-import { FollowerLedgerEngine, LedgerReplica, serveLedger, type LedgerEngine } from "@keygrove/service"
+import { followHost, LedgerReplica, serveLedger, type LedgerEngine } from "@keygrove/service"
 import { EmbeddedLedgerEngine } from "@keygrove/sqlite"
 import { systemClock } from "@keygrove/system"
 import { afterEach, beforeEach, describe, expect, test } from "vitest"
@@ -54,7 +54,7 @@ ledgerEngineContract("follower", {
     parts.use(serveLedger({ transport: served, engine, clock: systemClock }))
     const transport = parts.use(network.join(kitKey("follower")))
     const copy = new MemoryLedgerEngine(kitPrimitives)
-    const follower = FollowerLedgerEngine.start({ transport, host, copy, clock: systemClock, primitives: kitPrimitives })
+    const follower = followHost({ transport, host, copy, clock: systemClock, primitives: kitPrimitives })
     return withParts(follower, parts.move())
   },
 })
@@ -78,7 +78,7 @@ describe("one embedded ledger and its followers", () => {
     await using replicas = new AsyncDisposableStack()
     const open = async (name: string): Promise<LedgerReplica> => {
       const transport = replicas.use(network.join(kitKey(name)))
-      const engine = FollowerLedgerEngine.start({
+      const engine = followHost({
         transport,
         host,
         copy: embedded(`${name}.db`),
@@ -119,7 +119,7 @@ describe("one embedded ledger and its followers", () => {
     using _service = serveLedger({ transport: served, engine, clock: systemClock, replica })
     await using transport = network.join(kitKey("follower"))
     const copy = new MemoryLedgerEngine(nativePrimitives)
-    await using follower = FollowerLedgerEngine.start({ transport, host, copy, clock: systemClock, primitives: nativePrimitives })
+    await using follower = followHost({ transport, host, copy, clock: systemClock, primitives: nativePrimitives })
     const log = kitLog(30)
     let head = emptyHead()
     for (const entry of log) head = unwrap(await follower.append([entry], head, call))
@@ -141,7 +141,7 @@ describe("one embedded ledger and its followers", () => {
       await using served = network.join(hostKey)
       using _service = serveLedger({ transport: served, engine, clock: systemClock })
       await using transport = network.join(kitKey("follower"))
-      await using follower = FollowerLedgerEngine.start({ transport, host, copy, clock: systemClock, primitives: nativePrimitives })
+      await using follower = followHost({ transport, host, copy, clock: systemClock, primitives: nativePrimitives })
       const refused = await follower.caughtUp(call)
       expect(refused, name).toMatchObject({ ok: false, code: "LEDGER_FORKED" })
       expect(await follower.append(kitLog(5).slice(4), await copy.head(call), call)).toMatchObject({ ok: false, code: "LEDGER_FORKED" })
@@ -161,7 +161,7 @@ describe("one embedded ledger and its followers", () => {
     await using served = network.join(hostKey)
     using _service = serveLedger({ transport: served, engine, clock: systemClock })
     await using transport = network.join(kitKey("follower"))
-    await using follower = FollowerLedgerEngine.start({ transport, host, copy, clock: systemClock, primitives: nativePrimitives })
+    await using follower = followHost({ transport, host, copy, clock: systemClock, primitives: nativePrimitives })
     expect(await follower.caughtUp(call)).toMatchObject({ ok: false, code: "LEDGER_FORKED" })
     expect((await copy.head(call)).length).toBe(4)
   })
@@ -178,7 +178,7 @@ describe("one embedded ledger and its followers", () => {
         new Promise((_resolve, reject) => options.signal.addEventListener("abort", () => reject(new Error("gone")), { once: true })),
     )
     const copy = new MemoryLedgerEngine(nativePrimitives)
-    await using follower = FollowerLedgerEngine.start({ transport, host, copy, clock, primitives: nativePrimitives })
+    await using follower = followHost({ transport, host, copy, clock, primitives: nativePrimitives })
     const appending = follower.append(kitLog(1), emptyHead(), call)
     await clock.advance(10_000)
     expect(await appending).toMatchObject({ ok: false, code: "LEDGER_UNREACHABLE" })

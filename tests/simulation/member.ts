@@ -7,7 +7,7 @@ import { decodeEpoch, type Timestamp } from "@keygrove/hierarchy"
 import { foundNode, KeystoreEngine, type FoundedNode } from "@keygrove/keystore"
 import { MemoryLedgerEngine, MemoryStorage, seededRandom, type MemoryNetwork } from "@keygrove/memory"
 import {
-  FollowerLedgerEngine,
+  followHost,
   GrantRemaking,
   LedgerPlacement,
   LedgerReplica,
@@ -155,7 +155,7 @@ export class Member implements AsyncDisposable {
     const transport = stack.use(mortalTransport(joined, life))
     const copy = lastingEngine(this.#copy)
     const view: { replica?: LedgerReplica } = {}
-    const engine = FollowerLedgerEngine.start({
+    const engine = followHost({
       transport,
       host: this.#host,
       copy,

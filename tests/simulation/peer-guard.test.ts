@@ -5,7 +5,7 @@ import { decodeLedgerIndex, emptyHead, type LedgerIndex } from "@keygrove/ledger
 import { MemoryLedgerEngine, MemoryNetwork, SimulatedClock, type MemoryTransport } from "@keygrove/memory"
 import { decodeJoinAnswer, decodeLedgerAnswer, encodeLedgerRequest, type LedgerRequest } from "@keygrove/peering"
 import {
-  FollowerLedgerEngine,
+  followHost,
   joinLedger,
   LATE_KEY_MS,
   LINE_END_MS,
@@ -170,7 +170,7 @@ describe("who is answered", () => {
     await using world = await open()
     const copy = new MemoryLedgerEngine(kitPrimitives)
     const raw = world.network.join(keyOf(laptop))
-    const engine = FollowerLedgerEngine.start({ transport: raw, host: address, copy, clock: world.clock, primitives: kitPrimitives })
+    const engine = followHost({ transport: raw, host: address, copy, clock: world.clock, primitives: kitPrimitives })
     await using replica = unwrap(await LedgerReplica.open({ primitives: nativePrimitives, engine }, call))
     unwrap(await replica.waitUntil(at(own.length), call))
     await using guard = new PeerGuard({ transport: raw, replica, clock: world.clock, own: root.cluster, predecessors: [], peers: "ledger" })

@@ -2,7 +2,7 @@ import { toHex, unwrap } from "@keygrove/base"
 import { nativePrimitives } from "@keygrove/curves-native"
 import { decodeLedgerIndex, emptyHead } from "@keygrove/ledger"
 import { MemoryLedgerEngine } from "@keygrove/memory"
-import { FollowerLedgerEngine, LedgerReplica, PeerGuard, serveJoin, serveLedger, type PeerAddress } from "@keygrove/service"
+import { followHost, LedgerReplica, PeerGuard, serveJoin, serveLedger, type PeerAddress } from "@keygrove/service"
 import { systemClock } from "@keygrove/system"
 import { expect, test, vi } from "vitest"
 import { kitIdentity, KitTime, LOOPBACK } from "../../packages/adapters/libp2p/src/hosts.contract.ts"
@@ -55,7 +55,7 @@ async function openFollower(stack: AsyncDisposableStack, host: PeerAddress, log:
   if (log.length > 0) unwrap(await copy.append(log, emptyHead(), call))
   const view: { replica?: LedgerReplica } = {}
   const folded = (): LedgerReplica | undefined => view.replica
-  const follower = FollowerLedgerEngine.start({ transport, host, copy, clock: systemClock, primitives: kitPrimitives, folded })
+  const follower = followHost({ transport, host, copy, clock: systemClock, primitives: kitPrimitives, folded })
   const replica = stack.use(unwrap(await LedgerReplica.open({ primitives: nativePrimitives, engine: follower }, call)))
   view.replica = replica
   return { follower, replica }
@@ -72,10 +72,10 @@ test("over sockets: a child joins, follows its host through rekeys, finds it aga
   const first = new AsyncDisposableStack()
   const here = await openFollower(first, host.address, [])
   expect(await here.follower.refresh(call)).toMatchObject({ message: expect.stringContaining("PEER_UNKNOWN") })
-  unwrap(await here.follower.join([rekeyEntry(phone, 1)], call))
+  unwrap(await here.follower.source.join([rekeyEntry(phone, 1)], call))
   unwrap(await here.follower.refresh(call))
   await rekey(2)
-  await vi.waitFor(() => expect(toHex(here.follower.host.signingKey)).toBe(toHex(keyOf(desk, 2))), WAIT_MS)
+  await vi.waitFor(() => expect(toHex(here.follower.source.host.signingKey)).toBe(toHex(keyOf(desk, 2))), WAIT_MS)
   unwrap(await here.replica.appendEntries([termsEntry(phone, 1, 1)], call))
   const { entries } = unwrap(await here.replica.read(emptyHead().length, 256, call))
   await first.disposeAsync()
@@ -84,7 +84,7 @@ test("over sockets: a child joins, follows its host through rekeys, finds it aga
   await rekey(4)
   const back = await openFollower(stack, { ...host.address, signingKey: keyOf(desk, 2) }, entries)
   await reached(back.replica, 9)
-  expect(toHex(back.follower.host.signingKey)).toBe(toHex(keyOf(desk, 4)))
+  expect(toHex(back.follower.source.host.signingKey)).toBe(toHex(keyOf(desk, 4)))
 
   unwrap(await host.replica.appendEntries([nodeRevokedEntry(root, phone)], call))
   await reached(back.replica, 10)

@@ -1,5 +1,6 @@
 export { LedgerCopyEngine } from "./ledger/copy-engine.ts"
 export { FollowerLedgerEngine, type FollowerOptions } from "./ledger/follower.ts"
+export { followHost, LedgerHostSource, type HostFollowerOptions, type HostSourceOptions } from "./ledger/host-source.ts"
 export { DEFAULT_PEER_LIMITS, type PeerLimits } from "./ledger/peer-limits.ts"
 export { LATE_KEY_MS, LINE_END_MS, PeerGuard, type AdmittedPeers, type PeerGuardOptions } from "./peers/peer-guard.ts"
 export { joinLedger } from "./peers/join-ledger.ts"
@@ -31,6 +32,7 @@ export type {
   SigningPurpose,
 } from "./ports/keystore.ts"
 export type { AppendRefusal, LedgerEngine, LedgerSlice, RefreshRefusal } from "./ports/ledger-engine.ts"
+export type { LedgerSource, SourceRefusal } from "./ports/ledger-source.ts"
 export type { CipherOrder, HeldKey, KeyBackend, KeyBackendRefusal, KeyBackendTraits, MadeKey, NewKey } from "./ports/key-backend.ts"
 export {
   MAX_AUDIT_SLICE,

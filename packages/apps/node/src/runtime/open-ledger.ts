@@ -2,7 +2,7 @@ import { ok, refuse, type Result } from "@keygrove/base"
 import { nativePrimitives } from "@keygrove/curves-native"
 import { formatPeerAddress, parsePeerAddress } from "@keygrove/libp2p"
 import {
-  FollowerLedgerEngine,
+  followHost,
   LedgerCopyEngine,
   LedgerReplica,
   PeerGuard,
@@ -10,6 +10,7 @@ import {
   serveLedger,
   type CallOptions,
   type LedgerEngine,
+  type LedgerHostSource,
   type NodeIdentity,
   type PeerAddress,
   type Transport,
@@ -29,7 +30,7 @@ export interface OpenedLedger {
   /** The transport that answers only whom the ledger knows; what the node serves it serves through this one. */
   readonly guard: PeerGuard
   /** Where a follower finds the ledger's host now, and how it becomes known there. */
-  readonly followed?: Pick<FollowerLedgerEngine, "host" | "join">
+  readonly followed?: Pick<LedgerHostSource, "host" | "join">
 }
 
 interface LedgerSurroundings {
@@ -61,7 +62,7 @@ export async function openLedger(
   const followed =
     host === undefined
       ? undefined
-      : FollowerLedgerEngine.start({
+      : followHost({
           transport,
           host: host.value,
           copy: own,
@@ -85,7 +86,7 @@ export async function openLedger(
       serveJoin({ ...admission, transport: guard, primitives: nativePrimitives, onEnded: (key, endedAt) => guard.letRead(key, endedAt) }),
     )
   }
-  return ok({ replica: replica.value, role, guard, ...(followed === undefined ? {} : { followed }) })
+  return ok({ replica: replica.value, role, guard, ...(followed === undefined ? {} : { followed: followed.source }) })
 }
 
 /** The host has another key now: the next start looks for it under that one. */
