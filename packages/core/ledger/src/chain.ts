@@ -24,17 +24,44 @@ export function emptyLedger(): FoldedLedger {
   return { head: emptyHead(), state: emptyState() }
 }
 
+/** An entry whose form and signature hold, with the bytes that it came as. */
+export interface VerifiedEntry {
+  readonly bytes: Uint8Array
+  readonly entry: Entry
+}
+
+/** A ledger with one more entry, and what became of the entry. */
+export interface FoldStep {
+  readonly ledger: FoldedLedger
+  readonly judged: JudgedEntry
+  /** The encoded entry. */
+  readonly bytes: Uint8Array
+}
+
 /** Verifies the next encoded entry of a log and folds it; a malformed or badly signed one makes the log corrupt and names its index. */
 export function foldEntry(
   primitives: Pick<Primitives, "sha256" | "ed25519">,
   ledger: FoldedLedger,
   bytes: Uint8Array,
-): Result<{ readonly ledger: FoldedLedger; readonly judged: JudgedEntry }, "LEDGER_CORRUPT"> {
+): Result<FoldStep, "LEDGER_CORRUPT"> {
   const index = ledger.head.length
   const entry = verifyEntry(primitives, bytes)
-  if (!entry.ok)
-    return refuse("LEDGER_CORRUPT", `entry ${index} of the ledger is not valid (${entry.message}); do not trust this log`, { index })
-  const named = index === 0 ? { ...ledger.state, origin: primitives.sha256(bytes) } : ledger.state
-  const { state, verdict } = applyEntry(primitives, named, index, entry.value)
-  return ok({ ledger: { head: nextHead(primitives, ledger.head, bytes), state }, judged: { index, entry: entry.value, verdict } })
+  if (entry.ok) return ok(foldVerified(primitives, ledger, { bytes, entry: entry.value }))
+  return refuse("LEDGER_CORRUPT", `entry ${index} of the ledger is not valid (${entry.message}); do not trust this log`, { index })
+}
+
+/** Folds the next entry of a log, which was verified before. */
+export function foldVerified(
+  primitives: Pick<Primitives, "sha256" | "ed25519">,
+  { head, state }: FoldedLedger,
+  { bytes, entry }: VerifiedEntry,
+): FoldStep {
+  const index = head.length
+  const named = index === 0 ? { ...state, origin: primitives.sha256(bytes) } : state
+  const application = applyEntry(primitives, named, index, entry)
+  return {
+    ledger: { head: nextHead(primitives, head, bytes), state: application.state },
+    judged: { index, entry, verdict: application.verdict },
+    bytes,
+  }
 }

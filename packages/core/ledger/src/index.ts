@@ -1,5 +1,5 @@
-export { checkBatch, type BatchHeads } from "./batch.ts"
-export { emptyLedger, foldEntry, type FoldedLedger, type JudgedEntry } from "./chain.ts"
+export { checkBatch, verifyBatch, type BatchHeads } from "./batch.ts"
+export { emptyLedger, foldEntry, foldVerified, type FoldedLedger, type FoldStep, type JudgedEntry, type VerifiedEntry } from "./chain.ts"
 export { decodeEntry, draftEntry, encodeEntry, entrySignBytes, verifyEntry, type Author, type Entry, type UnsignedEntry } from "./entry.ts"
 export { ledgerErrors, type LedgerCode } from "./errors.ts"
 export { advanceIndex, decodeLedgerIndex, emptyHead, isSameHead, nextHead, type LedgerHead, type LedgerIndex } from "./head.ts"

@@ -2,7 +2,6 @@ import { equalBytes, KeygroveError, ok, refuse, type Refusal, type Result } from
 import type { Primitives } from "@keygrove/crypto"
 import type { ClusterId } from "@keygrove/hierarchy"
 import {
-  applyEntry,
   decodeEntry,
   draftEntry,
   emptyHead,
@@ -14,17 +13,21 @@ import {
   isSameHead,
   MAX_SLICE_ENTRIES,
   nextHead,
+  verifyBatch,
   type Author,
   type FoldedLedger,
-  type JudgedEntry,
+  type FoldStep,
   type LedgerHead,
   type LedgerIndex,
   type LedgerState,
   type Statement,
+  type VerifiedEntry,
   type VoidReason,
 } from "@keygrove/ledger"
 import type { CallOptions } from "../ports/call-options.ts"
-import type { AppendRefusal, LedgerEngine, LedgerSlice } from "../ports/ledger-engine.ts"
+import type { LedgerEngine, LedgerSlice } from "../ports/ledger-engine.ts"
+import { AppendQueue } from "./append-queue.ts"
+import { commitGroup, judgeBatch, type CommitLog, type ReplicaRefusal } from "./commit-group.ts"
 import { Wakeup } from "./wakeup.ts"
 
 /** Who writes statements, and how they are signed (the keystore's `sign("statement", …)`). */
@@ -38,9 +41,6 @@ export interface ReplicaOptions {
   readonly engine: LedgerEngine
 }
 
-/** Why an append had no effect; nothing was written, but with `LEDGER_UNREACHABLE`, when it may have been. */
-export type ReplicaRefusal = AppendRefusal | VoidReason | "LEDGER_BUSY"
-
 /** What a ledger holds of one cluster's key chain. */
 export interface LedgerKeyChain {
   /** Chains those entries alone, as a key chain does. */
@@ -49,8 +49,6 @@ export interface LedgerKeyChain {
   readonly indexes: readonly LedgerIndex[]
 }
 
-/** Tries against a head that keeps moving. */
-const MAX_APPEND_TRIES = 16
 /** Appends that may wait for their turn. */
 const MAX_WAITING_APPENDS = 256
 
@@ -67,12 +65,19 @@ export class LedgerReplica implements AsyncDisposable {
   readonly #keyChains: Map<ClusterId, { head: LedgerHead; readonly indexes: LedgerIndex[] }> = new Map()
   #failure: Refusal | undefined
   #following: Promise<void> = Promise.resolve()
-  #lastAppend: Promise<unknown> = Promise.resolve()
+  readonly #appends: AppendQueue<ReplicaRefusal>
   #waitingAppends = 0
 
   private constructor(options: ReplicaOptions) {
     this.#primitives = options.primitives
     this.#engine = options.engine
+    const log: CommitLog = {
+      now: () => ({ ledger: this.#ledger, failure: this.#failure }),
+      append: (...args) => this.#engine.append(...args),
+      install: (steps) => this.#install(steps),
+      catchUp: (call) => this.#catchUp(call),
+    }
+    this.#appends = new AppendQueue((group) => commitGroup(log, this.#primitives, group))
   }
 
   /** Replays what the engine holds now, then follows it. Refuses a log that is corrupt. */
@@ -121,18 +126,18 @@ export class LedgerReplica implements AsyncDisposable {
   }
 
   /**
-   * Appends signed entries as one batch and resolves with the head after them, when this replica has folded them.
-   * Refuses with the reason if one of them would be void now; judges again each time others were faster.
+   * Appends signed entries as one batch and resolves with the head after them, when this replica has folded them. Batches that wait at the same time are written
+   * together, each of them whole or not at all. Refuses with the reason if one of them would be void now; judges again each time others were faster.
    */
   async appendEntries(entries: readonly Uint8Array[], options: CallOptions): Promise<Result<LedgerHead, ReplicaRefusal>> {
+    options.signal.throwIfAborted()
     if (this.#waitingAppends >= MAX_WAITING_APPENDS)
       return refuse("LEDGER_BUSY", `${MAX_WAITING_APPENDS} appends are waiting already; try again later`)
+    const verified = verifyBatch(this.#primitives, entries)
+    if (!verified.ok) return verified
     this.#waitingAppends++
-    // One after the other: appends of this process would only move the head under each other.
-    const mine = this.#lastAppend.then(() => this.#appendNow(entries, options))
-    this.#lastAppend = mine.catch(() => undefined)
     try {
-      return await mine
+      return await this.#appends.add(verified.value, options)
     } finally {
       this.#waitingAppends--
     }
@@ -154,22 +159,16 @@ export class LedgerReplica implements AsyncDisposable {
     return await this.#engine.read(from, limit, options)
   }
 
-  /** Whether the entries, in this order, would have their effect now. */
+  /** Whether the entries, in this order, would have their effect now. Their signatures are for the engine to check. */
   judge(entries: readonly Uint8Array[]): Result<true, VoidReason | "LEDGER_ENTRY_INVALID"> {
-    let { state } = this.#ledger
+    const decoded: VerifiedEntry[] = []
     for (const [position, bytes] of entries.entries()) {
       const entry = decodeEntry(bytes)
       if (!entry.ok) return refuse("LEDGER_ENTRY_INVALID", `entry ${position} of the batch: ${entry.message}`)
-      const application = applyEntry(this.#primitives, state, this.head.length, entry.value)
-      const { verdict } = application
-      if (verdict.kind === "void")
-        return refuse(
-          verdict.reason,
-          `the ledger does not allow this ${entry.value.kind} statement of ${entry.value.author.path} (${verdict.reason})`,
-        )
-      state = application.state
+      decoded.push({ bytes, entry: entry.value })
     }
-    return ok(true)
+    const judged = judgeBatch(this.#primitives, this.#ledger, { entries: decoded })
+    return judged.ok ? ok(true) : judged
   }
 
   /** Resolves when `length` entries have been folded; refuses when that cannot happen any more, rejects when the signal fires. */
@@ -252,38 +251,33 @@ export class LedgerReplica implements AsyncDisposable {
         return refuse("LEDGER_CORRUPT", `the ledger's engine skipped from entry ${this.head.length} to ${index}`)
       const folded = foldEntry(this.#primitives, this.#ledger, bytes)
       if (!folded.ok) return folded
-      this.#ledger = folded.value.ledger
-      if (folded.value.judged.verdict.kind === "applied") this.#keep(folded.value.judged, bytes)
+      this.#take(folded.value)
     }
     this.#changed.wake()
     return ok(true)
   }
 
-  #keep({ entry, index }: JudgedEntry, bytes: Uint8Array): void {
-    if (!isOfKeyChain(entry)) return
+  /** Takes over steps that this replica appended itself, as far as following has not brought them. */
+  #install(steps: readonly FoldStep[]): Result<true, "LEDGER_CORRUPT"> {
+    for (const step of steps) {
+      const { index } = step.judged
+      if (index < this.head.length) continue
+      if (!isSameHead(nextHead(this.#primitives, this.head, step.bytes), step.ledger.head))
+        return refuse("LEDGER_CORRUPT", `the ledger's engine took entry ${index} on top of another history than the one already verified`)
+      this.#take(step)
+    }
+    this.#changed.wake()
+    return ok(true)
+  }
+
+  #take({ bytes, judged, ledger }: FoldStep): void {
+    this.#ledger = ledger
+    const { entry, index, verdict } = judged
+    if (verdict.kind === "void" || !isOfKeyChain(entry)) return
     const chain = this.#keyChains.get(entry.author.cluster) ?? { head: emptyHead(), indexes: [] }
     chain.head = nextHead(this.#primitives, chain.head, bytes)
     chain.indexes.push(index)
     this.#keyChains.set(entry.author.cluster, chain)
-  }
-
-  async #appendNow(entries: readonly Uint8Array[], options: CallOptions): Promise<Result<LedgerHead, ReplicaRefusal>> {
-    for (let attempt = 0; attempt < MAX_APPEND_TRIES; attempt++) {
-      options.signal.throwIfAborted()
-      if (this.#failure !== undefined) return refuse("LEDGER_CORRUPT", this.#failure.message)
-      const allowed = this.judge(entries)
-      if (!allowed.ok) return allowed
-      const expected = this.head
-      const appended = await this.#engine.append(entries, expected, options)
-      if (appended.ok) {
-        const folded = this.#fold({ from: expected.length, before: expected.hash, entries })
-        return folded.ok ? appended : folded
-      }
-      if (appended.code !== "LEDGER_HEAD_MOVED") return appended
-      const caughtUp = await this.#catchUp(options)
-      if (!caughtUp.ok) return caughtUp
-    }
-    return refuse("LEDGER_HEAD_MOVED", `others appended first ${MAX_APPEND_TRIES} times; try again`)
   }
 
   async #catchUp(options: CallOptions): Promise<Result<true, "LEDGER_CORRUPT" | "LEDGER_UNREACHABLE">> {
