@@ -23,7 +23,7 @@ import type {
 import type { KeystoreTools } from "./engine.ts"
 import type { NodeEpochs } from "./node-epochs.ts"
 import type { UnlockedNode } from "./node-secrets.ts"
-import { FragmentVault } from "./stored-fragment.ts"
+import { StorageVault } from "./storage-vault.ts"
 
 /** Shares of one policy, as the ledger limits them too. */
 const MAX_RECIPIENTS = 30
@@ -37,14 +37,14 @@ export class FragmentDesk implements Disposable {
   readonly #umbral: Umbral
   readonly #node: UnlockedNode
   readonly #epochs: NodeEpochs
-  readonly #vault: FragmentVault
+  readonly #vault: StorageVault
 
   constructor(tools: KeystoreTools, umbral: Umbral, { epochs, node }: { readonly node: UnlockedNode; readonly epochs: NodeEpochs }) {
     this.#tools = tools
     this.#umbral = umbral
     this.#node = node
     this.#epochs = epochs
-    this.#vault = new FragmentVault(tools.primitives, tools.random, () => epochs.all.map(({ storage }) => storage))
+    this.#vault = new StorageVault(tools, "keygrove/v1/stored-fragment", () => epochs.all.map(({ storage }) => storage))
   }
 
   /** As owner: one fragment for each recipient, sealed and signed. Borrows `labelKey`. */
@@ -92,16 +92,15 @@ export class FragmentDesk implements Disposable {
     const refusal = this.#refusalOf(fragment, acceptance)
     if (refusal !== undefined) return refusal
     const digest = bytes.expose((all) => primitives.sha256(all))
-    return ok({ stored: this.#vault.seal(acceptance.policyId, bytes), digest })
+    return ok({ stored: this.#vault.seal([acceptance.policyId], bytes), digest })
   }
 
   /** As proxy: one capsule fragment, 381 bytes. */
   reencrypt({ policyId, stored, capsule }: ReencryptionOrder): Result<Uint8Array, KeystoreRefusal> {
     const checked = this.#umbral.decodeCapsule(capsule)
     if (!checked.ok) return refuse("CAPSULE_INVALID", checked.message)
-    const opened = this.#vault.open(policyId, stored)
-    if (!opened.ok) return opened
-    using bytes = opened.value
+    using bytes = this.#vault.open([policyId], stored)
+    if (bytes === undefined) return refuse("FRAGMENT_INVALID", "the stored fragment was changed or belongs to another policy or node")
     const decoded = bytes.expose((fragment) => this.#umbral.decodeFragment(fragment))
     if (!decoded.ok) return refuse("FRAGMENT_INVALID", decoded.message)
     using fragment = decoded.value

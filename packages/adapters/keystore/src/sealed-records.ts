@@ -12,6 +12,7 @@ import {
 import { encodeInfo, type Primitives } from "@keygrove/crypto"
 import type { DatabaseSync, SQLOutputValue } from "node:sqlite"
 import { MAX_OPEN_BYTES } from "./node-record.ts"
+import { openBox, sealBox } from "./sealed-box.ts"
 import { deriveKeyEncryptionKey, isAcceptable, newKeyDerivation, type KeyDerivation, type UnlockSecret } from "./key-encryption.ts"
 
 /** SQLite's application id of a keystore: "kgks". */
@@ -44,7 +45,6 @@ export interface RecordTools {
   readonly random: RandomBytes
 }
 
-const NONCE_BYTES = 24
 const PROOF = encodeInfo(["keygrove/v1/keystore-proof"])
 
 /** Sealed records of one keystore, unlocked. Owns the key-encryption key; disposal wipes it. The database stays the caller's. */
@@ -146,17 +146,11 @@ export class SealedRecords implements Disposable {
   }
 
   #seal(secret: Secret, associated: Uint8Array): Uint8Array {
-    const nonce = this.#tools.random(NONCE_BYTES)
-    const sealed = secret.expose((bytes) => this.#tools.primitives.aead("xchacha20-poly1305").seal(this.#key, nonce, bytes, associated))
-    return Buffer.concat([nonce, sealed])
+    return sealBox(this.#tools, this.#key, secret, associated)
   }
 
   #open(sealed: Uint8Array, associated: Uint8Array): Secret | undefined {
-    if (sealed.length <= NONCE_BYTES) return undefined
-    const opened = this.#tools.primitives
-      .aead("xchacha20-poly1305")
-      .open(this.#key, sealed.subarray(0, NONCE_BYTES), sealed.subarray(NONCE_BYTES), associated)
-    return opened.ok ? Secret.take(opened.value) : undefined
+    return openBox(this.#tools, this.#key, sealed, associated)
   }
 }
 
