@@ -4,6 +4,8 @@ export { compareBytes, concatBytes, equalBytes, fromHex, toHex, utf8, type Rando
 export { decodeCanonical, encodeCanonical, type CborValue } from "./cbor.ts"
 export { baseErrors } from "./errors.ts"
 export type { ErrorClass, ErrorDescription, ErrorTable } from "./error-table.ts"
+export { HexMap } from "./hex-map.ts"
+export { OrderedMap } from "./ordered-map.ts"
 export { KeygroveError, ok, refuse, unreachable, unwrap, type Ok, type Refusal, type RefusalData, type Result } from "./result.ts"
 export { equalConstantTime, Secret } from "./secret.ts"
 export { installSecretMemory, plainSecretMemory, secretMemory, type SecretMemory } from "./secret-memory.ts"

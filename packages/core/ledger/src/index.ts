@@ -3,7 +3,6 @@ export { emptyLedger, foldEntry, foldVerified, type FoldedLedger, type FoldStep,
 export { decodeEntry, draftEntry, encodeEntry, entrySignBytes, verifyEntry, type Author, type Entry, type UnsignedEntry } from "./entry.ts"
 export { ledgerErrors, type LedgerCode } from "./errors.ts"
 export { advanceIndex, decodeLedgerIndex, emptyHead, isSameHead, nextHead, type LedgerHead, type LedgerIndex } from "./head.ts"
-export { HexMap } from "./hex-map.ts"
 export {
   encodeInvitation,
   invitationContext,
@@ -49,7 +48,6 @@ export {
   MAX_TRUSTED_CLUSTERS,
 } from "./limits.ts"
 export { NodeHistory, type Lineage, type LineageRefusal, type NodeGeneration } from "./lineage.ts"
-export { OrderedMap } from "./ordered-map.ts"
 export { applyEntry, type Judgeable } from "./reducer.ts"
 export { decodeRootPlan, encodeRootPlan, MAX_ROOT_PLAN_BYTES, type OpenedRootPlan, type RootPlan } from "./root-plan.ts"
 export {

@@ -1,4 +1,4 @@
-import { equalBytes, toHex, unwrap } from "@keygrove/base"
+import { equalBytes, OrderedMap, toHex, unwrap } from "@keygrove/base"
 import type { Primitives } from "@keygrove/crypto"
 import {
   clusterIdOf,
@@ -15,7 +15,6 @@ import {
 } from "@keygrove/hierarchy"
 import { anchorAuthor } from "./author.ts"
 import { MAX_CLUSTER_NODES, MAX_CLUSTERS } from "./limits.ts"
-import { OrderedMap } from "./ordered-map.ts"
 import { withoutSubtree } from "./removal.ts"
 import type { ClusterState, LedgerState, NodeState } from "./state.ts"
 import { applied, clusterOf, rejected, withCluster, withNode, type Placed } from "./transitions.ts"

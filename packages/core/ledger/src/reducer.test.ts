@@ -1,8 +1,7 @@
-import { unwrap } from "@keygrove/base"
+import { HexMap, OrderedMap, unwrap } from "@keygrove/base"
 import * as fc from "fast-check"
 import { describe, expect, test } from "vitest"
 import { decodeEntry } from "./entry.ts"
-import { HexMap } from "./hex-map.ts"
 import {
   anchorName,
   clusterEntry,
@@ -20,7 +19,6 @@ import {
   type KitNode,
 } from "./ledger-kit.contract.ts"
 import { NaiveLedger } from "./naive-ledger.contract.ts"
-import { OrderedMap } from "./ordered-map.ts"
 import { plausibleHistories, successionHistories } from "./plausible-history.contract.ts"
 import { findLastKey, findNode, findNodeByKey, findPolicy, policiesOfGrant, type LedgerState } from "./state.ts"
 

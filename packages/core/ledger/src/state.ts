@@ -1,4 +1,4 @@
-import { toHex } from "@keygrove/base"
+import { HexMap, toHex, type OrderedMap } from "@keygrove/base"
 import type {
   ClusterId,
   Epoch,
@@ -12,8 +12,6 @@ import type {
 } from "@keygrove/hierarchy"
 import type { PolicyGrant, ProxyTerms } from "@keygrove/reencryption"
 import type { LedgerIndex } from "./head.ts"
-import { HexMap } from "./hex-map.ts"
-import type { OrderedMap } from "./ordered-map.ts"
 
 /** A node as the ledger knows it. */
 export interface NodeState extends NodeReference {

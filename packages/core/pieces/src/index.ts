@@ -9,3 +9,4 @@ export {
   type KeyGeneration,
   type PieceIndex,
 } from "./numbers.ts"
+export { sharingIdOf, type IdentifiedSharing } from "./sharing-id.ts"
