@@ -42,6 +42,7 @@ export type PeeringErrorCode =
   | "MEETING_CANCELLED"
   | "MEETING_EXPIRED"
   | "MEETING_NOT_COMPARED"
+  | "PIECES_MESSAGE_INVALID"
 
 /** Codes between owners, readers and proxies. */
 export const peeringErrors: ErrorTable<PeeringErrorCode> = {
@@ -209,5 +210,10 @@ export const peeringErrors: ErrorTable<PeeringErrorCode> = {
     class: "refused",
     meaning: "There are no words to confirm now.",
     remedy: "See how far the meeting is; confirm when the four words are shown.",
+  },
+  PIECES_MESSAGE_INVALID: {
+    class: "failed",
+    meaning: "A node was asked about key pieces, or answered, in a form that is not known here.",
+    remedy: "Use the same version of keygrove on both sides.",
   },
 }

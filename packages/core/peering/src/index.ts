@@ -106,3 +106,20 @@ export {
 } from "./proxy-messages.ts"
 export { receiptSignBytes, requestSignBytes, verifyReceipt, type ExpectedReceipt } from "./proxy-signatures.ts"
 export { takeToken, type Rate, type TokenBucket } from "./token-bucket.ts"
+export {
+  decodePieceRequest,
+  encodePieceRequest,
+  MAX_PIECE_MESSAGE_BYTES,
+  MAX_SEALED_PIECE_BYTES,
+  type CarriedContribution,
+  type PieceRequest,
+  type UnlockApproval,
+} from "./pieces/piece-requests.ts"
+export {
+  decodePieceAnswer,
+  encodePieceAnswer,
+  isAnswerTo,
+  type AnswerTo,
+  type CarriedSubpiece,
+  type PieceAnswer,
+} from "./pieces/piece-answers.ts"

@@ -7,6 +7,9 @@ import type { JoinAnswer, JoinRequest } from "./join-messages.ts"
 import type { LedgerAnswer, LedgerRequest } from "./ledger-messages.ts"
 import type { MeetingAnswer, MeetingBody, MeetingIdentity, MeetingRequest } from "./meeting/meeting-messages.ts"
 import type { MoveAnswer, MoveRequest } from "./move-messages.ts"
+import { decodeKeyGeneration, decodePieceIndex } from "@keygrove/pieces"
+import type { PieceAnswer } from "./pieces/piece-answers.ts"
+import type { PieceRequest } from "./pieces/piece-requests.ts"
 import type { PolicyDraft, ProxyAnswer, ProxyRequest } from "./proxy-messages.ts"
 
 /** Any `length` bytes. */
@@ -160,6 +163,77 @@ export const anyMoveRequest: fc.Arbitrary<MoveRequest> = fc.constant({ op: "invi
 /** Any answer of protocol `move`. */
 export const anyMoveAnswer: fc.Arbitrary<MoveAnswer> = fc.oneof(
   fc.record({ kind: fc.constant("invitation" as const), invitation: fc.stringMatching(/^kginvite1[0-9a-z]{1,100}$/) }),
+  anyRefusal,
+)
+
+const anyKeyGeneration = fc.integer({ min: 1, max: 1_000 }).map((value) => unwrap(decodeKeyGeneration(value)))
+const anyPieceIndex = fc.integer({ min: 1, max: 255 }).map((value) => unwrap(decodePieceIndex(value)))
+const anySealed = fc.uint8Array({ minLength: 1, maxLength: 300 })
+const anyCommitments = fc.array(anyPoint, { minLength: 2, maxLength: 6 })
+const anyOwner = anyNode.map(({ path }) => path)
+const anyAttempt = fc.integer({ min: 1, max: 50 })
+const anyApprovals = fc.array(fc.record({ approver: anyOwner, signature: anyBytes(64) }), { maxLength: 4 })
+
+/** Any request of protocol `pieces`. */
+export const anyPieceRequest: fc.Arbitrary<PieceRequest> = fc.oneof(
+  fc.record({
+    op: fc.constant("offer" as const),
+    generation: anyKeyGeneration,
+    commitments: anyCommitments,
+    index: anyPieceIndex,
+    sender: anyBytes(32),
+    sealed: anySealed,
+  }),
+  fc.record({
+    op: fc.constant("return" as const),
+    owner: anyOwner,
+    generation: anyKeyGeneration,
+    sharing: anyBytes(32),
+    request: anyBytes(32),
+    approvals: anyApprovals,
+  }),
+  fc.record({
+    op: fc.constant("subshare" as const),
+    owner: anyOwner,
+    from: anyKeyGeneration,
+    generation: anyKeyGeneration,
+    attempt: anyAttempt,
+  }),
+  fc.record({
+    op: fc.constant("redistribute" as const),
+    owner: anyOwner,
+    from: anyKeyGeneration,
+    generation: anyKeyGeneration,
+    attempt: anyAttempt,
+    contributions: fc.array(fc.record({ index: anyPieceIndex, sender: anyBytes(32), commitments: anyCommitments, sealed: anySealed }), {
+      minLength: 2,
+      maxLength: 5,
+    }),
+  }),
+  fc.record({
+    op: fc.constant("prove" as const),
+    owner: anyOwner,
+    generation: anyKeyGeneration,
+    sharing: anyBytes(32),
+    challenge: anyBytes(32),
+  }),
+  fc.record({ op: fc.constant("approvals" as const), owner: anyOwner, request: anyBytes(32) }),
+)
+
+/** Any answer of protocol `pieces`. */
+export const anyPieceAnswer: fc.Arbitrary<PieceAnswer> = fc.oneof(
+  fc.record({ kind: fc.constant("receipt" as const), signature: anyBytes(64) }),
+  fc.record({ kind: fc.constant("piece" as const), sealed: anySealed }),
+  fc.record({ kind: fc.constant("waiting" as const) }),
+  fc.record({
+    kind: fc.constant("subshares" as const),
+    sender: anyBytes(32),
+    commitments: anyCommitments,
+    subpieces: fc.array(fc.record({ index: anyPieceIndex, sealed: anySealed }), { minLength: 2, maxLength: 6 }),
+  }),
+  fc.record({ kind: fc.constant("complaint" as const), index: anyPieceIndex }),
+  fc.record({ kind: fc.constant("proof" as const), proof: fc.uint8Array({ minLength: 1, maxLength: 128 }) }),
+  fc.record({ kind: fc.constant("approvals" as const), approvals: anyApprovals }),
   anyRefusal,
 )
 

@@ -25,10 +25,14 @@ import {
   anyMeetingAnswer,
   anyMeetingBody,
   anyMeetingRequest,
+  anyPieceAnswer,
+  anyPieceRequest,
   anyProxyAnswer,
   anyProxyRequest,
   strangeValues,
 } from "./messages-kit.contract.ts"
+import { decodePieceAnswer, encodePieceAnswer } from "./pieces/piece-answers.ts"
+import { decodePieceRequest, encodePieceRequest } from "./pieces/piece-requests.ts"
 import { decodeProxyAnswer, decodeProxyRequest, encodeProxyAnswer, encodeProxyRequest } from "./proxy-messages.ts"
 
 /** One direction of one protocol, with the types of its messages forgotten. */
@@ -148,6 +152,22 @@ const codecs: readonly Codec[] = [
     decode: decodeMoveAnswer,
     again: (bytes) => encodeMoveAnswer(unwrap(decodeMoveAnswer(bytes))),
   },
+  {
+    name: "piece request",
+    code: "PIECES_MESSAGE_INVALID",
+    maxBytes: 1_048_576,
+    encoded: anyPieceRequest.map(encodePieceRequest),
+    decode: decodePieceRequest,
+    again: (bytes) => encodePieceRequest(unwrap(decodePieceRequest(bytes))),
+  },
+  {
+    name: "piece answer",
+    code: "PIECES_MESSAGE_INVALID",
+    maxBytes: 1_048_576,
+    encoded: anyPieceAnswer.map(encodePieceAnswer),
+    decode: decodePieceAnswer,
+    again: (bytes) => encodePieceAnswer(unwrap(decodePieceAnswer(bytes))),
+  },
 ]
 
 test("what was encoded is decoded to the same value", () => {
@@ -161,6 +181,8 @@ test("what was encoded is decoded to the same value", () => {
   isSame(anyProxyAnswer, (value) => unwrap(decodeProxyAnswer(encodeProxyAnswer(value))))
   isSame(anyLedgerRequest, (value) => unwrap(decodeLedgerRequest(encodeLedgerRequest(value))))
   isSame(anyLedgerAnswer, (value) => unwrap(decodeLedgerAnswer(encodeLedgerAnswer(value))))
+  isSame(anyPieceRequest, (value) => unwrap(decodePieceRequest(encodePieceRequest(value))))
+  isSame(anyPieceAnswer, (value) => unwrap(decodePieceAnswer(encodePieceAnswer(value))))
 })
 
 test("a refusal's message travels cut and printable, and is refused otherwise", () => {
@@ -247,7 +269,7 @@ function* mutantsOf(value: CborValue): Generator<CborValue> {
 
 /** What a field may well be: an empty list, a number, a text, what is encoded once more. */
 function isMayBe(key: string, field: CborValue, strange: CborValue): boolean {
-  if (Array.isArray(strange)) return strange.length === 0 && (key === "entries" || key === "fragments" || key === "addresses")
+  if (Array.isArray(strange)) return strange.length === 0 && ["entries", "fragments", "addresses", "approvals"].includes(key)
   if (strange instanceof Uint8Array) return key === "body" && strange.length > 0
   if (typeof field === "number") return typeof strange === "number" && strange >= 0 && key !== "v" && key !== "limit" && key !== "timeoutMs"
   return key === "message" && strange === ""
