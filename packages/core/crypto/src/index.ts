@@ -1,5 +1,6 @@
 export { ECDSA_SIGNATURE_BYTES, POINT_BYTES, SCALAR_BYTES, type Curve, type Point, type Scalar } from "./curve.ts"
 export { createAead, type Cipher, type CipherCall } from "./aead.ts"
+export { lagrangeAtIndices } from "./index-lagrange.ts"
 export { lagrangeAtZero, SecretPolynomial } from "./polynomial.ts"
 export { deriveKey, deriveScalar, encodeInfo, type KeyInfo, type ScalarTools } from "./derive.ts"
 export { isStrictEd25519Input } from "./ed25519-strict.ts"
@@ -16,4 +17,5 @@ export {
   type SealedMessageContext,
 } from "./sealed-message.ts"
 export { STREAM_CHUNK_BYTES, STREAM_SEALED_CHUNK_BYTES, StreamOpener, StreamSealer, type StreamRefusal } from "./stream.ts"
+export { randomScalar, type RandomScalarTools } from "./random-scalar.ts"
 export { AEAD_KEY_BYTES, AEAD_TAG_BYTES, decodeSuite, DEFAULT_SUITE, SUITE_NAMES } from "./suites.ts"

@@ -1,9 +1,11 @@
 import { Secret, toHex, unwrap } from "@keygrove/base"
 import { nativePrimitives } from "@keygrove/curves-native"
 import { portablePrimitives } from "@keygrove/curves-wasm"
+import { secp256k1 } from "@noble/curves/secp256k1.js"
 import fc from "fast-check"
 import { describe, expect, test } from "vitest"
 import type { Scalar } from "./curve.ts"
+import { lagrangeAtIndices } from "./index-lagrange.ts"
 import { lagrangeAtZero, SecretPolynomial } from "./polynomial.ts"
 
 /** SEC 2 §2.4.1, written out again so that a wrong digit in the code does not pass. */
@@ -39,6 +41,31 @@ describe.each([
       }),
       { numRuns: 60 },
     )
+  })
+
+  test("has the same values at small public arguments, and the commitments of its coefficients", () => {
+    const edges = fc.constantFrom(1n, ORDER - 1n, ORDER - 2n, (1n << 255n) - 1n, 2n ** 128n - 1n)
+    const arrays = fc.array(fc.oneof(edges, scalars), { minLength: 1, maxLength: 20 })
+    fc.assert(
+      fc.property(arrays, fc.oneof(fc.constantFrom(1, 2, 254, 255), fc.integer({ min: 1, max: 255 })), (coefficients, argument) => {
+        using polynomial = new SecretPolynomial(curve, coefficients.map(secretOf))
+        using value = polynomial.evaluateAt(argument)
+        expect(value === undefined ? 0n : value.expose(numberOf)).toBe(valueAt(coefficients, BigInt(argument)))
+      }),
+      { numRuns: 300 },
+    )
+    using polynomial = new SecretPolynomial(curve, [1n, 2n, ORDER - 1n].map(secretOf))
+    const oracle = [1n, 2n, ORDER - 1n].map((value) => secp256k1.Point.BASE.multiply(value).toHex(false))
+    expect(polynomial.commitments().map(toHex)).toEqual(oracle)
+    for (const argument of [0, -1, 1.5, 256, Number.NaN]) expect(() => polynomial.evaluateAt(argument)).toThrow(RangeError)
+  })
+
+  test("is zero at a small argument without a value, and passes through zero before it", () => {
+    using root = new SecretPolynomial(curve, [ORDER - 3n, 1n].map(secretOf))
+    expect(root.evaluateAt(3)).toBeUndefined()
+    using inner = new SecretPolynomial(curve, [5n, ORDER - 1n, 1n].map(secretOf))
+    using value = inner.evaluateAt(1)
+    expect(value?.expose(numberOf)).toBe(5n)
   })
 
   test("of degree 0 is its secret everywhere", () => {
@@ -118,5 +145,18 @@ describe("Lagrange coefficients at zero", () => {
     const unchecked = (value: bigint): Scalar => bytesOf(value) as Scalar
     for (const args of [[5n, 5n], [1n, 2n, 1n], [0n], [1n, 0n], [1n, ORDER + 1n], [1n, ORDER]])
       expect(lagrangeAtZero(args.map(unchecked))).toMatchObject({ ok: false, code: "ARGUMENTS_REPEATED" })
+  })
+
+  test("of small indices are the same, whichever way they are computed", () => {
+    fc.assert(
+      fc.property(fc.uniqueArray(fc.integer({ min: 1, max: 255 }), { minLength: 1, maxLength: 140 }), (indices) => {
+        const args = indices.map((index) => scalarOf(BigInt(index)))
+        expect(unwrap(lagrangeAtIndices(indices)).map(toHex)).toEqual(unwrap(lagrangeAtZero(args)).map(toHex))
+      }),
+      { numRuns: 40 },
+    )
+    expect(unwrap(lagrangeAtIndices([]))).toEqual([])
+    for (const indices of [[1, 1], [0], [3, 256], [1.5], [-1], [Number.NaN]])
+      expect(lagrangeAtIndices(indices)).toMatchObject({ ok: false, code: "ARGUMENTS_REPEATED" })
   })
 })

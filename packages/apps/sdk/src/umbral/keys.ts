@@ -1,7 +1,7 @@
 import { concatBytes, equalBytes, Secret, utf8 } from "@keygrove/base"
-import { SCALAR_BYTES, type Point } from "@keygrove/crypto"
+import { randomScalar, SCALAR_BYTES, type Point } from "@keygrove/crypto"
 import { nativePrimitives } from "@keygrove/curves-native"
-import { hashToSecretScalar, randomScalar } from "@keygrove/reencryption"
+import { hashToSecretScalar } from "@keygrove/reencryption"
 import { orThrow, tools } from "./tools.ts"
 
 const { curve, sha256 } = nativePrimitives

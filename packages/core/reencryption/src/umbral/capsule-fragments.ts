@@ -1,10 +1,9 @@
 import { equalBytes, ok, refuse, Secret, type Result } from "@keygrove/base"
-import type { Point, Scalar } from "@keygrove/crypto"
+import { randomScalar, type Point, type Scalar } from "@keygrove/crypto"
 import type { UmbralErrorCode } from "./errors.ts"
 import { fragmentDigest } from "./fragment-signature.ts"
 import { hashReencryption } from "./hashing.ts"
 import { parameterPoint } from "./parameter.ts"
-import { randomScalar } from "./random-scalar.ts"
 import type { UmbralTools } from "./tools.ts"
 import type { Capsule, CapsuleFragment, CapsuleFragmentProof, VerifiedCapsuleFragment, VerifiedKeyFragment } from "./types.ts"
 

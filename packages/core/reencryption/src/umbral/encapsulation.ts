@@ -1,9 +1,8 @@
 import { ok, Secret, type Result } from "@keygrove/base"
-import type { Point, Scalar } from "@keygrove/crypto"
+import { randomScalar, type Point, type Scalar } from "@keygrove/crypto"
 import type { UmbralErrorCode } from "./errors.ts"
 import { hashCapsulePoints, hashPolynomialArgument, hashSharedSecret, type SharedPoints } from "./hashing.ts"
 import { insufficient, lagrange } from "./interpolation.ts"
-import { randomScalar } from "./random-scalar.ts"
 import type { UmbralTools } from "./tools.ts"
 import type { Capsule, VerifiedCapsuleFragment } from "./types.ts"
 

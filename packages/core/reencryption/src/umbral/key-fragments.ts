@@ -1,11 +1,10 @@
 import { equalBytes, ok, refuse, Secret, type Result } from "@keygrove/base"
-import { SecretPolynomial, type Point } from "@keygrove/crypto"
+import { randomScalar, SecretPolynomial, type Point } from "@keygrove/crypto"
 import { createKeyFragment } from "./codec.ts"
 import type { UmbralErrorCode } from "./errors.ts"
 import { hashPolynomialArgument, hashSharedSecret, type SharedPoints } from "./hashing.ts"
 import { fragmentDigest, type SignedFragment } from "./fragment-signature.ts"
 import { parameterPoint } from "./parameter.ts"
-import { randomScalar } from "./random-scalar.ts"
 import type { UmbralTools } from "./tools.ts"
 import type { KeyFragment, VerifiedKeyFragment } from "./types.ts"
 
