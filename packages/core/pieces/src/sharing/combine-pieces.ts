@@ -1,0 +1,84 @@
+import { equalBytes, ok, refuse, Secret, unwrap, type Result } from "@keygrove/base"
+import { lagrangeAtIndices, type Curve } from "@keygrove/crypto"
+import type { PieceIndex } from "../numbers.ts"
+import type { Commitments } from "./commitments.ts"
+import type { Piece, SharingTools } from "./split-secret.ts"
+import { verifyPiece } from "./verify-piece.ts"
+
+/** What pieces gave. */
+export interface CombinedPieces {
+  /** Belongs to the caller. */
+  readonly secret: Secret
+  /** Indices under which a value came that is not the piece, in rising order. One may be among those used, when the right value came too. */
+  readonly liars: readonly PieceIndex[]
+}
+
+/**
+ * The secret of a sharing from its pieces, which are borrowed. Each is checked against the commitments; wrong ones are named and left out, and of one index given
+ * several times the right value counts once. Refuses `PIECES_INSUFFICIENT` when too few are right, with `good`, `threshold` and `liars` (indices, separated by commas)
+ * in its data.
+ */
+export function combinePieces(
+  tools: SharingTools,
+  commitments: Commitments,
+  pieces: readonly Piece[],
+): Result<CombinedPieces, "PIECES_INSUFFICIENT"> {
+  const { curve } = tools
+  const { good, liars } = sortPieces(curve, commitments, pieces)
+  const threshold = commitments.length
+  if (good.length < threshold)
+    return refuse(
+      "PIECES_INSUFFICIENT",
+      `${good.length} of ${pieces.length} pieces are right and ${threshold} are needed${liars.length === 0 ? "" : `; wrong are ${liars.join(", ")}`}; ask more holders`,
+      { good: good.length, threshold, liars: liars.join(",") },
+    )
+  const secret = interpolate(curve, good.slice(0, threshold))
+  if (secret !== undefined && equalBytes(curve.basePointTimesSecret(secret), commitments[0] ?? new Uint8Array(0)))
+    return ok({ secret, liars })
+  secret?.[Symbol.dispose]()
+  throw new RangeError("right pieces do not give the secret; the curve implementation is broken")
+}
+
+function sortPieces(
+  curve: Curve,
+  commitments: Commitments,
+  pieces: readonly Piece[],
+): { readonly good: readonly Piece[]; readonly liars: readonly PieceIndex[] } {
+  const good = new Map<PieceIndex, Piece>()
+  const liars = new Set<PieceIndex>()
+  for (const piece of pieces) {
+    const known = good.get(piece.index)
+    // Exactly one value is right, so once it is known, equality is the check.
+    const isRight = known === undefined ? verifyPiece(curve, commitments, piece.index, piece.value) : known.value.equals(piece.value)
+    if (!isRight) liars.add(piece.index)
+    else if (known === undefined) good.set(piece.index, piece)
+  }
+  return { good: [...good.values()], liars: [...liars].toSorted((a, b) => a - b) }
+}
+
+/** Σ λᵢ·sᵢ over distinct indices; `undefined` when it is zero. Belongs to the caller. */
+export function interpolate(curve: Curve, pieces: readonly Piece[]): Secret | undefined {
+  const factors = unwrap(lagrangeAtIndices(pieces.map(({ index }) => index)))
+  return sumOfProducts(
+    curve,
+    pieces.map(({ value }) => value),
+    factors,
+  )
+}
+
+/** Σ secretᵢ·factorᵢ for public scalars; `undefined` when it is zero. Belongs to the caller. */
+function sumOfProducts(curve: Curve, secrets: readonly Secret[], factors: readonly Uint8Array[]): Secret | undefined {
+  let sum: Secret | undefined
+  for (const [position, secret] of secrets.entries()) {
+    using factor = Secret.take(Uint8Array.from(factors[position] ?? []))
+    const product = curve.multiplySecrets(secret, factor)
+    sum = sum === undefined ? product : addAndWipe(curve, sum, product)
+  }
+  return sum
+}
+
+function addAndWipe(curve: Curve, a: Secret, b: Secret): Secret | undefined {
+  using left = a
+  using right = b
+  return curve.addSecrets(left, right)
+}
