@@ -9,6 +9,7 @@ export declare function installPrograms(
   names: readonly (
     | "age"
     | "bash"
+    | "etcd"
     | "fish"
     | "git"
     | "gpg"

@@ -13,6 +13,7 @@ const PROGRAMS = {
   age: { of: "age", why: "npm run bench compares file encryption with it" },
   bash: { of: "bash", why: "npm run verify completes command lines in it" },
   chromium: { of: "chromium", why: "npm run verify uses the console in it" },
+  etcd: { of: "etcd-server", why: "npm run verify keeps ledgers in a cluster of three, and npm run bench compares appends with its puts" },
   fish: { of: "fish", why: "npm run verify completes command lines in it" },
   git: { of: "git", why: "npm run verify asks it which files belong to the repository" },
   gpg: { of: "gpg", why: "npm run bench makes a key for gpg-agent with it" },

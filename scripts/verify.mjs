@@ -9,6 +9,7 @@ const ready =
   installPrograms([
     "bash",
     "chromium",
+    "etcd",
     "fish",
     "git",
     "openssl",

@@ -3,6 +3,7 @@ import { apiErrors } from "@keygrove/api/errors"
 import type { ErrorTable } from "@keygrove/base"
 import { baseErrors } from "@keygrove/base/errors"
 import { cryptoErrors } from "@keygrove/crypto/errors"
+import { etcdErrors } from "@keygrove/etcd/errors"
 import { hierarchyErrors } from "@keygrove/hierarchy/errors"
 import { hpkeErrors } from "@keygrove/hpke/errors"
 import { keyErrors } from "@keygrove/keys/errors"
@@ -26,6 +27,7 @@ export const allErrors: ErrorTable = {
   ...apiErrors,
   ...baseErrors,
   ...cryptoErrors,
+  ...etcdErrors,
   ...hierarchyErrors,
   ...hpkeErrors,
   ...keyErrors,

@@ -1,0 +1,237 @@
+import { equalBytes, ok, refuse, toHex, type Result } from "@keygrove/base"
+import type { Primitives } from "@keygrove/crypto"
+import {
+  checkBatch,
+  emptyHead,
+  isSameHead,
+  MAX_SLICE_BYTES,
+  MAX_SLICE_ENTRIES,
+  type BatchHeads,
+  type LedgerHead,
+  type LedgerIndex,
+} from "@keygrove/ledger"
+import type { AppendRefusal, CallOptions, LedgerSlice, LedgerSource, SourceRefusal } from "@keygrove/service"
+import type { EtcdAccess } from "./access.ts"
+import type { EtcdAddress } from "./address.ts"
+import { nameOfStatus, type GrpcStatus } from "./grpc-status.ts"
+import { HeadWatch, type SeenHead } from "./head-watch.ts"
+import { readHealth, type EtcdHealth } from "./health.ts"
+import { decodeHead, decodeStoredEntry, encodeHead, encodeStoredEntry, EtcdLogKeys } from "./log-format.ts"
+import { DEFAULT_DEADLINES, EtcdMembers, type EtcdDeadlines } from "./members.ts"
+import {
+  decodeTransactionAnswer,
+  encodeTransaction,
+  type EtcdCondition,
+  type EtcdPair,
+  type EtcdTransaction,
+  type EtcdTransactionAnswer,
+} from "./messages.ts"
+
+export interface EtcdSourceOptions {
+  readonly address: EtcdAddress
+  readonly access: EtcdAccess
+  readonly primitives: Pick<Primitives, "sha256" | "ed25519">
+  /** 10 s a call, 3 s a try, when missing. */
+  readonly deadlines?: EtcdDeadlines
+}
+
+/** How long a wait for news lasts; then the head is asked for, so that a watch that fell silent is found out. */
+const WAIT_MS = 25_000
+
+const MAY_BE_WRITTEN = "what was to be appended may have been"
+
+type Answer = EtcdTransactionAnswer & { readonly wasAmbiguous: boolean }
+
+/**
+ * A ledger in etcd: a key for each entry and one for the head. A batch is one transaction that compares the head, so that neither another length nor another history of
+ * the same length is appended to, and that no entry is where it writes. Whoever holds keys of the prefix can write anything there: what is read is verified by the
+ * engine that copies it.
+ */
+export class EtcdLedgerSource implements LedgerSource {
+  readonly title: string = "etcd"
+  readonly #primitives: Pick<Primitives, "sha256" | "ed25519">
+  readonly #members: EtcdMembers
+  readonly #keys: EtcdLogKeys
+  readonly #watch: HeadWatch
+  readonly #stop = new AbortController()
+  /** Entries asked for at once: fewer where they are long. */
+  #readCount = MAX_SLICE_ENTRIES
+
+  /** Connects with the first call. */
+  constructor({ access, address, deadlines = DEFAULT_DEADLINES, primitives }: EtcdSourceOptions) {
+    this.#primitives = primitives
+    this.#members = new EtcdMembers(address, access, deadlines)
+    this.#keys = new EtcdLogKeys(address.prefix)
+    this.#watch = new HeadWatch({
+      members: this.#members,
+      key: this.#keys.head,
+      read: async (signal) => {
+        const seen = await this.#readHead(signal)
+        return seen.ok ? seen.value : undefined
+      },
+      decode: (value) => {
+        const head = headOf(value)
+        return head.ok ? head.value : undefined
+      },
+    })
+  }
+
+  async head({ signal }: CallOptions): Promise<Result<LedgerHead, SourceRefusal>> {
+    const seen = await this.#readHead(signal)
+    return seen.ok ? ok(seen.value.head) : seen
+  }
+
+  async read(from: LedgerIndex, limit: number, { signal }: CallOptions): Promise<Result<LedgerSlice, SourceRefusal>> {
+    const first = Math.max(0, from - 1)
+    const count = Math.min(limit, this.#readCount)
+    const range = { kind: "range", key: this.#keys.entry(first), end: this.#keys.entry(from + count) } as const
+    const head = { kind: "range", key: this.#keys.head } as const
+    const answer = await this.#transact({ conditions: [], operations: [head, { ...range, limit: count + 1 }], otherwise: [] }, signal)
+    if (!answer.ok) return answer
+    const [heads = [], pairs = []] = answer.value.found
+    const now = headOf(heads[0]?.value)
+    if (!now.ok) return now
+    return this.#sliceOf(pairs, { from, first, end: Math.min(from + count, now.value.length) })
+  }
+
+  async append(batch: readonly Uint8Array[], expected: LedgerHead, { signal }: CallOptions): Promise<Result<LedgerHead, AppendRefusal>> {
+    signal.throwIfAborted()
+    const heads = checkBatch(this.#primitives, expected, batch)
+    if (!heads.ok) return heads
+    const last = heads.value.at(-1) ?? expected
+    const answer = await this.#transact(this.#appending(batch, expected, heads.value), signal)
+    if (!answer.ok) return answer
+    if (answer.value.succeeded) {
+      this.#watch.saw({ head: last, revision: answer.value.revision })
+      return ok(last)
+    }
+    return this.#judgeConflict(answer.value, expected, last)
+  }
+
+  async wait(length: LedgerIndex, { signal }: CallOptions): Promise<Result<LedgerHead, SourceRefusal>> {
+    const over = new AbortController()
+    const timer = setTimeout(() => over.abort(), WAIT_MS)
+    try {
+      const head = await this.#watch.wait(length, AbortSignal.any([signal, this.#stop.signal, over.signal]))
+      return head === undefined ? await this.head({ signal }) : ok(head)
+    } finally {
+      clearTimeout(timer)
+    }
+  }
+
+  /** How etcd is, member by member. Members that do not answer within 2 s are said not to. */
+  async health(options: CallOptions): Promise<EtcdHealth> {
+    return await readHealth(this.#members, options)
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#stop.abort()
+    await this.#watch[Symbol.asyncDispose]()
+    this.#members[Symbol.dispose]()
+  }
+
+  #appending(batch: readonly Uint8Array[], expected: LedgerHead, heads: BatchHeads): EtcdTransaction {
+    const { length } = expected
+    const last = heads.at(-1) ?? expected
+    const head: EtcdCondition =
+      length === 0 ? { kind: "absent", key: this.#keys.head } : { kind: "value", key: this.#keys.head, value: encodeHead(expected) }
+    const free: EtcdCondition = { kind: "absent", key: this.#keys.entry(length), end: this.#keys.entriesEnd }
+    const entries = batch.map((entry, offset) => {
+      const value = encodeStoredEntry(heads[offset]?.hash ?? last.hash, entry)
+      return { kind: "put", key: this.#keys.entry(length + offset), value } as const
+    })
+    return {
+      conditions: [head, free],
+      operations: [...entries, { kind: "put", key: this.#keys.head, value: encodeHead(last) }],
+      otherwise: [
+        { kind: "range", key: this.#keys.head },
+        { kind: "range", key: this.#keys.entry(last.length - 1) },
+      ],
+    }
+  }
+
+  /** Why a transaction changed nothing: others were faster, or an earlier try of it had its effect and only the answer was lost. */
+  #judgeConflict({ found, revision, wasAmbiguous }: Answer, expected: LedgerHead, last: LedgerHead): Result<LedgerHead, AppendRefusal> {
+    const [heads = [], entries = []] = found
+    const now = headOf(heads[0]?.value)
+    if (!now.ok) return now
+    const there = entries[0] === undefined ? undefined : decodeStoredEntry(entries[0].value)
+    // The hash after the last entry says all of them, and all before.
+    if (wasAmbiguous && there !== undefined && equalBytes(there.headHash, last.hash)) {
+      this.#watch.saw({ head: now.value, revision })
+      return ok(last)
+    }
+    if (isSameHead(now.value, expected))
+      return refuse(
+        "LEDGER_CORRUPT",
+        `etcd has entries at or after ${expected.length} that its head does not count; delete or restore them`,
+      )
+    return refuse("LEDGER_HEAD_MOVED", `the ledger has ${now.value.length} entries, not ${expected.length}, or another history`)
+  }
+
+  #sliceOf(
+    pairs: readonly EtcdPair[],
+    { end, first, from }: { readonly from: LedgerIndex; readonly first: number; readonly end: number },
+  ): Result<LedgerSlice, SourceRefusal> {
+    let before = emptyHead().hash
+    let size = 0
+    const entries: Uint8Array[] = []
+    for (let index = first; index < end; index++) {
+      const pair = pairs[index - first]
+      const stored = pair === undefined || !equalBytes(pair.key, this.#keys.entry(index)) ? undefined : decodeStoredEntry(pair.value)
+      if (stored === undefined)
+        return refuse("LEDGER_CORRUPT", `etcd has no entry ${index}, or none that can be one, but its head counts it`)
+      if (index < from) {
+        before = stored.headHash
+        continue
+      }
+      size += stored.entry.length
+      if (entries.length > 0 && size > MAX_SLICE_BYTES) break
+      entries.push(stored.entry)
+    }
+    const share = entries.length / Math.max(1, end - from)
+    this.#readCount = Math.max(1, Math.min(MAX_SLICE_ENTRIES, share < 1 ? Math.floor(this.#readCount * share) : 2 * this.#readCount))
+    return ok({ from, before, entries })
+  }
+
+  async #readHead(signal: AbortSignal): Promise<Result<SeenHead, SourceRefusal>> {
+    const answer = await this.#transact({ conditions: [], operations: [{ kind: "range", key: this.#keys.head }], otherwise: [] }, signal)
+    if (!answer.ok) return answer
+    const { found, revision } = answer.value
+    const head = headOf(found[0]?.[0]?.value)
+    return head.ok ? ok({ head: head.value, revision }) : head
+  }
+
+  async #transact(transaction: EtcdTransaction, signal: AbortSignal): Promise<Result<Answer, "LEDGER_UNREACHABLE">> {
+    signal.throwIfAborted()
+    if (this.#stop.signal.aborted) return refuse("LEDGER_UNREACHABLE", "the connection to etcd was closed")
+    const call = { method: "KV/Txn", message: encodeTransaction(transaction), signal }
+    const isWrite = transaction.conditions.length > 0
+    const outcome = await this.#members.call(call)
+    if (outcome.kind !== "answered") {
+      const why = outcome.kind === "refused" ? explain(outcome) : outcome.message
+      return refuse("LEDGER_UNREACHABLE", isWrite && outcome.wasAmbiguous ? `${why}; ${MAY_BE_WRITTEN}` : why)
+    }
+    const answer = decodeTransactionAnswer(outcome.body)
+    const asked = answer?.succeeded === true ? transaction.operations : transaction.otherwise
+    if (answer === undefined || answer.found.length !== asked.length)
+      return refuse("LEDGER_UNREACHABLE", "etcd gave an answer that cannot be read")
+    return ok({ ...answer, wasAmbiguous: outcome.wasAmbiguous })
+  }
+}
+
+function headOf(value: Uint8Array | undefined): Result<LedgerHead, "LEDGER_CORRUPT"> {
+  if (value === undefined) return ok(emptyHead())
+  const head = decodeHead(value)
+  return head.ok
+    ? head
+    : refuse("LEDGER_CORRUPT", `${head.message}; etcd has ${toHex(value.subarray(0, 16))}… there: is the prefix another program's?`)
+}
+
+/** What a person can do where etcd answers that it will not. */
+function explain({ message, status }: GrpcStatus): string {
+  const said = `etcd refused (${nameOfStatus(status)}: ${message})`
+  if (message.includes("database space exceeded")) return `${said}; compact and defragment it, then disarm its alarm`
+  if (status === 7) return `${said}; its user needs a role that may read and write all keys of the prefix`
+  return said
+}

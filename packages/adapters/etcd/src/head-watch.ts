@@ -1,0 +1,104 @@
+import { setTimeout as sleep } from "node:timers/promises"
+import { isSameHead, type LedgerHead } from "@keygrove/ledger"
+import { Wakeup } from "@keygrove/service"
+import { decodeWatchAnswer, encodeWatch } from "./messages.ts"
+import type { EtcdMembers } from "./members.ts"
+
+/** What is known of the head, and since which revision of the store. */
+export interface SeenHead {
+  readonly head: LedgerHead
+  readonly revision: number
+}
+
+export interface HeadWatchOptions {
+  readonly members: EtcdMembers
+  readonly key: Uint8Array
+  /** Reads the head now; `undefined` when it cannot be read. */
+  readonly read: (signal: AbortSignal) => Promise<SeenHead | undefined>
+  /** The head that a value of the key says; `undefined` when it says none. No value: the key was deleted. */
+  readonly decode: (value: Uint8Array | undefined) => LedgerHead | undefined
+}
+
+/** Pauses after a watch ended: doubled from the first to the last. */
+const FIRST_PAUSE_MS = 100
+const LAST_PAUSE_MS = 5_000
+
+/**
+ * Watches the key of the head, through whatever member has a leader. Only the last head counts, since entries are read by index: when etcd has compacted away what came
+ * between, the head is read and watched from there.
+ */
+export class HeadWatch implements AsyncDisposable {
+  readonly #options: HeadWatchOptions
+  readonly #stop = new AbortController()
+  readonly #changed = new Wakeup()
+  #seen: SeenHead | undefined
+  #running: Promise<void> | undefined
+
+  constructor(options: HeadWatchOptions) {
+    this.#options = options
+  }
+
+  /** Tells of a head that was learnt otherwise, in this revision. */
+  saw(seen: SeenHead): void {
+    if (this.#seen !== undefined && this.#seen.revision < seen.revision) this.#keep(seen)
+  }
+
+  /** A head of another length than `length`, as soon as there is one; `undefined` when the signal fires first. Begins to watch at the first call. */
+  async wait(length: number, signal: AbortSignal): Promise<LedgerHead | undefined> {
+    this.#running ??= this.#run()
+    for (;;) {
+      const count = this.#changed.count
+      if (signal.aborted || this.#stop.signal.aborted) return undefined
+      if (this.#seen !== undefined && this.#seen.head.length !== length) return this.#seen.head
+      await this.#changed.wait(signal, count)
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#stop.abort()
+    this.#changed.wake()
+    await this.#running
+  }
+
+  async #run(): Promise<void> {
+    const { signal } = this.#stop
+    let pauseMs = FIRST_PAUSE_MS
+    while (!signal.aborted) {
+      const hadAny = await this.#watchOnce(signal)
+      pauseMs = hadAny ? FIRST_PAUSE_MS : Math.min(2 * pauseMs, LAST_PAUSE_MS)
+      await sleep(pauseMs, undefined, { signal, ref: false }).catch(() => undefined)
+    }
+  }
+
+  /** Reads the head and watches from there until the watch ends. Resolves with whether there was a watch at all. */
+  async #watchOnce(stop: AbortSignal): Promise<boolean> {
+    const { key, members, read } = this.#options
+    const seen = await read(stop).catch(() => undefined)
+    if (seen === undefined || stop.aborted) return false
+    this.#keep(seen)
+    const member = members.preferred
+    const over = new AbortController()
+    let wasCreated = false
+    const onMessage = (message: Uint8Array): void => {
+      const answer = decodeWatchAnswer(message)
+      if (answer === undefined || answer.canceled) return over.abort()
+      wasCreated ||= answer.created
+      const last = answer.changes.at(-1)
+      if (last === undefined) return
+      const head = this.#options.decode(last.value)
+      // What is no head is found, and named, by whoever reads it.
+      if (head === undefined) over.abort()
+      else if (last.revision > (this.#seen?.revision ?? 0)) this.#keep({ head, revision: last.revision })
+    }
+    const call = { method: "Watch/Watch", message: encodeWatch(key, seen.revision + 1), signal: AbortSignal.any([stop, over.signal]) }
+    const end = await member.stream(call, members.deadlines.tryMs, onMessage)
+    if (end.kind !== "denied" && !over.signal.aborted) members.avoid(member)
+    return wasCreated
+  }
+
+  #keep(seen: SeenHead): void {
+    const isNew = this.#seen === undefined || !isSameHead(this.#seen.head, seen.head)
+    this.#seen = seen
+    if (isNew) this.#changed.wake()
+  }
+}

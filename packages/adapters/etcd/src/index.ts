@@ -1,0 +1,7 @@
+export { readEtcdAccess, type EtcdAccess, type EtcdAccessFiles } from "./access.ts"
+export { isEtcdAddress, isLoopback, parseEtcdAddress, type EtcdAddress, type EtcdEndpoint } from "./address.ts"
+export { etcdErrors, type EtcdErrorCode } from "./errors.ts"
+export { EtcdLedgerSource, type EtcdSourceOptions } from "./etcd-source.ts"
+export type { EtcdHealth, EtcdMemberHealth } from "./health.ts"
+export type { EtcdDeadlines } from "./members.ts"
+export type { EtcdStatus } from "./messages.ts"

@@ -1,0 +1,113 @@
+import { setTimeout as sleep } from "node:timers/promises"
+import type { EtcdAccess } from "./access.ts"
+import type { EtcdAddress } from "./address.ts"
+import { nameOfStatus, type GrpcStatus } from "./grpc-status.ts"
+import { EtcdLogin } from "./login.ts"
+import { EtcdMember, type MemberOutcome } from "./member.ts"
+
+/** How long calls may take. */
+export interface EtcdDeadlines {
+  /** All tries of one call together. */
+  readonly callMs: number
+  /** One try at one member. */
+  readonly tryMs: number
+}
+
+/** An election takes etcd a second or some; a try is long enough for a slow disk and short enough that three members get one. */
+export const DEFAULT_DEADLINES: EtcdDeadlines = { callMs: 10_000, tryMs: 3_000 }
+
+export interface EtcdCall {
+  readonly method: string
+  readonly message: Uint8Array
+  readonly signal: AbortSignal
+}
+
+/**
+ * How a call came out. `wasAmbiguous`: an earlier try, or the last one, may have had its effect without an answer. What is called must be such that a second
+ * one after a first that had its effect does nothing: a read, or a transaction that compares what it changes.
+ */
+export type EtcdOutcome = { readonly wasAmbiguous: boolean } & (
+  | { readonly kind: "answered"; readonly body: Uint8Array }
+  | ({ readonly kind: "refused" } & GrpcStatus)
+  | { readonly kind: "unreachable"; readonly message: string }
+)
+
+/** Pauses after all members were tried: doubled from the first to the last. */
+const FIRST_PAUSE_MS = 50
+const LAST_PAUSE_MS = 1_000
+
+/** The members of one etcd: calls go to one that answered last, then to the others. */
+export class EtcdMembers implements Disposable {
+  readonly all: readonly EtcdMember[]
+  readonly deadlines: EtcdDeadlines
+  #preferred = 0
+
+  constructor({ endpoints }: EtcdAddress, { tls, user }: EtcdAccess, deadlines: EtcdDeadlines) {
+    const login = user === undefined ? undefined : new EtcdLogin(user)
+    this.all = endpoints.map((endpoint) => new EtcdMember(endpoint, tls, login))
+    this.deadlines = deadlines
+  }
+
+  /** The member to begin with. */
+  get preferred(): EtcdMember {
+    const member = this.all[this.#preferred]
+    if (member === undefined) throw new RangeError("an etcd has members")
+    return member
+  }
+
+  /** Begins with another member from now on, if `member` is still the one to begin with. */
+  avoid(member: EtcdMember): void {
+    if (member === this.preferred) this.#preferred = (this.#preferred + 1) % this.all.length
+  }
+
+  /**
+   * Calls members in turn until one answers or refuses for good, within the deadline.
+   * @throws the reason of the signal
+   */
+  async call(call: EtcdCall): Promise<EtcdOutcome> {
+    const end = performance.now() + this.deadlines.callMs
+    const troubles = new Map<string, string>()
+    let wasAmbiguous = false
+    let pauseMs = FIRST_PAUSE_MS
+    for (let tries = 1; ; tries++) {
+      const member = this.preferred
+      const leftMs = Math.floor(end - performance.now())
+      if (leftMs <= 0) return { kind: "unreachable", message: this.#unreachable(troubles), wasAmbiguous }
+      const outcome = await member.call(call, Math.min(leftMs, this.deadlines.tryMs))
+      call.signal.throwIfAborted()
+      if (outcome.kind === "answered") return { ...outcome, wasAmbiguous }
+      if (outcome.kind === "denied") return { kind: "unreachable", message: outcome.message, wasAmbiguous }
+      if (outcome.kind === "refused" && isFinal(outcome)) return { ...outcome, wasAmbiguous }
+      wasAmbiguous ||= mayHaveEffect(outcome)
+      troubles.set(member.name, describe(outcome))
+      this.avoid(member)
+      if (tries % this.all.length !== 0) continue
+      await sleep(Math.max(0, Math.min(pauseMs, end - performance.now())), undefined, { signal: call.signal })
+      pauseMs = Math.min(2 * pauseMs, LAST_PAUSE_MS)
+    }
+  }
+
+  [Symbol.dispose](): void {
+    for (const member of this.all) member[Symbol.dispose]()
+  }
+
+  #unreachable(troubles: ReadonlyMap<string, string>): string {
+    const each = this.all.map(({ name }) => `${name} (${troubles.get(name) ?? "not tried"})`).join(", ")
+    return `etcd did not answer within ${this.deadlines.callMs} ms: ${each}`
+  }
+}
+
+/** What a member's failure is called in messages. */
+export function describe(outcome: Exclude<MemberOutcome, { readonly kind: "answered" }>): string {
+  return outcome.kind === "refused" ? `${nameOfStatus(outcome.status)}: ${outcome.message}` : outcome.message
+}
+
+/** CANCELLED, UNKNOWN, DEADLINE_EXCEEDED, ABORTED, INTERNAL, UNAVAILABLE and DATA_LOSS may be otherwise at the next try, and so may "too many requests". */
+function isFinal({ message, status }: GrpcStatus): boolean {
+  return ![1, 2, 4, 10, 13, 14, 15].includes(status) && !(status === 8 && message.includes("too many requests"))
+}
+
+function mayHaveEffect(outcome: Exclude<MemberOutcome, { readonly kind: "answered" }>): boolean {
+  if (outcome.kind === "lost") return outcome.left
+  return outcome.kind === "refused" && outcome.status !== 8
+}
