@@ -102,6 +102,8 @@ export interface SubpieceCombination {
   /** The old sharing. */
   readonly from: SharingReference
   readonly to: KeyGeneration
+  /** Of the new one: so many pieces will be needed. */
+  readonly threshold: number
   /** Of this node in the new one. */
   readonly index: PieceIndex
   /** As many as the old threshold. */
@@ -122,26 +124,39 @@ export interface PieceUnlocking {
   readonly pieces: readonly ReturnedPiece[]
 }
 
-export type PieceRefusal = KeystoreRefusal | "PIECE_INVALID" | "SUBPIECE_INVALID" | "PIECES_INSUFFICIENT" | "SLOT_UNKNOWN"
+export type PieceRefusal =
+  | KeystoreRefusal
+  | "BOOT_KEY_INVALID"
+  | "SHARING_INVALID"
+  | "PIECE_INVALID"
+  | "SUBPIECE_INVALID"
+  | "PIECES_INSUFFICIENT"
+  | "SLOT_UNKNOWN"
+  | "RUN_RECORD_STALE"
+  | "KEYSTORE_RECORD_CORRUPT"
 
 /** What an unlocked keystore does with storage keys and pieces (docs/protocol/pieces.md). Nothing of a piece leaves but sealed to whom it is for. */
 export interface PieceKeys {
+  /** Makes the boot secret when there is none yet. Refuses `BOOT_KEY_INVALID` when its file is not what it should be. */
   bootKeys(options: CallOptions): Promise<Result<BootKeys, PieceRefusal>>
   /** The ways in that exist now, the oldest first. */
   slots(options: CallOptions): Promise<Result<readonly StorageSlot[], PieceRefusal>>
-  /** Makes a fresh storage key, its slot (durably, in the place of one of the same generation), and its pieces. The storage key is wiped. */
+  /** Makes a fresh storage key, its pieces, and its slot (durably, in the place of one of the same generation), of which there are at most 64. The storage key is wiped. */
   share(order: SharingOrder, options: CallOptions): Promise<Result<PreparedSharing, PieceRefusal>>
   /** Wipes every slot whose public key is not among these. */
   keepSlots(publicKeys: readonly Uint8Array[], options: CallOptions): Promise<Result<true, PieceRefusal>>
-  /** As holder: opens a piece, checks it against the commitments, and seals it for this node to keep. Refuses `PIECE_INVALID`. */
+  /** As holder: opens a piece, sealed to this node's key of any epoch, checks it against the commitments, and seals it for this node to keep. Refuses `PIECE_INVALID`. */
   acceptPiece(acceptance: PieceAcceptance, options: CallOptions): Promise<Result<Uint8Array, PieceRefusal>>
-  /** As holder: seals a stored piece to its owner's boot key. */
+  /** As holder: seals a stored piece, which is opened whatever epoch it was stored in, to its owner's boot key. */
   returnPiece(order: PieceReturn, options: CallOptions): Promise<Result<Uint8Array, PieceRefusal>>
   /** As holder: proves possession of a stored piece, bound to a challenge of 32 bytes. */
   provePiece(order: StoredPiece & { readonly challenge: Uint8Array }, options: CallOptions): Promise<Result<Uint8Array, PieceRefusal>>
   /** As old holder: shares its piece anew among the members of another generation. */
   subshare(order: SubshareOrder, options: CallOptions): Promise<Result<Subsharing, PieceRefusal>>
-  /** As new holder: its piece of the moved sharing, to keep, and the commitments of that. Refuses `SUBPIECE_INVALID` with the liar's index in `data.index`. */
+  /**
+   * As new holder: its piece of the moved sharing, to keep, and the commitments of that. Refuses `SUBPIECE_INVALID` with the liar's index in `data.index`. Of the largest sharings, of 255 members, it
+   * keeps the keystore for most of a second.
+   */
   combineSubpieces(
     order: SubpieceCombination,
     options: CallOptions,
