@@ -1,3 +1,62 @@
+export { applyCustody } from "./custody/apply-custody.ts"
+export {
+  MAX_CUSTODY_STATEMENT_BYTES,
+  MAX_HELD_PIECES,
+  MAX_MEMBER_ADDRESS_CHARACTERS,
+  MAX_MEMBER_ADDRESSES,
+  MAX_OPEN_GENERATIONS,
+} from "./custody/limits.ts"
+export {
+  currentGeneration,
+  findSharing,
+  hasOtherMembers,
+  hasWiped,
+  holdersOf,
+  indexIn,
+  isOver,
+  memberAt,
+  membersOf,
+  movableInto,
+  needsGeneration,
+  nextAttempt,
+  owersOf,
+  piecesHeldBy,
+  sharingsOf,
+  standingOfPiece,
+  startingGeneration,
+  wipeableUpTo,
+  type PieceHolder,
+  type PlacedSharing,
+  type StoredPieceReference,
+} from "./custody/look-ups.ts"
+export { endMembers } from "./custody/members.ts"
+export type { CustodyRuling, CustodyTools, CustodyVoidReason, PlacedCustody } from "./custody/ruling.ts"
+export { pieceReceiptBytes, unlockApprovalBytes, type ReceivedPiece, type UnlockRequest } from "./custody/signatures.ts"
+export { decodeCustodyState, encodeCustodyState, MAX_CUSTODY_STATE_BYTES } from "./custody/state-codec.ts"
+export {
+  emptyCustody,
+  isStanding,
+  thresholdOf,
+  type CustodyMember,
+  type CustodyState,
+  type GenerationMember,
+  type GenerationState,
+  type RedistributionAttempt,
+  type Sharing,
+} from "./custody/state.ts"
+export {
+  decodeCustodyStatement,
+  encodeCustodyStatement,
+  isCustodyKind,
+  isCustodyRemoval,
+  isCustodyStatement,
+  type CustodyKind,
+  type CustodyStatement,
+} from "./custody/statement.ts"
+export type { NamedGeneration, PiecesWiped } from "./custody/statements/generation.ts"
+export type { CustodyJoining, CustodyLeaving, UnlockMode } from "./custody/statements/membership.ts"
+export type { HeldPiece, PiecesHeld } from "./custody/statements/pieces-held.ts"
+export type { PieceReceipt, PiecesRedistributed, PiecesShared, RedistributionStarted } from "./custody/statements/sharing.ts"
 export { pieceErrors } from "./errors.ts"
 export {
   decodeKeyGeneration,
