@@ -17,6 +17,7 @@ const MESSAGE_DOMAINS: readonly string[] = [
   "keygrove/v1/key-chain",
   "keygrove/v1/meet",
   "keygrove/v1/meet-confirmation",
+  "keygrove/v1/snapshot",
 ]
 
 /**

@@ -2,8 +2,9 @@ import { ok, refuse, type Result } from "@keygrove/base"
 import type { Primitives } from "@keygrove/crypto"
 import { verifyEntry, type Entry } from "./entry.ts"
 import { emptyHead, nextHead, type LedgerHead, type LedgerIndex } from "./head.ts"
+import { MAX_UNKNOWN_KINDS } from "./limits.ts"
 import { applyEntry } from "./reducer.ts"
-import { emptyState, type LedgerState } from "./state.ts"
+import { emptyState, OTHER_KINDS, type LedgerState } from "./state.ts"
 import type { Verdict } from "./verdict.ts"
 
 /** A verified log up to `head` and what it says. */
@@ -58,10 +59,17 @@ export function foldVerified(
 ): FoldStep {
   const index = head.length
   const named = index === 0 ? { ...state, origin: primitives.sha256(bytes) } : state
-  const application = applyEntry(primitives, named, index, entry)
+  const noted = entry.statement === undefined ? withUnknownKind(named, entry.kind) : named
+  const application = applyEntry(primitives, noted, index, entry)
   return {
     ledger: { head: nextHead(primitives, head, bytes), state: application.state },
     judged: { index, entry, verdict: application.verdict },
     bytes,
   }
+}
+
+function withUnknownKind(state: LedgerState, kind: string): LedgerState {
+  const known = state.unknownKinds ?? []
+  const name = known.length < MAX_UNKNOWN_KINDS ? kind : OTHER_KINDS
+  return known.includes(kind) || known.includes(name) ? state : { ...state, unknownKinds: [...known, name].toSorted() }
 }

@@ -17,6 +17,9 @@ export type LedgerCode =
   | "LEDGER_REQUEST_INVALID"
   | "LEDGER_ANSWER_INVALID"
   | "ROOT_PLAN_INVALID"
+  | "SNAPSHOT_INVALID"
+  | "SNAPSHOT_VERSION"
+  | "SNAPSHOT_SIGNER_UNKNOWN"
 
 /** Codes of core/ledger: of logs, and of entries that are void. */
 export const ledgerErrors: ErrorTable<LedgerCode | VoidReason | KeyChainRefusal | LineageRefusal | "INVITATION_INVALID"> = {
@@ -71,6 +74,21 @@ export const ledgerErrors: ErrorTable<LedgerCode | VoidReason | KeyChainRefusal 
     class: "failed",
     meaning: "The plan by which a root is replaced is damaged.",
     remedy: "Restore the file root-rekey of the home from a backup, or remove it and begin again with `keygrove root rekey`.",
+  },
+  SNAPSHOT_INVALID: {
+    class: "failed",
+    meaning: "A snapshot of the ledger is damaged, or is of another ledger.",
+    remedy: "Nothing where the whole ledger is at hand, which is read instead; otherwise take one from another node.",
+  },
+  SNAPSHOT_VERSION: {
+    class: "failed",
+    meaning: "A snapshot of the ledger was taken by another version, which judged entries in another way.",
+    remedy: "Update the older one of the two nodes; where the whole ledger is at hand it is read instead.",
+  },
+  SNAPSHOT_SIGNER_UNKNOWN: {
+    class: "refused",
+    meaning: "A snapshot of the ledger is signed by nobody who is a node of this cluster.",
+    remedy: "Take one from a node of the cluster that is not revoked.",
   },
   INVITATION_INVALID: {
     class: "failed",

@@ -30,9 +30,11 @@ export {
   verifyKeyChain,
   type KeyChain,
   type KeyChainRefusal,
+  type LedgerKeyChain,
   type PresentedKeyChain,
   type VerifiedKeyChain,
 } from "./key-chain.ts"
+export { KeyChainIndex } from "./key-chain-index.ts"
 export {
   MAX_BATCH_BYTES,
   MAX_BATCH_ENTRIES,
@@ -44,12 +46,27 @@ export {
   MAX_LIVE_POLICIES,
   MAX_SLICE_BYTES,
   MAX_SLICE_ENTRIES,
+  MAX_SNAPSHOT_CHUNK_BYTES,
+  MAX_SNAPSHOT_CHUNKS,
   MAX_SUCCESSIONS,
   MAX_TRUSTED_CLUSTERS,
 } from "./limits.ts"
 export { NodeHistory, type Lineage, type LineageRefusal, type NodeGeneration } from "./lineage.ts"
 export { applyEntry, type Judgeable } from "./reducer.ts"
 export { decodeRootPlan, encodeRootPlan, MAX_ROOT_PLAN_BYTES, type OpenedRootPlan, type RootPlan } from "./root-plan.ts"
+export { decodeSnapshot, type SnapshotRefusal } from "./snapshot/decode-snapshot.ts"
+export { encodeSnapshot } from "./snapshot/encode-snapshot.ts"
+export {
+  emptyDigest,
+  encodeSnapshotHead,
+  MAX_SNAPSHOT_HEAD_BYTES,
+  nextDigest,
+  snapshotHeadSignBytes,
+  verifySnapshotHead,
+  type SnapshotHead,
+} from "./snapshot/snapshot-head.ts"
+export { verifySnapshotSigner, type SignedSnapshot } from "./snapshot/snapshot-signer.ts"
+export type { LedgerSnapshot } from "./snapshot/snapshot.ts"
 export {
   emptyState,
   findHolder,

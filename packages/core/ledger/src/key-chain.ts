@@ -2,7 +2,7 @@ import { equalBytes, ok, refuse, type Refusal, type Result } from "@keygrove/bas
 import type { Primitives } from "@keygrove/crypto"
 import { clusterIdOf, type ClusterId } from "@keygrove/hierarchy"
 import { verifyEntry, type Entry } from "./entry.ts"
-import { emptyHead, isSameHead, nextHead, type LedgerHead } from "./head.ts"
+import { emptyHead, isSameHead, nextHead, type LedgerHead, type LedgerIndex } from "./head.ts"
 import { verifyKeyChainHead, type KeyChainHead } from "./key-chain-head.ts"
 import { MAX_KEY_CHAIN_ENTRIES } from "./limits.ts"
 import { applyEntry } from "./reducer.ts"
@@ -29,6 +29,14 @@ export interface KeyChain {
   /** Chains the entries of this chain alone, as a ledger chains its own. */
   readonly head: LedgerHead
   readonly state: LedgerState
+}
+
+/** What a ledger holds of one cluster's key chain. */
+export interface LedgerKeyChain {
+  /** Chains those entries alone, as a key chain does. */
+  readonly head: LedgerHead
+  /** Where they stand in the ledger. */
+  readonly indexes: readonly LedgerIndex[]
 }
 
 /** A chain that somebody in the cluster has signed as a whole: who is a node, with which keys, who was, and whether the root stepped down. */

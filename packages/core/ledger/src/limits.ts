@@ -22,3 +22,11 @@ export const MAX_LIVE_POLICIES = 65_536
 export const MAX_TRUSTED_CLUSTERS = 4096
 /** Most entries of one key chain. */
 export const MAX_KEY_CHAIN_ENTRIES = 1_048_576
+/** Bytes of each part that a snapshot is kept and sent in, but the last: what one peer message carries, with room for its frame. */
+export const MAX_SNAPSHOT_CHUNK_BYTES: number = 512 * 1024
+/** Most parts of one snapshot: 512 MiB. A ledger whose state is larger is replayed. */
+export const MAX_SNAPSHOT_CHUNKS = 1024
+/** Longest record of a snapshot in bytes: an entry with what the state adds to it. */
+export const MAX_SNAPSHOT_RECORD_BYTES: number = 128 * 1024
+/** Kinds of entries unknown to this version that a state names. */
+export const MAX_UNKNOWN_KINDS = 64

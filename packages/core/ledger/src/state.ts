@@ -109,7 +109,15 @@ export interface LedgerState {
   readonly anchorKeys: HexMap<AnchorHolder>
   /** SHA-256 of the log's first encoded entry, 32 bytes; absent while the log is empty. */
   readonly origin?: Uint8Array
+  /**
+   * Kinds of entries that this version did not know, sorted, and {@link OTHER_KINDS} when there were too many to name; absent while there were none. Such entries are void; a version that knows
+   * a kind must not go on from a state that left it out.
+   */
+  readonly unknownKinds?: readonly string[]
 }
+
+/** Stands in {@link LedgerState.unknownKinds} for those beyond the limit. No kind: those begin with a letter. */
+export const OTHER_KINDS = "*"
 
 /** The state of the empty ledger. */
 export function emptyState(): LedgerState {

@@ -76,6 +76,11 @@ export function isStatementKind(kind: string): kind is StatementKind {
   return Object.hasOwn(scopeOfKind, kind)
 }
 
+/** All kinds that this version knows, sorted. */
+export function knownKinds(): readonly string[] {
+  return Object.keys(scopeOfKind).toSorted()
+}
+
 const removals: ReadonlySet<string> = new Set(["policy-revoked", "node-revoked", "root-replaced", "trust-removed"])
 
 /** Whether a kind removes something: no limit ever blocks it. */

@@ -4,13 +4,12 @@ import type { ClusterId } from "@keygrove/hierarchy"
 import {
   decodeEntry,
   draftEntry,
-  emptyHead,
   emptyLedger,
   encodeEntry,
   entrySignBytes,
   foldEntry,
-  isOfKeyChain,
   isSameHead,
+  KeyChainIndex,
   MAX_SLICE_ENTRIES,
   nextHead,
   verifyBatch,
@@ -19,6 +18,7 @@ import {
   type FoldStep,
   type LedgerHead,
   type LedgerIndex,
+  type LedgerKeyChain,
   type LedgerState,
   type Statement,
   type VerifiedEntry,
@@ -41,14 +41,6 @@ export interface ReplicaOptions {
   readonly engine: LedgerEngine
 }
 
-/** What a ledger holds of one cluster's key chain. */
-export interface LedgerKeyChain {
-  /** Chains those entries alone, as a key chain does. */
-  readonly head: LedgerHead
-  /** Where they stand in the ledger. */
-  readonly indexes: readonly LedgerIndex[]
-}
-
 /** Appends that may wait for their turn. */
 const MAX_WAITING_APPENDS = 256
 
@@ -62,7 +54,7 @@ export class LedgerReplica implements AsyncDisposable {
   readonly #stop = new AbortController()
   readonly #changed = new Wakeup()
   #ledger: FoldedLedger = emptyLedger()
-  readonly #keyChains: Map<ClusterId, { head: LedgerHead; readonly indexes: LedgerIndex[] }> = new Map()
+  #keyChains: KeyChainIndex = new KeyChainIndex()
   #failure: Refusal | undefined
   #following: Promise<void> = Promise.resolve()
   readonly #appends: AppendQueue<ReplicaRefusal>
@@ -270,14 +262,9 @@ export class LedgerReplica implements AsyncDisposable {
     return ok(true)
   }
 
-  #take({ bytes, judged, ledger }: FoldStep): void {
-    this.#ledger = ledger
-    const { entry, index, verdict } = judged
-    if (verdict.kind === "void" || !isOfKeyChain(entry)) return
-    const chain = this.#keyChains.get(entry.author.cluster) ?? { head: emptyHead(), indexes: [] }
-    chain.head = nextHead(this.#primitives, chain.head, bytes)
-    chain.indexes.push(index)
-    this.#keyChains.set(entry.author.cluster, chain)
+  #take(step: FoldStep): void {
+    this.#ledger = step.ledger
+    this.#keyChains.take(this.#primitives, step)
   }
 
   async #catchUp(options: CallOptions): Promise<Result<true, "LEDGER_CORRUPT" | "LEDGER_UNREACHABLE">> {
