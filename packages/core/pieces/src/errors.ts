@@ -140,17 +140,17 @@ export const pieceErrors: ErrorTable<PieceErrorCode | CustodyVoidReason | "CUSTO
     meaning: "The attempt does not follow the last one, or is not the newest of its author.",
     remedy: "Read the ledger to its end and begin the next attempt if it is still needed.",
   },
-  RECEIPTS_FEW: {
+  PIECE_RECEIPTS_FEW: {
     class: "refused",
     meaning: "A sharing shows receipts of fewer holders than pieces are needed.",
     remedy: "Wait for more holders.",
   },
-  RECEIPT_HOLDER_WRONG: {
+  PIECE_RECEIPT_HOLDER_WRONG: {
     class: "refused",
     meaning: "A receipt is of the owner itself, of nobody who is a member of the key generation, or of one that wiped its pieces.",
     remedy: "Leave that receipt out.",
   },
-  RECEIPT_INVALID: {
+  PIECE_RECEIPT_INVALID: {
     class: "refused",
     meaning: "A receipt is not signed by the holder's current key over this piece and attempt.",
     remedy: "Ask the holder for its receipt again.",

@@ -131,20 +131,20 @@ function receiptsObjection(
   { attempt, entry, generation, id, owner }: Showing & { readonly id: Uint8Array },
 ): CustodyVoidReason | undefined {
   const { receipts } = entry.body
-  if (receipts.length < thresholdOf(generation)) return "RECEIPTS_FEW"
+  if (receipts.length < thresholdOf(generation)) return "PIECE_RECEIPTS_FEW"
   const holders: (PieceReceipt & { readonly holder: NodePath; readonly key: Uint8Array })[] = []
   for (const receipt of receipts) {
     const holder = memberAt(custody, generation, receipt.index)?.path
     const key = holder === undefined ? undefined : signingKeyOf(holder)
     const isWrong = holder === undefined || holder === owner || hasWiped(custody, holder, generation.generation)
-    if (isWrong || key === undefined) return "RECEIPT_HOLDER_WRONG"
+    if (isWrong || key === undefined) return "PIECE_RECEIPT_HOLDER_WRONG"
     holders.push({ ...receipt, holder, key })
   }
   const about = { cluster: entry.cluster, owner, generation: generation.generation, sharing: id, attempt }
   const areValid = holders.every(({ holder, index, key, signature }) =>
     primitives.ed25519.verify(key, pieceReceiptBytes({ ...about, index, holder }), signature),
   )
-  return areValid ? undefined : "RECEIPT_INVALID"
+  return areValid ? undefined : "PIECE_RECEIPT_INVALID"
 }
 
 function isSamePoint(a: Uint8Array | undefined, b: Uint8Array | undefined): boolean {
