@@ -97,7 +97,7 @@ describe.runIf(canReceiveNotifications)("the start of a node", () => {
       { method: "GET", path: "/health", headers: { host: "localhost" } },
     )
     expect([locked.status, locked.text]).toEqual([503, '{"state":"locked"}'])
-    await world.manager.next("STATUS=locked; `keygrove down` and `keygrove up` unlock it")
+    await world.manager.next("STATUS=locked; `keygrove unlock` opens it")
     node.child.kill("SIGTERM")
     expect(await node.ended).toMatchObject({ exitStatus: 0 })
     expect(await world.manager.next("STOPPING=1")).toEqual({ pid: node.pid, lines: ["STOPPING=1", "STATUS=stopping"] })

@@ -122,6 +122,28 @@ describe("a node's life", () => {
     expect(await node.call("policy.list")).toMatchObject({ ok: true })
   })
 
+  test.runIf(onLinux)("a node whose keystore died is unlocked without a restart, on the addresses that it had", async () => {
+    const home = await makeHome(stage.directory, "revived")
+    await using node = await startNodeProcess(home)
+    const before = answered(await node.call("node.status"))
+    expect(await node.call("node.unlock")).toMatchObject({ ok: false, code: "NODE_NOT_LOCKED" })
+    const [keystore = -1] = childrenOf(node.pid)
+    process.kill(keystore, "SIGKILL")
+    await node.said(/^KEYSTORE_GONE: /m)
+    for (const params of [{ keyFile: "relative" }, { passphraseSocket: "../rpc.s" }, { keyFile: "/a", passphraseSocket: "u-012345" }])
+      expect(await node.call("node.unlock", params)).toMatchObject({ ok: false, code: "RPC_PARAMS_INVALID" })
+    expect(await node.call("node.unlock", { passphraseSocket: "u-012345" })).toMatchObject({ ok: false, code: "PASSPHRASE_MISSING" })
+    expect(await node.call("node.unlock", { keyFile: home.file("genesis") })).toMatchObject({ code: "KEYSTORE_KEY_FILE_INVALID" })
+    // Two at once: one opens it.
+    const both = await Promise.all([node.call("node.unlock"), node.call("node.unlock")])
+    expect(both.filter(({ ok }) => ok)).toEqual([{ ok: true, value: { state: "serving", path: "/revived" } }])
+    expect(both.filter(({ ok }) => !ok)).toMatchObject([{ code: "UNLOCK_UNDER_WAY" }])
+    const after = answered(await node.call("node.status"))
+    expect([after.number("pid"), after.texts("addresses")]).toEqual([node.pid, before.texts("addresses")])
+    expect(await node.call("label.publicKey", { label: "new" })).toMatchObject({ ok: true })
+    expect(childrenOf(node.pid)).toHaveLength(1)
+  })
+
   test("lock wipes and ends the keystore; locking twice is fine", async () => {
     const home = await makeHome(stage.directory, "locked")
     await using node = await startNodeProcess(home)

@@ -221,7 +221,7 @@ export class KeystoreEngine implements Keystore {
 }
 
 function locked(): ReturnType<typeof refuse<"KEYSTORE_LOCKED">> {
-  return refuse("KEYSTORE_LOCKED", "the node's secrets are locked; restart the node with `keygrove up`")
+  return refuse("KEYSTORE_LOCKED", "the node's secrets are locked; `keygrove unlock` opens them")
 }
 
 function invalid(message: string): ReturnType<typeof refuse<"KEYSTORE_REQUEST_INVALID">> {

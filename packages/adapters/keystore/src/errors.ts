@@ -16,6 +16,7 @@ export type KeystoreErrorCode =
   | "PASSPHRASE_TOO_SHORT"
   | "PASSPHRASE_TOO_LONG"
   | "PASSPHRASES_DIFFER"
+  | "PASSPHRASE_NOT_TAKEN"
   | "PROMPT_INTERRUPTED"
   | "WORDS_COUNT"
   | "WORD_UNKNOWN"
@@ -54,12 +55,12 @@ export const keystoreErrors: ErrorTable<KeystoreErrorCode> = {
   KEYSTORE_LOCKED: {
     class: "locked",
     meaning: "The node's secrets are locked.",
-    remedy: "Restart the node with `keygrove up` and the passphrase.",
+    remedy: "Open it with `keygrove unlock`.",
   },
   KEYSTORE_GONE: {
     class: "locked",
     meaning: "The keystore process has ended; its secrets are wiped.",
-    remedy: "Restart the node with `keygrove up`.",
+    remedy: "Start another with `keygrove unlock`.",
   },
   KEYSTORE_BUSY: { class: "failed", meaning: "Too many requests are waiting for the keystore.", remedy: "Try again in a moment." },
   KEYSTORE_REQUEST_INVALID: {
@@ -104,6 +105,11 @@ export const keystoreErrors: ErrorTable<KeystoreErrorCode> = {
     class: "usage",
     meaning: "The passphrase is longer than 1,024 bytes.",
     remedy: "Check that the right file was given.",
+  },
+  PASSPHRASE_NOT_TAKEN: {
+    class: "failed",
+    meaning: "The passphrase was read, and no keystore of the node came for it.",
+    remedy: "See the node's log, and run the command again.",
   },
   PASSPHRASES_DIFFER: { class: "usage", meaning: "The passphrase was typed differently the second time.", remedy: "Run it again." },
   PROMPT_INTERRUPTED: {

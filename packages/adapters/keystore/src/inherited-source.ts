@@ -1,6 +1,9 @@
 import { setTimeout as delay } from "node:timers/promises"
 import type { PromptOptions } from "./terminal/terminal.ts"
 
+/** Longest passphrase in bytes. */
+export const MAX_PASSPHRASE_BYTES = 1_024
+
 /** How soon a pipe that has nothing yet is looked at again. */
 const LOOK_MS = 20
 

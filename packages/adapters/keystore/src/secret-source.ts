@@ -1,12 +1,11 @@
 import { closeSync, fstatSync, openSync, readSync } from "node:fs"
 import { isatty } from "node:tty"
 import { ok, refuse, Secret, type Refusal, type Result } from "@keygrove/base"
-import { untilNextLook, untilReadable, type SourceOptions } from "./inherited-source.ts"
+import { takePassphrase } from "./handed-passphrase.ts"
+import { MAX_PASSPHRASE_BYTES, untilNextLook, untilReadable, type SourceOptions } from "./inherited-source.ts"
 import { KEY_FILE_BYTES, type UnlockSecret } from "./key-encryption.ts"
 import { Terminal, type PromptOptions, type PromptRefusal } from "./terminal/terminal.ts"
 
-/** Longest passphrase in bytes. */
-export const MAX_PASSPHRASE_BYTES = 1_024
 /** Shortest new passphrase in bytes. */
 export const MIN_NEW_PASSPHRASE_BYTES = 8
 
@@ -16,22 +15,35 @@ const LINE_FEED = 0x0a
 
 export type SourceRefusal = PromptRefusal | "PASSPHRASE_TOO_SHORT" | "PASSPHRASES_DIFFER" | "KEYSTORE_KEY_FILE_INVALID"
 
-/** Where the secret that unlocks comes from: an inherited descriptor (a file, a pipe or a terminal), closed once read, or a key file by its path. */
+/** Where the secret that unlocks comes from: an inherited descriptor (a file, a pipe or a terminal), closed once read, another keystore program at a socket, or a key file by its path. */
 export type SecretSource =
   | { readonly kind: "descriptor"; readonly descriptor: number }
+  | { readonly kind: "socket"; readonly path: string }
   | { readonly kind: "key-file"; readonly path: string }
 
 /** Reads the secret that unlocks an existing keystore. Belongs to the caller. */
 export async function readUnlockSecret(source: SecretSource, options: SourceOptions): Promise<Result<UnlockSecret, SourceRefusal>> {
   if (source.kind === "key-file") return readKeyFile(source.path)
-  const passphrase = isatty(source.descriptor) ? await prompt(source.descriptor, options) : await readLine(source.descriptor, options)
+  const passphrase = await readPassphrase(source, options)
   return passphrase.ok ? ok({ method: "argon2id", secret: passphrase.value }) : passphrase
+}
+
+/** Reads an existing passphrase. Belongs to the caller. */
+export async function readPassphrase(
+  source: Exclude<SecretSource, { readonly kind: "key-file" }>,
+  options: SourceOptions,
+): Promise<Result<Secret, SourceRefusal>> {
+  if (source.kind === "socket") return await takePassphrase(source.path, options)
+  return isatty(source.descriptor) ? await prompt(source.descriptor, options) : await readLine(source.descriptor, options)
 }
 
 /** Reads the secret for a new keystore; on a terminal the passphrase is asked twice. */
 export async function readNewSecret(source: SecretSource, options: SourceOptions): Promise<Result<UnlockSecret, SourceRefusal>> {
   if (source.kind === "key-file") return readKeyFile(source.path)
-  const passphrase = isatty(source.descriptor) ? await promptTwice(source.descriptor, options) : await readLine(source.descriptor, options)
+  const passphrase =
+    source.kind === "descriptor" && isatty(source.descriptor)
+      ? await promptTwice(source.descriptor, options)
+      : await readPassphrase(source, options)
   if (!passphrase.ok) return passphrase
   const { length } = passphrase.value
   if (length >= MIN_NEW_PASSPHRASE_BYTES) return ok({ method: "argon2id", secret: passphrase.value })

@@ -133,7 +133,7 @@ export class OperatorThread implements AsyncDisposable {
       case "OPERATOR_MEMORY":
         return refuse(why, `operators took more memory than they may; ${name} was stopped`)
       case "KEYSTORE_LOCKED":
-        return refuse(why, "the node's secrets are locked; restart the node with `keygrove up`")
+        return refuse(why, "the node's secrets are locked; `keygrove unlock` opens them")
       default:
         return refuse("OPERATOR_FAILED", `the thread of the operator ${name} ended by itself`)
     }

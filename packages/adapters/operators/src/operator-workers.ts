@@ -166,5 +166,5 @@ export class OperatorWorkers implements OperatorRunner, AsyncDisposable {
 }
 
 function locked(): Result<never, "KEYSTORE_LOCKED"> {
-  return refuse("KEYSTORE_LOCKED", "the node's secrets are locked; restart the node with `keygrove up`")
+  return refuse("KEYSTORE_LOCKED", "the node's secrets are locked; `keygrove unlock` opens them")
 }

@@ -102,7 +102,7 @@ export class UseGuard {
 
 /** What everything comes to once the vault was closed. */
 export function locked(): Refusal<"KEYSTORE_LOCKED"> {
-  return refuse("KEYSTORE_LOCKED", "the node's secrets are locked; restart the node with `keygrove up`")
+  return refuse("KEYSTORE_LOCKED", "the node's secrets are locked; `keygrove unlock` opens them")
 }
 
 /** SQLite's own codes for a full disk; anything else is a fault and stays one. */

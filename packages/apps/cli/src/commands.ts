@@ -62,7 +62,12 @@ export const commands: readonly CommandSpec[] = [
     name: "up",
     summary: "run the node, in the foreground or detached",
     details: "Asks for the passphrase on the terminal unless it comes from a file or the node was made with a key file.",
-    options: [{ flags: "--detach", description: "return as soon as the node serves, and leave it running" }, passphraseFile, keyFile],
+    options: [
+      { flags: "--detach", description: "return as soon as the node serves, and leave it running" },
+      { flags: "--locked", description: "start without any secret, and wait for `keygrove unlock`" },
+      passphraseFile,
+      keyFile,
+    ],
     examples: ["keygrove up", "keygrove up --detach --passphrase-file ~/.keygrove-passphrase"],
     load: () => import("./commands/up.ts"),
   },
@@ -233,10 +238,19 @@ export const commands: readonly CommandSpec[] = [
     load: () => import("./commands/ledger-log.ts"),
   },
   {
+    name: "unlock",
+    summary: "open the keystore of a node that runs locked",
+    details:
+      "After `keygrove lock`, an idle lock, `keygrove up --locked`, or the end of the keystore. Everything that depends on the keys starts anew; the node's process stays. The passphrase " +
+      "goes from the program that reads it to the keystore itself.",
+    options: [passphraseFile, keyFile],
+    examples: ["keygrove unlock", "keygrove unlock --passphrase-file ~/.keygrove-passphrase"],
+    load: () => import("./commands/unlock.ts"),
+  },
+  {
     name: "lock",
     summary: "wipe the keys from memory and end the keystore; the node goes on without them",
-    details:
-      "A locked node keeps following the ledger but opens, grants and re-encrypts nothing until it is restarted with `down` and `up`.",
+    details: "A locked node keeps following the ledger but opens, grants and re-encrypts nothing until `keygrove unlock`.",
     examples: ["keygrove lock"],
     load: () => import("./commands/lock.ts"),
   },

@@ -9,6 +9,8 @@ export type NodeErrorCode =
   | "HOME_PATH_TOO_LONG"
   | "CONFIG_INVALID"
   | "ALREADY_RUNNING"
+  | "NODE_NOT_LOCKED"
+  | "UNLOCK_UNDER_WAY"
   | "RPC_PORT_IN_USE"
   | "NODE_START_FAILED"
   | "POLICY_AMBIGUOUS"
@@ -66,6 +68,16 @@ export const nodeErrors: ErrorTable<NodeErrorCode> = {
     class: "failed",
     meaning: "A node runs on this home directory already.",
     remedy: "Use it, or stop it with `keygrove down` first.",
+  },
+  NODE_NOT_LOCKED: {
+    class: "refused",
+    meaning: "A node is to be unlocked that is not locked.",
+    remedy: "Use it; there is nothing to do.",
+  },
+  UNLOCK_UNDER_WAY: {
+    class: "failed",
+    meaning: "The node's keystore is being opened at this moment.",
+    remedy: "Wait a moment and look at `keygrove status`.",
   },
   RPC_PORT_IN_USE: {
     class: "failed",

@@ -41,7 +41,7 @@ describe("an idle keystore", () => {
     expect(locks()).toBe(1)
     await clock.advance(60 * MINUTE_MS)
     expect(locks()).toBe(1)
-    expect(lines).toEqual([expect.stringMatching(/^IDLE_LOCKED: .*15 min,.*keygrove up/)])
+    expect(lines).toEqual([expect.stringMatching(/^IDLE_LOCKED: .*15 min,.*keygrove unlock/)])
     expect(idle.locksAt).toBeUndefined()
   })
 

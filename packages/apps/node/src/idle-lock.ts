@@ -73,7 +73,7 @@ export class IdleLock implements AsyncDisposable {
       const locked = await keystore.lock({ signal: this.#disposed.signal })
       log(
         locked.ok
-          ? `IDLE_LOCKED: nobody used the keystore for ${this.minutes} min, so it is locked and its secrets are wiped; \`keygrove down\` and \`keygrove up\` unlock it`
+          ? `IDLE_LOCKED: nobody used the keystore for ${this.minutes} min, so it is locked and its secrets are wiped; \`keygrove unlock\` opens it`
           : `${locked.code}: the idle keystore could not be locked: ${locked.message}`,
       )
     } catch (error) {
@@ -98,6 +98,7 @@ const WITHOUT_KEYSTORE: ReadonlySet<MethodName> = new Set([
   "node.list",
   "ledger.publish",
   "node.lock",
+  "node.unlock",
   "label.list",
   "trust.list",
   "trust.rename",

@@ -1,6 +1,6 @@
 import { ok, type Result } from "@keygrove/base"
 import { nativePrimitives } from "@keygrove/curves-native"
-import type { KeystoreClient } from "@keygrove/keystore"
+import type { KeystoreClient, KeystoreProcess } from "@keygrove/keystore"
 import {
   GrantRemaking,
   LedgerPlacement,
@@ -13,13 +13,11 @@ import {
 } from "@keygrove/service"
 import { SqliteStorage } from "@keygrove/sqlite"
 import { systemClock, systemRandom } from "@keygrove/system"
-import { registerConfiguredKeys } from "./configured-keys.ts"
 import { readConfig, type NodeConfig } from "./home/config.ts"
 import { checkHome, homeOf, type Home } from "./home/home.ts"
 import { finishMove } from "./home/finish-move.ts"
 import { lockHome } from "./home/instance-lock.ts"
 import { Background } from "./runtime/background.ts"
-import { openKeystore, type KeystoreSources } from "./runtime/open-keystore.ts"
 import { openLedger, type LedgerRole, type OpenedLedger } from "./runtime/open-ledger.ts"
 import { keepPort, openTransport } from "./runtime/open-transport.ts"
 import { openTrust, type NodeTrust } from "./runtime/open-trust.ts"
@@ -27,8 +25,7 @@ import { Rekeys, resumeEpoch } from "./runtime/rekeys.ts"
 import { runRootReplacement } from "./runtime/root-replacement.ts"
 import { warningsOf } from "./runtime/warnings.ts"
 
-export interface NodeOptions extends KeystoreSources {
-  readonly home: string
+export interface NodeOptions {
   /** Told, in one line each, what a person should know. */
   readonly log: (line: string) => void
 }
@@ -56,32 +53,19 @@ export interface NodeRuntime extends AsyncDisposable {
   warnings(): readonly string[]
 }
 
-/** Starts a node: lock the home, unlock the keystore, listen, open the ledger and the storage, serve. Whatever was opened is closed when a step refuses. */
-export async function startNode(options: NodeOptions, call: CallOptions): Promise<Result<NodeRuntime>> {
+/** Starts a node on a home that this process holds, with its keystore open: listen, open the ledger and the storage, serve. Whatever was opened, the keystore too, is closed when a step refuses. */
+export async function startNode(
+  { config, home }: Omit<HeldHome, keyof Disposable>,
+  process: KeystoreProcess,
+  options: NodeOptions,
+  call: CallOptions,
+): Promise<Result<NodeRuntime>> {
   await using stack = new AsyncDisposableStack()
-  const held = holdHome(options.home, stack)
-  if (!held.ok) return held
-  const { config, home } = held.value
-  const stores = await openStores(held.value, options, stack, call)
-  if (!stores.ok) return stores
-  const { keystore: client, storage } = stores.value
-  const transport = await openTransport(client, config, call)
-  if (!transport.ok) return transport
-  stack.use(transport.value)
-  const settled = keepPort(home, config, transport.value)
-  const ledger = await openLedger(home, settled, { identity: client.identity(), transport: transport.value, stack }, call)
-  if (!ledger.ok) return ledger
-  const { followed, guard, replica, role } = ledger.value
-  const context: NodeContext = {
-    primitives: nativePrimitives,
-    keystore: client,
-    replica,
-    storage,
-    transport: guard,
-    clock: systemClock,
-    random: systemRandom,
-    labelTurns: new Turns(),
-  }
+  const { keystore: client } = stack.use(process)
+  const opened = await openContext({ home, config }, client, stack, call)
+  if (!opened.ok) return opened
+  const { context, ledger, settled } = opened.value
+  const { followed, guard, replica, role } = ledger
   const rekeys = new Rekeys(context, options.log)
   await rekeys.settle(call)
   const proxy = await ProxyService.open(context, call)
@@ -117,39 +101,69 @@ export async function startNode(options: NodeOptions, call: CallOptions): Promis
   })
 }
 
-interface HeldHome {
+/** A home that this process holds, and its configuration. Disposal gives it free. */
+export interface HeldHome extends Disposable {
   readonly home: Home
   readonly config: NodeConfig
 }
 
-/** Takes a home for this process alone, until `stack` is disposed of. */
-function holdHome(directory: string, stack: AsyncDisposableStack): Result<HeldHome> {
+/** Takes a home for this process alone. */
+export function holdHome(directory: string): Result<HeldHome> {
   const home = checkHome(homeOf(directory))
   if (!home.ok) return home
   const config = readConfig(home.value.config)
   if (!config.ok) return config
   const held = lockHome(home.value)
   if (!held.ok) return held
-  stack.use(held.value)
   finishMove(home.value)
-  return ok({ home: home.value, config: config.value })
+  return ok({ home: home.value, config: config.value, [Symbol.dispose]: () => held.value[Symbol.dispose]() })
 }
 
-/** Unlocks the keystore, in the epoch that the node has reached and with the keys of the configuration, and opens the storage. */
-async function openStores(
-  { config, home }: HeldHome,
-  options: NodeOptions,
+interface OpenedContext {
+  readonly context: NodeContext
+  readonly ledger: OpenedLedger
+  /** The configuration, with the port that the node listens on. */
+  readonly settled: NodeConfig
+}
+
+/** What everything else of a node works on: storage, network and ledger, left on `stack`. */
+async function openContext(
+  { config, home }: Omit<HeldHome, keyof Disposable>,
+  keystore: KeystoreClient,
   stack: AsyncDisposableStack,
   call: CallOptions,
-): Promise<Result<Pick<NodeContext, "storage"> & { readonly keystore: KeystoreClient }>> {
-  const opened = await openKeystore(home, config, options, call)
-  if (!opened.ok) return opened
-  const { keystore } = stack.use(opened.value)
-  const registered = await registerConfiguredKeys(keystore.keys, { config, directory: home.directory, log: options.log }, call)
-  if (!registered.ok) return registered
+): Promise<Result<OpenedContext>> {
+  const storage = await openStorage(home, keystore, stack, call)
+  if (!storage.ok) return storage
+  const transport = await openTransport(keystore, config, call)
+  if (!transport.ok) return transport
+  stack.use(transport.value)
+  const settled = keepPort(home, config, transport.value)
+  const ledger = await openLedger(home, settled, { identity: keystore.identity(), transport: transport.value, stack }, call)
+  if (!ledger.ok) return ledger
+  const context: NodeContext = {
+    primitives: nativePrimitives,
+    keystore,
+    replica: ledger.value.replica,
+    storage: storage.value,
+    transport: ledger.value.guard,
+    clock: systemClock,
+    random: systemRandom,
+    labelTurns: new Turns(),
+  }
+  return ok({ context, ledger: ledger.value, settled })
+}
+
+/** Opens the storage, in the epoch that the node has reached. */
+async function openStorage(
+  home: Home,
+  keystore: KeystoreClient,
+  stack: AsyncDisposableStack,
+  call: CallOptions,
+): Promise<Result<SqliteStorage>> {
   const storage = SqliteStorage.open({ path: home.storage })
   if (!storage.ok) return storage
   stack.use(storage.value)
   const resumed = await resumeEpoch(keystore, home.ledger, call)
-  return resumed.ok ? ok({ keystore, storage: storage.value }) : resumed
+  return resumed.ok ? storage : resumed
 }

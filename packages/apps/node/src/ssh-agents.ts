@@ -167,8 +167,8 @@ export class SshAgents implements AsyncDisposable {
     const state = this.#options.keystore.state()
     if (state === "unlocked") return undefined
     return state === "locked"
-      ? refuse("KEYSTORE_LOCKED", "the keystore is locked; `keygrove down` and `keygrove up` unlock it")
-      : refuse("KEYSTORE_GONE", "the keystore process has ended; `keygrove down` and `keygrove up` start it again")
+      ? refuse("KEYSTORE_LOCKED", "the keystore is locked; `keygrove unlock` opens it")
+      : refuse("KEYSTORE_GONE", "the keystore process has ended; `keygrove unlock` starts another")
   }
 
   #endedRefusal(): Refusal {

@@ -27,6 +27,7 @@ export type {
   LabelKey,
   LedgerEntryFacts,
   LedgerStatus,
+  LockedNodeStatus,
   NodeIdentityFacts,
   NodeName,
   NodeStatus,

@@ -14,6 +14,7 @@ export interface ApiParams extends KeyApiParams, MeetingApiParams, SshAgentApiPa
   readonly "node.identity": None
   readonly "node.stop": None
   readonly "node.lock": None
+  readonly "node.unlock": { readonly passphraseSocket?: string; readonly keyFile?: string }
   readonly "label.publicKey": { readonly label: string }
   readonly "label.list": None
   readonly "data.decryptKey": { readonly header: Uint8Array; readonly recipientKey: Uint8Array }
@@ -51,6 +52,19 @@ export const apiMethods: { readonly [M in MethodName]: MethodSpec } = {
   "node.identity": { summary: "The node's name, shareable identity and public keys; works while it is locked.", params: {} },
   "node.stop": { summary: "Ends the node in order.", params: {} },
   "node.lock": { summary: "Wipes the secrets and ends the keystore process; the node goes on locked.", params: {} },
+  "node.unlock": {
+    summary:
+      "Opens the keystore of a node that runs locked, and starts what depends on it; answers when it serves. Without a parameter the key file of config.json opens it.",
+    params: {
+      passphraseSocket: {
+        type: "text",
+        maxLength: 8,
+        optional: true,
+        description: "name of the socket in the home directory at which a keystore program that read the passphrase hands it over",
+      },
+      keyFile: { type: "text", maxLength: 4_096, optional: true, description: "absolute path of the key file" },
+    },
+  },
   "label.publicKey": { summary: "The public key to encrypt with under a label; made on first use.", params: { label } },
   "label.list": { summary: "The labels used on this node.", params: {} },
   "data.decryptKey": {

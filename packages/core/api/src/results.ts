@@ -5,10 +5,25 @@ export interface NodeName {
   readonly path: string
 }
 
+/** Answer of `node.status` of a node that was not unlocked yet since it was started: what its disk tells. */
+export interface LockedNodeStatus extends NodeName {
+  readonly version: string
+  /** `unlocking`: its keystore is being opened at this moment. */
+  readonly state: "locked" | "unlocking"
+  /** `kg1…` */
+  readonly id: string
+  readonly epoch: number
+  readonly pid: number
+  /** Milliseconds since 1970. */
+  readonly startedAt: number
+  /** One line each: what needs the person's attention. */
+  readonly warnings: readonly string[]
+}
+
 /** Answer of `node.status`. */
 export interface NodeStatus extends NodeName {
   readonly version: string
-  readonly state: "serving" | "locked"
+  readonly state: "serving" | "locked" | "unlocking"
   /** `kg1…` */
   readonly id: string
   readonly generation: number

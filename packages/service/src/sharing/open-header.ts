@@ -48,7 +48,7 @@ const OTHERS_MAY_HELP: ReadonlySet<string> = new Set([
 export async function openHeader(context: NodeContext, opening: HeaderOpening, options: CallOptions): Promise<Result<OpenedHeader>> {
   const { header, headerDigest, recipientKey } = opening
   if (context.keystore.state() !== "unlocked")
-    return refuse("KEYSTORE_LOCKED", "the node's secrets are locked; restart it with `keygrove down` and `keygrove up`")
+    return refuse("KEYSTORE_LOCKED", "the node's secrets are locked; `keygrove unlock` opens them")
   const { cluster, path, predecessors } = context.keystore.identity()
   const owner = [{ cluster, path }, ...predecessors].find((each) => isSameNode(header.owner, each))
   if (owner !== undefined) {

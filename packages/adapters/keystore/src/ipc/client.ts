@@ -192,8 +192,8 @@ export class KeystoreClient implements Keystore {
 
   /** Why nothing is done any more. */
   #over(): Refusal<"KEYSTORE_LOCKED" | "KEYSTORE_GONE"> {
-    if (this.#state === "locked") return refuse("KEYSTORE_LOCKED", "the node's secrets are locked; restart the node with `keygrove up`")
-    return refuse("KEYSTORE_GONE", "the keystore process has ended and its secrets are wiped; restart the node with `keygrove up`")
+    if (this.#state === "locked") return refuse("KEYSTORE_LOCKED", "the node's secrets are locked; `keygrove unlock` opens them")
+    return refuse("KEYSTORE_GONE", "the keystore process has ended and its secrets are wiped; `keygrove unlock` starts another")
   }
 }
 

@@ -4,5 +4,5 @@ import { callNode } from "../node-call.ts"
 /** `lock`: the keystore process wipes its secrets and ends. */
 export async function run(_input: CommandInput, context: CommandContext): Promise<CommandOutcome> {
   await callNode(context, "node.lock")
-  return { json: { state: "locked" }, text: "locked; `keygrove down` and `keygrove up` unlock it again" }
+  return { json: { state: "locked" }, text: "locked; `keygrove unlock` opens it again" }
 }

@@ -62,6 +62,7 @@ function notRunning(facts: HomeFacts, { epoch, id, prepared }: HomeEpoch, direct
 }
 
 function running(status: AnswerFields, raw: unknown): CommandOutcome {
+  if (status.get("ledger") === undefined) return notUnlockedYet(status, raw)
   const ledger = status.object("ledger")
   const warnings = status.texts("warnings")
   const rows: readonly (readonly [string, string])[] = [
@@ -76,6 +77,21 @@ function running(status: AnswerFields, raw: unknown): CommandOutcome {
     ["process", String(status.number("pid"))],
     ...idleRows(status),
     ...warnings.map((warning): readonly [string, string] => ["warning", warning]),
+    ["back up", BACKUP],
+  ]
+  return { json: { ...(typeof raw === "object" ? raw : {}), backup: BACKUP }, text: fields(rows) }
+}
+
+/** A node that was started locked knows what its disk tells. */
+function notUnlockedYet(status: AnswerFields, raw: unknown): CommandOutcome {
+  const rows: readonly (readonly [string, string])[] = [
+    ["state", status.text("state") === "locked" ? "locked; open it with `keygrove unlock`" : "unlocking"],
+    ["node", `${status.text("path")} of cluster ${status.text("cluster")}`],
+    ["id", status.text("id")],
+    ["epoch", String(status.number("epoch"))],
+    ["since", relativeTime(status.number("startedAt"), Date.now())],
+    ["process", String(status.number("pid"))],
+    ...status.texts("warnings").map((warning): readonly [string, string] => ["warning", warning]),
     ["back up", BACKUP],
   ]
   return { json: { ...(typeof raw === "object" ? raw : {}), backup: BACKUP }, text: fields(rows) }

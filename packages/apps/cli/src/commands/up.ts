@@ -53,13 +53,14 @@ async function detached(input: CommandInput, context: CommandContext): Promise<C
   const from = fstatSync(log).size
   const child = start(input, context, { output: log, detached: true })
   closeSync(log)
-  const pid = await waitUntilServing(context, child, from).catch(async (error: unknown) => {
+  const { pid, state } = await waitUntilAnswering(context, child, from).catch(async (error: unknown) => {
     // Nobody waits for it any more: it must not go on asking for the passphrase on this terminal.
     if (child.kill("SIGTERM")) await ended(child)
     throw error
   })
   child.unref()
-  return { json: { state: "serving", pid, home: context.home.directory }, text: `serving as process ${pid}; log: ${context.home.log}` }
+  const how = state === "serving" ? "serving" : "locked (`keygrove unlock` opens it)"
+  return { json: { state, pid, home: context.home.directory }, text: `${how} as process ${pid}; log: ${context.home.log}` }
 }
 
 function openLog(path: string): number {
@@ -83,7 +84,11 @@ function start(input: CommandInput, context: CommandContext, { output, detached 
   const args = [programPath("node"), "--home", context.home.directory, ...(keyFile === undefined ? [] : ["--key-file", keyFile])]
   const config = readConfig(context.home.config)
   if (!config.ok) throw new CommandError(config.code, config.message)
-  const needsPassphrase = keyFile === undefined && config.value.keyFile === undefined
+  const locked = input.options["locked"] === true
+  if (locked && (keyFile !== undefined || optional(input, "passphraseFile") !== undefined))
+    throw commandError("USAGE_INVALID", "--locked starts the node without any secret; give it to `keygrove unlock`")
+  if (locked) args.push("--locked")
+  const needsPassphrase = !locked && keyFile === undefined && config.value.keyFile === undefined
   using source = needsPassphrase ? openSource(optional(input, "passphraseFile"), "passphrase", "--passphrase-file") : undefined
   if (source !== undefined) args.push("--passphrase-inherited")
   const child = spawn(process.execPath, args, { stdio: ["ignore", output, output, source?.descriptor ?? "ignore"], detached })
@@ -97,7 +102,12 @@ async function ended(child: ChildProcess): Promise<number> {
   return await new Promise((resolve, reject) => child.on("error", reject).on("exit", (code) => resolve(code ?? 1)))
 }
 
-async function waitUntilServing(context: CommandContext, child: ChildProcess, logFrom: number): Promise<number> {
+/** A node that was not started locked answers once it serves. */
+async function waitUntilAnswering(
+  context: CommandContext,
+  child: ChildProcess,
+  logFrom: number,
+): Promise<{ readonly pid: number; readonly state: string }> {
   const { home, signal } = context
   const ending = ended(child)
   const deadline = performance.now() + START_TIMEOUT_MS
@@ -105,9 +115,10 @@ async function waitUntilServing(context: CommandContext, child: ChildProcess, lo
     const code = await Promise.race([ending, delay(LOOK_MS, undefined, { signal })])
     if (code !== undefined) throw startFailure(home.log, logFrom)
     const answer = await callRpc({ socketPath: home.socket, cookiePath: home.cookie }, "node.status", {}, { signal })
-    const pid = answer.ok ? new AnswerFields("node.status", answer.value).number("pid") : undefined
+    const status = answer.ok ? new AnswerFields("node.status", answer.value) : undefined
+    const pid = status?.number("pid")
     // Another node on the same home answers too, until ours has ended with its refusal.
-    if (pid !== undefined && pid === child.pid) return pid
+    if (pid !== undefined && pid === child.pid) return { pid, state: status?.text("state") ?? "" }
   }
   throw commandError("START_FAILED", `the node does not serve after ${START_TIMEOUT_MS / 1000} s; see ${home.log}`)
 }

@@ -74,7 +74,8 @@ export function withoutResult(): Refusal<"KEYSTORE_START_FAILED"> {
   return refuse("KEYSTORE_START_FAILED", "the ceremony ended without a result; nothing was made, run it again")
 }
 
-function decodeOutcome(frame: Uint8Array | undefined): Result<ReadonlyMap<string, CborValue>> {
+/** What a keystore program answered: its fields, or its refusal. */
+export function decodeOutcome(frame: Uint8Array | undefined): Result<ReadonlyMap<string, CborValue>> {
   const decoded = frame === undefined ? withoutResult() : decodeCanonical(frame, MAX_FRAME_BYTES)
   if (!decoded.ok) return withoutResult()
   const answer = fieldsOf(decoded.value)

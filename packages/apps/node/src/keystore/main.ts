@@ -10,6 +10,8 @@ import {
   encodeAnswer,
   encodeFrame,
   identityValue,
+  offerPassphrase,
+  readPassphrase,
   readUnlockSecret,
   serveKeystore,
   unlockKeystore,
@@ -47,6 +49,8 @@ interface ProgramOptions {
   /** Database of the audit trail; for `serve`, `recover` and `move`. */
   readonly audit: string
   readonly keyFile: string | undefined
+  /** Where another keystore program hands the passphrase over; of `hand-over`, where this one does. */
+  readonly passphraseSocket: string | undefined
   readonly name: string | undefined
   readonly wordsOut: string | undefined
   readonly words: WordsOptions
@@ -94,6 +98,7 @@ async function perform(
 ): Promise<void> {
   if (options.mode === "ceremony") return await ceremony(socket, tools, options, signal)
   if (["root", "root-rekey"].includes(options.mode)) return await rootCeremony(socket, tools, options, signal)
+  if (options.mode === "hand-over") return await handOver(socket, options, signal)
   if (["administer", "join", "move", "recover", "rekey"].includes(options.mode)) return await treeCeremony(socket, tools, options, signal)
   return await serve(socket, tools, options, signal)
 }
@@ -257,8 +262,21 @@ async function askUntilOrphaned(socket: Socket, signal: AbortSignal): Promise<Di
   }
 }
 
-function sourceOf({ keyFile }: ProgramOptions): SecretSource {
-  return keyFile === undefined ? { kind: "descriptor", descriptor: PASSPHRASE_DESCRIPTOR } : { kind: "key-file", path: keyFile }
+/** Reads the passphrase of a node that runs, and gives it to the keystore that the node starts for it. Says when it can be come for, and then what came of it. */
+async function handOver(socket: Socket, { passphraseSocket: path = "" }: ProgramOptions, signal: AbortSignal): Promise<void> {
+  using asking = await askUntilOrphaned(socket, signal)
+  const read = await readPassphrase({ kind: "descriptor", descriptor: PASSPHRASE_DESCRIPTOR }, asking)
+  if (!read.ok) return await greetWithFailure(socket, read)
+  using passphrase = read.value
+  const onListening = (): void => void socket.write(encodeFrame(encodeAnswer(0, ok({ state: "offered" }))))
+  const taken = await offerPassphrase(path, passphrase, { signal: asking.signal, onListening })
+  await send(socket, taken.ok ? ok({ state: "taken" }) : taken)
+}
+
+function sourceOf({ keyFile, passphraseSocket }: ProgramOptions): SecretSource {
+  if (keyFile !== undefined) return { kind: "key-file", path: keyFile }
+  if (passphraseSocket !== undefined) return { kind: "socket", path: passphraseSocket }
+  return { kind: "descriptor", descriptor: PASSPHRASE_DESCRIPTOR }
 }
 
 function readOptions(): ProgramOptions {
@@ -268,6 +286,7 @@ function readOptions(): ProgramOptions {
       store: { type: "string" },
       audit: { type: "string" },
       "key-file": { type: "string" },
+      "passphrase-socket": { type: "string" },
       name: { type: "string" },
       "words-out": { type: "string" },
       ...wordsOptions,
@@ -288,6 +307,7 @@ function readOptions(): ProgramOptions {
     store: values.store ?? "",
     audit: values.audit ?? "",
     keyFile: values["key-file"],
+    passphraseSocket: values["passphrase-socket"],
     name: values.name,
     wordsOut: values["words-out"],
     words: values,

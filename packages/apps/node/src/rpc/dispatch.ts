@@ -1,8 +1,9 @@
 import { KeygroveError, refuse, type Refusal, type Result } from "@keygrove/base"
-import { apiMethods, decodeCall, decodeMethodParams, isMethodName, rpcErrorNumber, type MethodName } from "@keygrove/api"
-import type { CallOptions } from "@keygrove/service"
+import { apiMethods, decodeCall, decodeMethodParams, isMethodName, rpcErrorNumber, type ApiParams, type MethodName } from "@keygrove/api"
+import type { CallOptions, KeyCall } from "@keygrove/service"
 import type { RpcCaller } from "./callers.ts"
-import { faultOf, handlers, type MethodContext } from "./methods.ts"
+import { faultOf, handlers } from "./methods.ts"
+import { isPhaseMethod, performLocked, type NodeMethods } from "./phase-methods.ts"
 
 /** Calls of one batch. */
 const MAX_BATCH_CALLS = 64
@@ -27,7 +28,7 @@ export interface DispatchOptions extends CallOptions {
 
 /** Performs the calls of a request body; `undefined` when there is nothing to answer. */
 export async function dispatch(
-  context: MethodContext,
+  context: NodeMethods,
   body: unknown,
   options: DispatchOptions,
 ): Promise<RpcAnswer | readonly RpcAnswer[] | undefined> {
@@ -49,7 +50,7 @@ export function failure(id: string | number | null, refusal: Refusal): RpcAnswer
   return { jsonrpc: "2.0", id, error: { code: rpcErrorNumber(code), message, data: { ...data, code } } }
 }
 
-async function dispatchOne(context: MethodContext, value: unknown, options: DispatchOptions): Promise<RpcAnswer | undefined> {
+async function dispatchOne(context: NodeMethods, value: unknown, options: DispatchOptions): Promise<RpcAnswer | undefined> {
   const call = decodeCall(value)
   if (!call.ok) return failure(null, call)
   const { id, method, params } = call.value
@@ -74,7 +75,7 @@ function interruption(reason: unknown): Refusal {
 }
 
 async function perform<M extends MethodName>(
-  context: MethodContext,
+  context: NodeMethods,
   method: M,
   params: unknown,
   options: DispatchOptions,
@@ -90,12 +91,28 @@ async function perform<M extends MethodName>(
     )
   const decoded = decodeMethodParams(method, params)
   if (!decoded.ok) return decoded
-  using _use = context.idleLock?.use(method)
   try {
-    return await handlers[method](context, decoded.value, { caller: caller.caller, signal })
+    return await performNow(context, method, decoded.value, { caller: caller.caller, signal })
   } catch (error) {
     if (signal.aborted) return interruption(signal.reason)
+    if (error instanceof KeygroveError && error.code === "KEYSTORE_LOCKED") return error.toRefusal()
     options.onFault(method, error)
     return faultOf(error)
   }
+}
+
+/** Performs a call on the node as it is at this moment: much on one that was opened, little on one that was not. */
+async function performNow<M extends MethodName>(
+  methods: NodeMethods,
+  method: M,
+  params: ApiParams[M],
+  { caller, signal }: KeyCall,
+): Promise<Result<unknown>> {
+  const { node } = methods.phases
+  if (node === undefined) return await performLocked(methods, method, params, { caller, signal })
+  const { idleLock, runtime, sshAgents } = node
+  using _use = idleLock?.use(method)
+  const perform = async (until: AbortSignal): Promise<Result<unknown>> =>
+    await handlers[method]({ ...methods, runtime, idleLock, sshAgents }, params, { caller, signal: until })
+  return isPhaseMethod(method) ? await perform(signal) : await node.use(signal, perform)
 }

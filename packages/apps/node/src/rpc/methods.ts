@@ -1,19 +1,18 @@
 import { createHash } from "node:crypto"
 import { KeygroveError, ok, refuse, toHex, unwrap, type Result } from "@keygrove/base"
-import {
-  openRpcDocument,
-  type ApiParams,
-  type ConsoleLink,
-  type DecryptKey,
-  type LabelKey,
-  type LedgerEntryFacts,
-  type LedgerStatus,
-  type MethodName,
-  type NodeIdentityFacts,
-  type NodeStatus,
-  type PolicyFacts,
-  type ProxyStatus,
-  type RevocationFacts,
+import type {
+  ApiParams,
+  ConsoleLink,
+  DecryptKey,
+  LabelKey,
+  LedgerEntryFacts,
+  LedgerStatus,
+  MethodName,
+  NodeIdentityFacts,
+  NodeStatus,
+  PolicyFacts,
+  ProxyStatus,
+  RevocationFacts,
 } from "@keygrove/api"
 import { decodeIdentity, decodeTimestamp, encodeIdentity, type Identity } from "@keygrove/hierarchy"
 import { decodeEntry, decodeLedgerIndex, findNodeByKey, type PolicyState } from "@keygrove/ledger"
@@ -32,27 +31,23 @@ import {
   type KeyCall,
   type LabelRecord,
 } from "@keygrove/service"
-import type { ConsoleDesk } from "../console/console-desk.ts"
 import type { IdleLock } from "../idle-lock.ts"
 import type { NodeRuntime } from "../node-runtime.ts"
 import type { SshAgents } from "../ssh-agents.ts"
 import { VERSION } from "../version.ts"
 import { keyHandlers } from "./key-methods.ts"
 import { meetingHandlers } from "./meeting-methods.ts"
+import { phaseHandlers, type NodeMethods } from "./phase-methods.ts"
 import { grantsHere, policyFacts, roleOf } from "./policy-facts.ts"
 import { sshAgentHandlers } from "./ssh-agent-methods.ts"
 import { treeHandlers } from "./tree-methods.ts"
 
 /** What the methods work on. */
-export interface MethodContext {
+export interface MethodContext extends NodeMethods {
   readonly runtime: NodeRuntime
   readonly sshAgents: SshAgents
   /** Missing when the keystore is not locked by itself. */
   readonly idleLock: IdleLock | undefined
-  readonly console: Pick<ConsoleDesk, "makeLink">
-  readonly startedAt: number
-  /** Ends the node in order, after the answer. */
-  stop(): void
 }
 
 type Handler<M extends MethodName> = (
@@ -68,10 +63,6 @@ const MIN_POLICY_DIGITS = 8
 export const handlers: { readonly [M in MethodName]: Handler<M> } = {
   "node.status": (context) => ok(nodeStatus(context)),
   "node.identity": ({ runtime }) => ok(identityFacts(runtime)),
-  "node.stop": (context) => {
-    context.stop()
-    return ok({ state: "stopping" })
-  },
   "node.lock": async ({ runtime }, _params, options) => {
     const locked = await runtime.keystore.lock(options)
     return locked.ok ? ok({ state: "locked" }) : locked
@@ -116,8 +107,8 @@ export const handlers: { readonly [M in MethodName]: Handler<M> } = {
   ...meetingHandlers,
   ...keyHandlers,
   ...sshAgentHandlers,
+  ...phaseHandlers,
   "console.link": (context, _params, { caller }) => consoleLink(context, caller),
-  "rpc.discover": () => ok(openRpcDocument(VERSION)),
 }
 
 /** Not for RPC users, whatever their `methods` say: a session may do what its own list says, and acts as whoever made the link. */
@@ -127,14 +118,14 @@ function consoleLink({ console }: MethodContext, caller: Caller): Result<Console
   return console.makeLink(caller)
 }
 
-function nodeStatus({ idleLock, runtime, startedAt }: MethodContext): NodeStatus {
+function nodeStatus({ idleLock, phases, runtime, startedAt }: MethodContext): NodeStatus {
   const { context, keystore } = runtime
   const { cluster, generation, keys, path, predecessors } = keystore.identity()
   const grants = grantsHere(context).filter(({ revokedAt }) => revokedAt === undefined)
   const { labels, policies, refusal } = runtime.remaking.progress
   return {
     version: VERSION,
-    state: keystore.state() === "unlocked" ? "serving" : "locked",
+    state: phases.state,
     id: encodeIdentity({ encryptionKey: keys.encryptionKey, signingKey: keys.signingKey, cluster }),
     cluster,
     path,

@@ -9,7 +9,7 @@ import type { Home } from "../home/home.ts"
 import { Callers, type CallOrigin, type RpcCaller } from "./callers.ts"
 import { dispatch, failure } from "./dispatch.ts"
 import { answer, parseJson, readBody } from "./http-messages.ts"
-import type { MethodContext } from "./methods.ts"
+import type { NodeMethods } from "./phase-methods.ts"
 import type { RpcUser } from "./rpc-user.ts"
 
 // By name instead of by import: an ES import of node:http reads every export, also those that load Undici, which costs 40 ms.
@@ -27,7 +27,7 @@ export interface RpcServerOptions {
   readonly home: Home
   /** TCP port on 127.0.0.1; 0 for the Unix socket alone. */
   readonly port: number
-  readonly methods: MethodContext
+  readonly methods: NodeMethods
   /** Who may call besides the holder of the cookie, and the sessions of the console. */
   readonly users: readonly RpcUser[]
   /** Serves the console on loopback. */
@@ -115,8 +115,8 @@ class RequestDesk implements AsyncDisposable {
         failure(null, refuse("RPC_UNAUTHORISED", "requests from web pages or under foreign host names are refused")),
       )
     if (request.method === "GET" && request.url === "/health") {
-      const serving = this.#options.methods.runtime.keystore.state() === "unlocked"
-      return answer(response, serving ? 200 : 503, { state: serving ? "serving" : "locked" })
+      const { state } = this.#options.methods.phases
+      return answer(response, state === "serving" ? 200 : 503, { state })
     }
     const identified = this.#callers.identify(request.headers.authorization, origin)
     if (!identified.ok) return answer(response, identified.code === "RPC_UNAUTHORISED" ? 401 : 429, failure(null, identified))

@@ -1,8 +1,9 @@
 import { closeSync } from "node:fs"
-import { resolve } from "node:path"
-import { refuse } from "@keygrove/base"
-import { spawnKeystore } from "@keygrove/keystore"
+import { join, resolve } from "node:path"
+import { refuse, type Result } from "@keygrove/base"
+import { spawnKeystore, type KeystoreProcess } from "@keygrove/keystore"
 import type { CallOptions } from "@keygrove/service"
+import { registerConfiguredKeys } from "../configured-keys.ts"
 import { forgetKeyVariables, type NodeConfig } from "../home/config.ts"
 import { variableOf } from "../home/configured-key.ts"
 import type { Home } from "../home/home.ts"
@@ -13,16 +14,41 @@ export interface KeystoreSources {
   readonly keyFile?: string
   /** Descriptor of the passphrase, passed on to the keystore process unread, and closed. */
   readonly passphraseSource?: number
+  /** Name of the socket in the home at which another keystore program hands the passphrase over, once. */
+  readonly passphraseSocket?: string
 }
 
-/** Starts the keystore process of a home and waits until it is unlocked. */
+/** The home of a keystore, and who is told what a person should know. */
+interface Surroundings {
+  readonly home: Home
+  readonly config: NodeConfig
+  readonly log: (line: string) => void
+}
+
+/** Starts the keystore process of a home, waits until it is unlocked, and makes sure that the keys of the configuration are there. */
 export async function openKeystore(
+  { config, home, log }: Surroundings,
+  sources: KeystoreSources,
+  call: CallOptions,
+): Promise<Result<KeystoreProcess>> {
+  const opened = await startKeystore(home, config, sources, call)
+  if (!opened.ok) return opened
+  await using stack = new AsyncDisposableStack()
+  const { keystore } = stack.use(opened.value)
+  const registered = await registerConfiguredKeys(keystore.keys, { config, directory: home.directory, log }, call)
+  if (!registered.ok) return registered
+  stack.move()
+  return opened
+}
+
+async function startKeystore(
   home: Home,
   config: NodeConfig,
   options: KeystoreSources,
   call: CallOptions,
-): Promise<Awaited<ReturnType<typeof spawnKeystore>>> {
-  const keyFile = options.keyFile ?? config.keyFile
+): Promise<Result<KeystoreProcess>> {
+  const { passphraseSocket } = options
+  const keyFile = options.keyFile ?? (passphraseSocket === undefined ? config.keyFile : undefined)
   const args = [
     // A library asks for a diagnostic report when it is loaded, to find out about the system's C library; it would copy variables with keys.
     "--report-exclude-env",
@@ -33,6 +59,7 @@ export async function openKeystore(
     "--audit",
     home.audit,
     ...(keyFile === undefined ? [] : ["--key-file", keyFile]),
+    ...(passphraseSocket === undefined ? [] : ["--passphrase-socket", join(home.directory, passphraseSocket)]),
     ...(config.keys ?? []).flatMap((key) => variableOf(key) ?? []).flatMap((name) => ["--variable", name]),
     ...tokenArguments(home, config),
     ...(config.operators === undefined ? [] : ["--operators", JSON.stringify(config.operators), "--directory", home.directory]),
@@ -46,12 +73,12 @@ export async function openKeystore(
     },
     call,
   )
-  // The keystore has inherited them.
-  forgetKeyVariables(config)
   const opened = await opening.finally(() => {
     // The terminal or pipe must be free to end while the node runs.
     if (options.passphraseSource !== undefined) closeSync(options.passphraseSource)
   })
+  // The keystore has inherited them; where it was not opened, the next one needs them.
+  if (opened.ok) forgetKeyVariables(config)
   if (opened.ok || opened.code !== "DATABASE_CORRUPT") return opened
   return refuse(opened.code, `${opened.message}, or recover the node with \`keygrove init --recover\``)
 }

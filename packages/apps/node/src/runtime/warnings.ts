@@ -37,7 +37,7 @@ function rootRekeyWarnings({ progress, refusal }: RootRekeying): readonly string
 
 function nodeWarnings({ keystore, replica }: NodeContext, background: Background, rekeys: Rekeys): readonly string[] {
   const warnings: string[] = []
-  if (keystore.state() !== "unlocked") warnings.push("the keystore is locked: `keygrove down` and `keygrove up` unlock it")
+  if (keystore.state() !== "unlocked") warnings.push("the keystore is locked: `keygrove unlock` opens it")
   if (replica.failure !== undefined)
     warnings.push(`the ledger is not followed any more: ${replica.failure.code}: ${replica.failure.message}`)
   const ended = endOf(keystore.identity(), replica.state)
