@@ -1,4 +1,5 @@
 import type { ErrorTable } from "@keygrove/base"
+import type { CustodyVoidReason } from "@keygrove/pieces"
 import type { KeyChainRefusal } from "./key-chain.ts"
 import type { LineageRefusal } from "./lineage.ts"
 import type { VoidReason } from "./verdict.ts"
@@ -21,8 +22,10 @@ export type LedgerCode =
   | "SNAPSHOT_VERSION"
   | "SNAPSHOT_SIGNER_UNKNOWN"
 
-/** Codes of core/ledger: of logs, and of entries that are void. */
-export const ledgerErrors: ErrorTable<LedgerCode | VoidReason | KeyChainRefusal | LineageRefusal | "INVITATION_INVALID"> = {
+/** Codes of core/ledger: of logs, and of entries that are void; core/pieces has those of custody. */
+export const ledgerErrors: ErrorTable<
+  LedgerCode | Exclude<VoidReason, CustodyVoidReason> | KeyChainRefusal | LineageRefusal | "INVITATION_INVALID"
+> = {
   ENTRY_INVALID: {
     class: "failed",
     meaning: "A ledger entry is malformed or its signature does not hold.",

@@ -68,7 +68,9 @@ export {
 export { verifySnapshotSigner, type SignedSnapshot } from "./snapshot/snapshot-signer.ts"
 export type { LedgerSnapshot } from "./snapshot/snapshot.ts"
 export {
+  custodyOf,
   emptyState,
+  findBootKey,
   findHolder,
   findLastKey,
   findNode,

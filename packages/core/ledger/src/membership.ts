@@ -129,7 +129,8 @@ function rekeyObjection(
   if (rekey.generation !== node.generation) return "REKEY_GENERATION_WRONG"
   if (rekey.keys.epoch !== (node.keys?.epoch ?? 0) + 1) return "REKEY_EPOCH_WRONG"
   if (!equalBytes(rekey.previous, node.lastRekey)) return "REKEY_PREVIOUS_WRONG"
-  if (state.signingKeys.has(toHex(rekey.keys.signingKey))) return "REKEY_KEY_REUSED"
+  const signingKey = toHex(rekey.keys.signingKey)
+  if (state.signingKeys.has(signingKey) || state.bootKeys.has(signingKey)) return "REKEY_KEY_REUSED"
   if (!holdsSigningKey(primitives, rekey, node)) return "REKEY_POSSESSION_UNPROVED"
   return undefined
 }

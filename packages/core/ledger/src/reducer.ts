@@ -1,5 +1,7 @@
 import { unreachable } from "@keygrove/base"
 import type { Primitives } from "@keygrove/crypto"
+import { isCustodyStatement } from "@keygrove/pieces"
+import { applyCustodyStatement } from "./custody.ts"
 import type { Entry } from "./entry.ts"
 import type { LedgerIndex } from "./head.ts"
 import { applyCluster, applyNode, applyRekey, applyRekeyOrdered } from "./membership.ts"
@@ -27,6 +29,7 @@ export function applyEntry(
   const { author, statement } = entry
   if (statement === undefined) return rejected(state, "KIND_UNKNOWN")
   if (state.clusters.get(author.cluster)?.replacedBy !== undefined && !isRemoval(statement.kind)) return rejected(state, "CLUSTER_REPLACED")
+  if (isCustodyStatement(statement)) return applyCustodyStatement(primitives, state, { index, author, body: statement })
   switch (statement.kind) {
     case "cluster":
       return applyCluster(primitives, state, { index, author, body: statement.body })

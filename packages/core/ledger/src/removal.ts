@@ -9,6 +9,7 @@ import {
   type NodeRevocation,
   type RootReplacement,
 } from "@keygrove/hierarchy"
+import { endMembers } from "@keygrove/pieces"
 import { anchorAuthor } from "./author.ts"
 import type { LedgerIndex } from "./head.ts"
 import { applied, clusterOf, rejected, withCluster, type Placed } from "./transitions.ts"
@@ -49,17 +50,25 @@ export function applyRootReplaced(primitives: Pick<Primitives, "sha256">, state:
   if (cluster.replacedBy !== undefined) return rejected(state, "CLUSTER_REPLACED")
   const isOwn = body.successor === author.cluster || equalBytes(body.anchorKey, author.key)
   if (isOwn || clusterIdOf(primitives, body.anchorKey) !== body.successor) return rejected(state, "ROOT_SUCCESSOR_WRONG")
-  return applied(withCluster(state, { ...cluster, replacedBy: { ...body, at: index } }))
+  // Members end with their nodes, all of which do now.
+  const { custody: _ended, ...rest } = cluster
+  return applied(withCluster(state, { ...rest, replacedBy: { ...body, at: index } }))
 }
 
 /** The cluster without a node and all below it; each is remembered, so that its generation does not come back. */
 export function withoutSubtree(cluster: ClusterState, path: NodePath, why: Pick<RemovedNode, "reason" | "at">): ClusterState {
   let { nodes, removed } = cluster
-  for (const node of subtree(cluster, path)) {
+  const ended = [...subtree(cluster, path)]
+  for (const node of ended) {
     nodes = nodes.delete(node.path)
     removed = removed.set(node.path, { cluster: node.cluster, path: node.path, generation: node.generation, ...why })
   }
-  return { ...cluster, nodes, removed }
+  if (cluster.custody === undefined) return { ...cluster, nodes, removed }
+  const custody = endMembers(
+    cluster.custody,
+    ended.map((node) => node.path),
+  )
+  return { ...cluster, nodes, removed, custody }
 }
 
 /** A node, if it stands, and those below it, whose paths follow each other. */

@@ -1,4 +1,4 @@
-import { HexMap, toHex, type OrderedMap } from "@keygrove/base"
+import { equalBytes, HexMap, toHex, type OrderedMap } from "@keygrove/base"
 import type {
   ClusterId,
   Epoch,
@@ -10,6 +10,7 @@ import type {
   RootReplacement,
   TrustContact,
 } from "@keygrove/hierarchy"
+import { emptyCustody, type CustodyMember, type CustodyState } from "@keygrove/pieces"
 import type { PolicyGrant, ProxyTerms } from "@keygrove/reencryption"
 import type { LedgerIndex } from "./head.ts"
 
@@ -68,6 +69,8 @@ export interface ClusterState {
   readonly trusted: OrderedMap<string, TrustState>
   /** How many of {@link trusted} stand. */
   readonly trustCount: number
+  /** Who keeps pieces of whose storage keys; absent before the first member, and after the root stepped down. */
+  readonly custody?: CustodyState
   /** The root stepped down for this one; the cluster only removes from then on. */
   readonly replacedBy?: RootReplacement & { readonly at: LedgerIndex }
 }
@@ -107,6 +110,8 @@ export interface LedgerState {
   readonly signingKeys: HexMap<KeyHolder>
   /** Every anchor that was ever certified, by its hex, and whose it was: none comes back, for any node. */
   readonly anchorKeys: HexMap<AnchorHolder>
+  /** Every boot key that a node ever had, by its hex, and whose it is: no other node's, ever. */
+  readonly bootKeys: HexMap<NodeReference>
   /** SHA-256 of the log's first encoded entry, 32 bytes; absent while the log is empty. */
   readonly origin?: Uint8Array
   /**
@@ -121,7 +126,13 @@ export const OTHER_KINDS = "*"
 
 /** The state of the empty ledger. */
 export function emptyState(): LedgerState {
-  return { clusters: HexMap.empty(), policies: HexMap.empty(), signingKeys: HexMap.empty(), anchorKeys: HexMap.empty() }
+  return {
+    clusters: HexMap.empty(),
+    policies: HexMap.empty(),
+    signingKeys: HexMap.empty(),
+    anchorKeys: HexMap.empty(),
+    bootKeys: HexMap.empty(),
+  }
 }
 
 /** The node at a path. */
@@ -184,6 +195,22 @@ export function owesRekey({ keys, orderedEpoch }: NodeState): boolean {
 /** The policy with this id (32 bytes), revoked or not. */
 export function findPolicy(state: LedgerState, policyId: Uint8Array): PolicyState | undefined {
   return state.policies.get(toHex(policyId))
+}
+
+/** Who keeps pieces of whose storage keys in a cluster; nobody of nobody's when it is not known. */
+export function custodyOf(state: LedgerState, cluster: ClusterId): CustodyState {
+  return state.clusters.get(cluster)?.custody ?? emptyCustody()
+}
+
+/** Whose a boot key is or was. `member` when that node takes part now, and this is the key that it has now. */
+export function findBootKey(
+  state: LedgerState,
+  bootSigningKey: Uint8Array,
+): { readonly node: NodeReference; readonly member?: CustodyMember } | undefined {
+  const node = state.bootKeys.get(toHex(bootSigningKey))
+  if (node === undefined) return undefined
+  const member = custodyOf(state, node.cluster).members.get(node.path)
+  return member !== undefined && equalBytes(member.bootSigningKey, bootSigningKey) ? { node, member } : { node }
 }
 
 /** Whether the node has named its keys. */

@@ -26,6 +26,14 @@ import {
   type TrustStatement,
 } from "@keygrove/hierarchy"
 import {
+  decodeCustodyStatement,
+  encodeCustodyStatement,
+  isCustodyKind,
+  isCustodyRemoval,
+  isCustodyStatement,
+  type CustodyStatement,
+} from "@keygrove/pieces"
+import {
   decodePolicyGrant,
   decodePolicyRevocation,
   decodeProxyTerms,
@@ -50,6 +58,7 @@ export type Statement =
   | { readonly kind: "proxy-terms"; readonly body: ProxyTerms }
   | { readonly kind: "policy-granted"; readonly body: PolicyGrant }
   | { readonly kind: "policy-revoked"; readonly body: PolicyRevocation }
+  | CustodyStatement
 
 export type StatementKind = Statement["kind"]
 
@@ -66,6 +75,15 @@ export const scopeOfKind: Readonly<Record<StatementKind, Scope>> = {
   "root-replaced": "cluster",
   trust: "cluster",
   "trust-removed": "cluster",
+  "custody-joined": "cluster",
+  "custody-left": "cluster",
+  "generation-started": "cluster",
+  "generation-aborted": "cluster",
+  "pieces-shared": "cluster",
+  "redistribution-started": "cluster",
+  "pieces-redistributed": "cluster",
+  "pieces-held": "cluster",
+  "pieces-wiped": "cluster",
   "proxy-terms": "network",
   "policy-granted": "network",
   "policy-revoked": "network",
@@ -85,11 +103,12 @@ const removals: ReadonlySet<string> = new Set(["policy-revoked", "node-revoked",
 
 /** Whether a kind removes something: no limit ever blocks it. */
 export function isRemoval(kind: string): boolean {
-  return removals.has(kind)
+  return removals.has(kind) || isCustodyRemoval(kind)
 }
 
 /** The body's canonical bytes. */
 export function encodeStatement(statement: Statement): Uint8Array {
+  if (isCustodyStatement(statement)) return encodeCustodyStatement(statement)
   switch (statement.kind) {
     case "cluster":
       return encodeClusterStatement(statement.body)
@@ -120,6 +139,7 @@ export function encodeStatement(statement: Statement): Uint8Array {
 
 /** Decodes the body of a known kind. */
 export function decodeStatement(kind: StatementKind, bytes: Uint8Array): Result<Statement, "STATEMENT_INVALID"> {
+  if (isCustodyKind(kind)) return decodeCustodyStatement(kind, bytes)
   switch (kind) {
     case "cluster":
       return withKind(decodeClusterStatement(bytes), (body) => ({ kind, body }))

@@ -1,5 +1,8 @@
+import type { CustodyVoidReason } from "@keygrove/pieces"
+
 /** Why a well-formed, well-signed entry has no effect. */
 export type VoidReason =
+  | CustodyVoidReason
   | "KIND_UNKNOWN"
   | "AUTHOR_UNKNOWN"
   | "AUTHOR_KEY_WRONG"

@@ -3,6 +3,7 @@ import { clusterBytes, encodeRootReplacement, encodeTrustStatement } from "@keyg
 import { encodePolicyGrant, encodeProxyTerms } from "@keygrove/reencryption"
 import type { ClusterState, NodeState, TrustState } from "../state.ts"
 import { knownKinds } from "../statement.ts"
+import { custodyRecordsOf } from "./custody-records.ts"
 import { chunksOf } from "./frames.ts"
 import { KEY_CHAIN_RECORD_ENTRIES, SECTIONS, type SectionName } from "./sections.ts"
 import type { LedgerSnapshot } from "./snapshot.ts"
@@ -64,6 +65,13 @@ const sections: { readonly [Name in SectionName]: RecordsOf } = {
     for (const [key, { cluster, lastKey, path }] of state.anchorKeys.entries())
       yield [unwrap(fromHex(key)), clusterBytes(cluster), path, lastKey ?? null]
   },
+  *bootKeys({ state }) {
+    for (const [key, { cluster, path }] of state.bootKeys.entries()) yield [unwrap(fromHex(key)), clusterBytes(cluster), path]
+  },
+  *custody({ state }) {
+    for (const each of state.clusters.values())
+      for (const { bytes, cluster, part } of custodyRecordsOf(each)) yield [clusterBytes(cluster), part, bytes]
+  },
   *keyChains({ keyChains, state }) {
     for (const { id } of state.clusters.values()) {
       const chain = keyChains.get(id)
@@ -81,6 +89,7 @@ const sections: { readonly [Name in SectionName]: RecordsOf } = {
 function clusterRecord(cluster: ClusterState): CborValue {
   const {
     announcedAt,
+    custody: _custody,
     id,
     livePolicies: _live,
     nodes: _nodes,

@@ -3,6 +3,7 @@ import { ROOT_PATH, type ClusterId } from "@keygrove/hierarchy"
 import { advanceIndex, emptyHead, type LedgerHead, type LedgerIndex } from "../head.ts"
 import { MAX_CLUSTER_NODES, MAX_CLUSTERS, MAX_LIVE_POLICIES, MAX_TRUSTED_CLUSTERS } from "../limits.ts"
 import { hasKeys, type ClusterState, type LedgerState, type NodeState, type PolicyState } from "../state.ts"
+import { custodyFrom } from "./custody-records.ts"
 import { recordShapes, type SectionName } from "./sections.ts"
 import type { LedgerSnapshot } from "./snapshot.ts"
 import { orderOf, takers } from "./take-record.ts"
@@ -14,6 +15,9 @@ export interface Draft {
   policies: LedgerState["policies"]
   signingKeys: LedgerState["signingKeys"]
   anchorKeys: LedgerState["anchorKeys"]
+  bootKeys: LedgerState["bootKeys"]
+  /** Parts of the encoded custody of each cluster. */
+  readonly custody: Map<ClusterId, readonly Uint8Array[]>
   readonly keyChains: Map<ClusterId, { readonly hash: Uint8Array; readonly indexes: LedgerIndex[] }>
 }
 
@@ -27,8 +31,8 @@ export class SnapshotBuilder {
 
   constructor({ head, ...named }: { readonly head: LedgerHead } & Pick<LedgerState, "origin" | "unknownKinds">) {
     this.#named = named
-    const keys = { policies: HexMap.empty<PolicyState>(), signingKeys: HexMap.empty<never>(), anchorKeys: HexMap.empty<never>() }
-    this.#draft = { head, clusters: new Map(), keyChains: new Map(), ...keys }
+    const keys = { signingKeys: HexMap.empty<never>(), anchorKeys: HexMap.empty<never>(), bootKeys: HexMap.empty<never>() }
+    this.#draft = { head, clusters: new Map(), policies: HexMap.empty<PolicyState>(), custody: new Map(), keyChains: new Map(), ...keys }
   }
 
   /** Takes the next record of a section. */
@@ -45,11 +49,18 @@ export class SnapshotBuilder {
 
   /** The fold, when its parts fit together. */
   finish(): Result<LedgerSnapshot, "SNAPSHOT_INVALID"> {
-    const { clusters, head, keyChains, ...keys } = this.#draft
+    const { clusters, custody, head, keyChains, ...keys } = this.#draft
     settlePolicies(this.#draft)
     for (const cluster of clusters.values()) {
       const problem = objectionTo(this.#draft, cluster)
       if (problem !== undefined) return invalid("clusters", problem)
+    }
+    for (const [id, parts] of custody) {
+      const cluster = clusters.get(id)
+      if (cluster === undefined) return invalid("custody", "there is no such cluster")
+      const kept = custodyFrom(this.#draft, cluster, parts)
+      if (!kept.ok) return invalid("custody", kept.message)
+      clusters.set(id, { ...cluster, custody: kept.value })
     }
     let all: LedgerState["clusters"] = HexMap.empty()
     for (const [id, cluster] of clusters) all = all.set(id, cluster)

@@ -15,6 +15,7 @@ import {
 import * as v from "valibot"
 import { decodeLedgerIndex, type LedgerIndex } from "../head.ts"
 import { MAX_ENTRY_BYTES } from "../limits.ts"
+import { CUSTODY_RECORD_BYTES } from "./custody-records.ts"
 
 type Bytes = Uint8Array
 /** Epoch, signing key, encryption key, sealing key, delegation key. */
@@ -36,6 +37,10 @@ export interface SectionRecords {
   readonly signingKeys: readonly [Bytes, ClusterId, NodePath, Epoch, LedgerIndex, Bytes]
   /** Anchor, whose it is or was, and the last signing key that its generation named. */
   readonly anchorKeys: readonly [Bytes, ClusterId, NodePath, Bytes | null]
+  /** Boot key, and whose it is or was. */
+  readonly bootKeys: readonly [Bytes, ClusterId, NodePath]
+  /** Cluster, number of this record among those of the cluster, and that part of its custody in bytes. */
+  readonly custody: readonly [ClusterId, number, Bytes]
   /** Cluster, number of this record among those of the cluster, hash of the whole chain, and how far each entry stands behind the one before it. */
   readonly keyChains: readonly [ClusterId, number, Bytes, readonly number[]]
 }
@@ -51,6 +56,8 @@ export const SECTIONS: readonly SectionName[] = [
   "policies",
   "signingKeys",
   "anchorKeys",
+  "bootKeys",
+  "custody",
   "keyChains",
 ]
 
@@ -86,5 +93,7 @@ export const recordShapes: { readonly [Name in SectionName]: Shape<SectionRecord
   policies: v.strictTuple([key, statement, cluster, path, key, index, v.nullable(index)]),
   signingKeys: v.strictTuple([key, cluster, path, epoch, index, key]),
   anchorKeys: v.strictTuple([key, cluster, path, v.nullable(key)]),
+  bootKeys: v.strictTuple([key, cluster, path]),
+  custody: v.strictTuple([cluster, count, bytesWithinShape(1, CUSTODY_RECORD_BYTES)]),
   keyChains: v.strictTuple([cluster, count, key, v.pipe(v.array(count), v.minLength(1), v.maxLength(KEY_CHAIN_RECORD_ENTRIES))]),
 }

@@ -3,6 +3,7 @@ import { decodeRootReplacement, decodeTrustStatement, type ClusterId, type Epoch
 import { decodePolicyGrant, decodeProxyTerms } from "@keygrove/reencryption"
 import { decodeLedgerIndex, type LedgerIndex } from "../head.ts"
 import type { ClusterState } from "../state.ts"
+import { isNextPart } from "./custody-records.ts"
 import type { Draft } from "./rebuild.ts"
 import { KEY_CHAIN_RECORD_ENTRIES, type SectionName, type SectionRecords } from "./sections.ts"
 
@@ -15,6 +16,8 @@ export const orderOf: { readonly [Name in SectionName]: (record: SectionRecords[
   policies: ([id]) => toHex(id),
   signingKeys: ([key]) => toHex(key),
   anchorKeys: ([key]) => toHex(key),
+  bootKeys: ([key]) => toHex(key),
+  custody: ([cluster, part]) => cluster + String(part).padStart(10, "0"),
   keyChains: ([cluster, part]) => cluster + String(part).padStart(10, "0"),
 }
 
@@ -36,6 +39,17 @@ export const takers: { readonly [Name in SectionName]: Taker<Name> } = {
   },
   anchorKeys(draft, [key, cluster, path, lastKey]) {
     draft.anchorKeys = draft.anchorKeys.set(toHex(key), { cluster, path, ...(lastKey === null ? {} : { lastKey }) })
+    return placeProblem(draft, cluster, [])
+  },
+  bootKeys(draft, [key, cluster, path]) {
+    draft.bootKeys = draft.bootKeys.set(toHex(key), { cluster, path })
+    return placeProblem(draft, cluster, [])
+  },
+  custody(draft, record) {
+    const [cluster, , bytes] = record
+    const parts = draft.custody.get(cluster) ?? []
+    if (!isNextPart(parts, record)) return "the custody of a cluster is not whole"
+    draft.custody.set(cluster, [...parts, bytes])
     return placeProblem(draft, cluster, [])
   },
   keyChains: takeKeyChain,
