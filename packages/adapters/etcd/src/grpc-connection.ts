@@ -71,21 +71,8 @@ export class GrpcConnection implements Disposable {
   /** One request, many answers, until the signal or the server ends it. Never throws, unless `onMessage` does. */
   async stream(call: GrpcCall, onMessage: (message: Uint8Array) => void): Promise<GrpcEnd> {
     const session = this.#open()
-    let answered = true
-    const timer = setInterval(() => {
-      if (!answered || session === undefined || session.closed) return session?.destroy()
-      answered = false
-      const silent = setTimeout(() => session.destroy(), PING_TIMEOUT_MS)
-      session.ping(() => {
-        answered = true
-        clearTimeout(silent)
-      })
-    }, PING_INTERVAL_MS)
-    try {
-      return await this.#exchange(call, { isOpen: true, onMessage })
-    } finally {
-      clearInterval(timer)
-    }
+    using _alive = session === undefined ? undefined : keepAlive(session)
+    return await this.#exchange(call, { isOpen: true, onMessage })
   }
 
   [Symbol.dispose](): void {
@@ -93,7 +80,7 @@ export class GrpcConnection implements Disposable {
   }
 
   #drop(): void {
-    this.#session?.destroy()
+    if (this.#session !== undefined) giveUp(this.#session)
     this.#session = undefined
   }
 
@@ -184,6 +171,29 @@ export class GrpcConnection implements Disposable {
       return undefined
     }
   }
+}
+
+/** Pings a server again and again, and gives the connection up when it does not answer one. */
+function keepAlive(session: ClientHttp2Session): Disposable {
+  let silent: NodeJS.Timeout | undefined
+  const timer = setInterval(() => {
+    if (silent !== undefined || session.destroyed) return
+    silent = setTimeout(() => giveUp(session), PING_TIMEOUT_MS)
+    session.ping(() => {
+      clearTimeout(silent)
+      silent = undefined
+    })
+  }, PING_INTERVAL_MS)
+  return {
+    [Symbol.dispose]: () => {
+      clearInterval(timer)
+      clearTimeout(silent)
+    },
+  }
+}
+
+function giveUp(session: ClientHttp2Session): void {
+  session.destroy(new Error("the connection was given up, because nothing came over it"))
 }
 
 /** Why an answer is none of gRPC. */

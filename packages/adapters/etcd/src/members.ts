@@ -73,13 +73,15 @@ export class EtcdMembers implements Disposable {
       const member = this.preferred
       const leftMs = Math.floor(end - performance.now())
       if (leftMs <= 0) return { kind: "unreachable", message: this.#unreachable(troubles), wasAmbiguous }
+      const isCutShort = leftMs < this.deadlines.tryMs
       const outcome = await member.call(call, Math.min(leftMs, this.deadlines.tryMs))
       call.signal.throwIfAborted()
       if (outcome.kind === "answered") return { ...outcome, wasAmbiguous }
       if (outcome.kind === "denied") return { kind: "unreachable", message: outcome.message, wasAmbiguous }
       if (outcome.kind === "refused" && isFinal(outcome)) return { ...outcome, wasAmbiguous }
       wasAmbiguous ||= mayHaveEffect(outcome)
-      troubles.set(member.name, describe(outcome))
+      // What a whole try met says more.
+      if (!isCutShort || !troubles.has(member.name)) troubles.set(member.name, describe(outcome))
       this.avoid(member)
       if (tries % this.all.length !== 0) continue
       await sleep(Math.max(0, Math.min(pauseMs, end - performance.now())), undefined, { signal: call.signal })

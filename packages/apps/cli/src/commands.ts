@@ -1,4 +1,5 @@
 import type { CommandSpec, OptionSpec } from "./command.ts"
+import { etcdOptions } from "./etcd-options.ts"
 import { keyCommands } from "./key-commands.ts"
 import { meetingCommands } from "./meeting-commands.ts"
 import { rootCommands } from "./root-commands.ts"
@@ -32,8 +33,10 @@ export const commands: readonly CommandSpec[] = [
       { flags: "--name <NAME>", description: "name of this node in its cluster (default: the host's name)" },
       {
         flags: "--ledger <WHERE>",
-        description: "`embedded` (default: this node hosts the log) or /ip4/…/tcp/…/p2p/… of the node that hosts it",
+        description:
+          "`embedded` (default: this node hosts the log), /ip4/…/tcp/…/p2p/… of the node that hosts it, or etcd://HOST:PORT,…/PREFIX",
       },
+      ...etcdOptions,
       {
         flags: "--listen <ADDRESS>",
         description: "where other nodes reach this one, e.g. /ip4/192.0.2.7/tcp/7410 (default: /ip4/127.0.0.1/tcp/0)",
@@ -54,6 +57,7 @@ export const commands: readonly CommandSpec[] = [
     examples: [
       "keygrove init --name laptop",
       "keygrove init --recover --name phone --ledger /ip4/192.0.2.7/tcp/7410/p2p/12D3KooW…",
+      "keygrove init --name laptop --ledger etcd://10.0.0.1,10.0.0.2,10.0.0.3/keygrove --etcd-ca ca.pem",
       "keygrove init --recover --shares-file share-2-of-3.txt --shares-file share-3-of-3.txt",
     ],
     load: () => import("./commands/init.ts"),

@@ -18,7 +18,8 @@ import { checkHome, homeOf, type Home } from "./home/home.ts"
 import { finishMove } from "./home/finish-move.ts"
 import { lockHome } from "./home/instance-lock.ts"
 import { Background } from "./runtime/background.ts"
-import { openLedger, type LedgerRole, type OpenedLedger } from "./runtime/open-ledger.ts"
+import type { LedgerRole } from "./home/ledger-role.ts"
+import { openLedger, type OpenedLedger } from "./runtime/open-ledger.ts"
 import { keepPort, openTransport } from "./runtime/open-transport.ts"
 import { openTrust, type NodeTrust } from "./runtime/open-trust.ts"
 import { Rekeys, resumeEpoch } from "./runtime/rekeys.ts"
@@ -45,6 +46,8 @@ export interface NodeRuntime extends AsyncDisposable {
   /** Replaces the root of the cluster, where this home has a plan for that. */
   readonly rootRekeying: RootRekeying
   readonly role: LedgerRole
+  /** How the etcd is that the ledger is in. */
+  readonly etcd: OpenedLedger["etcd"]
   /** The host that a follower's ledger has now. */
   readonly followed: OpenedLedger["followed"]
   /** Meetings, and the clusters that this one trusts. */
@@ -65,7 +68,7 @@ export async function startNode(
   const opened = await openContext({ home, config }, client, stack, call)
   if (!opened.ok) return opened
   const { context, ledger, settled } = opened.value
-  const { followed, guard, replica, role } = ledger
+  const { etcd, followed, guard, replica, role } = ledger
   const rekeys = new Rekeys(context, options.log)
   await rekeys.settle(call)
   const proxy = await ProxyService.open(context, call)
@@ -76,7 +79,7 @@ export async function startNode(
   const trust = await openTrust(context, { log: options.log, stack }, call)
   if (!trust.ok) return trust
   guard.alsoKnow((signingKey) => trust.value.keyChains.isAnswered(signingKey))
-  const background = new Background(context, { followed, home, remaking, rekeys, log: options.log })
+  const background = new Background(context, { role, followed, home, remaking, rekeys, log: options.log })
   const introduced = await background.introduce(call)
   if (!introduced.ok) return introduced
   stack.use(background)
@@ -95,8 +98,9 @@ export async function startNode(
     rootRekeying,
     role,
     followed,
+    etcd,
     trust: trust.value,
-    warnings: () => [...warningsOf({ context, background, remaking, rekeys, role, rootRekeying }), ...trust.value.warnings()],
+    warnings: () => [...warningsOf({ context, background, etcd, remaking, rekeys, role, rootRekeying }), ...trust.value.warnings()],
     [Symbol.asyncDispose]: async () => await owned.disposeAsync(),
   })
 }

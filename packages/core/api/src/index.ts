@@ -26,6 +26,8 @@ export type {
   DecryptKey,
   LabelKey,
   LedgerEntryFacts,
+  EtcdFacts,
+  EtcdMemberFacts,
   LedgerStatus,
   LockedNodeStatus,
   NodeIdentityFacts,

@@ -70,13 +70,37 @@ export interface NodeIdentityFacts extends NodeName {
 
 /** Answer of `ledger.status`. */
 export interface LedgerStatus {
-  /** `copy`: what it holds and nothing more, in a home that was recovered from data alone. */
-  readonly role: "host" | "follower" | "copy"
+  /** `etcd`: in a service of its own, of which each node has a verified copy. `copy`: what it holds and nothing more, in a home that was recovered from data alone. */
+  readonly role: "host" | "follower" | "etcd" | "copy"
   readonly length: number
   /** 64 hex digits. */
   readonly head: string
-  /** Address that others follow, with /p2p/; null when there is none. */
+  /** Where others have it as well: a node's address with /p2p/, or etcd://…; null when there is none. */
   readonly address: string | null
+  /** How etcd is, as it last answered; null when the ledger is not in etcd, and before the first answer. */
+  readonly etcd: EtcdFacts | null
+}
+
+/** How the etcd of a ledger is. */
+export interface EtcdFacts {
+  /** When it was asked, milliseconds since 1970. */
+  readonly at: number
+  readonly hasLeader: boolean
+  readonly members: readonly EtcdMemberFacts[]
+}
+
+/** One member of etcd. What it did not tell is 0, or empty. */
+export interface EtcdMemberFacts {
+  /** HOST:PORT */
+  readonly name: string
+  /** Why it did not answer; null when it did. */
+  readonly problem: string | null
+  readonly isLeader: boolean
+  readonly version: string
+  readonly raftTerm: number
+  readonly raftIndex: number
+  readonly databaseBytes: number
+  readonly alarms: readonly string[]
 }
 
 /** Answer of `label.publicKey`, and an element of `label.list`. */

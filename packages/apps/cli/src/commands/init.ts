@@ -2,6 +2,7 @@ import { hostname } from "node:os"
 import { initialiseNode } from "@keygrove/node"
 import type { CommandContext, CommandInput, CommandOutcome } from "../command.ts"
 import { commandError, CommandError } from "../errors.ts"
+import { etcdSetting } from "../etcd-setting.ts"
 import { listenOption, optional, rpcPortOption } from "../options.ts"
 import { openSource } from "../passphrase-source.ts"
 import { clusterDigits } from "../root/expected-cluster.ts"
@@ -26,6 +27,7 @@ export async function run(input: CommandInput, context: CommandContext): Promise
       home: context.home.directory,
       name: optional(input, "name") ?? nameOfHost(),
       ledger: optional(input, "ledger") ?? "embedded",
+      ...etcdSetting(input),
       listen: listenOption(input),
       rpcPort: rpcPortOption(input),
       recover,

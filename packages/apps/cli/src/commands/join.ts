@@ -4,6 +4,7 @@ import { openInvitation } from "@keygrove/ledger"
 import { initialiseNode } from "@keygrove/node"
 import type { CommandContext, CommandInput, CommandOutcome } from "../command.ts"
 import { CommandError } from "../errors.ts"
+import { etcdSetting } from "../etcd-setting.ts"
 import { listenOption, optional, required, rpcPortOption } from "../options.ts"
 import { openSource } from "../passphrase-source.ts"
 import { fields } from "../text.ts"
@@ -23,6 +24,7 @@ export async function run(input: CommandInput, context: CommandContext): Promise
       home: context.home.directory,
       name: pathNames(child.path).at(-1) ?? "",
       ledger,
+      ...etcdSetting(input),
       listen: listenOption(input),
       rpcPort: rpcPortOption(input),
       recover: false,

@@ -1,6 +1,7 @@
 import { AnswerFields } from "keygrove/rpc"
 import type { CommandContext, CommandInput, CommandOutcome } from "../command.ts"
 import { callNode } from "../node-call.ts"
+import { etcdMemberRows } from "../etcd-rows.ts"
 import { fields } from "../text.ts"
 
 /** `ledger status`. */
@@ -11,12 +12,14 @@ export async function run(_input: CommandInput, context: CommandContext): Promis
     length: ledger.number("length"),
     head: ledger.text("head"),
     address: ledger.optionalText("address") ?? null,
+    etcd: ledger.get("etcd") ?? null,
   }
   const rows: readonly (readonly [string, string])[] = [
     ["role", facts.role],
     ["entries", String(facts.length)],
     ["head", facts.head],
     ["address", facts.address ?? "(not listening)"],
+    ...etcdMemberRows(ledger),
   ]
   return { json: facts, text: fields(rows) }
 }

@@ -95,7 +95,14 @@ const STANDING: Readonly<Record<RecoveredNode["standing"], string>> = {
 
 function told(node: RecoveredNode, { bringsKeys, to }: { readonly to: string; readonly bringsKeys: boolean }): CommandOutcome {
   const { cluster, entries, epoch, generation, id, keys, ledger, path, standing } = node
-  const has = ledger === "copy" ? `a copy of ${entries} entries, follows nobody` : ledger === "embedded" ? "host" : `follower of ${ledger}`
+  const has =
+    ledger === "copy"
+      ? `a copy of ${entries} entries, follows nobody`
+      : ledger === "embedded"
+        ? "host"
+        : ledger.startsWith("etcd://")
+          ? ledger
+          : `follower of ${ledger}`
   const rows: readonly (readonly [string, string])[] = [
     ["node", `${path} of cluster ${cluster}`],
     ["keys of", `generation ${generation}, epoch ${epoch}`],

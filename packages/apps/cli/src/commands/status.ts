@@ -1,9 +1,11 @@
 import { AnswerFields, callRpc } from "keygrove/rpc"
 import type { HomeEpoch } from "@keygrove/node/home-epoch"
 import type { HomeFacts } from "@keygrove/node/home-facts"
+import type { LedgerRole } from "@keygrove/node/ledger-role"
 import type { CommandContext, CommandInput, CommandOutcome } from "../command.ts"
 import { CommandError } from "../errors.ts"
 import { exitStatuses } from "@keygrove/base/exit-statuses"
+import { etcdRows } from "../etcd-rows.ts"
 import { fields, relativeTime } from "../text.ts"
 
 /** What is true of every node: nothing of it can be rebuilt without the words. Named keys may have come from elsewhere. */
@@ -24,14 +26,19 @@ export async function run(_input: CommandInput, context: CommandContext): Promis
   if (!facts.ok) throw new CommandError(facts.code, facts.message, facts.data === undefined ? {} : { data: facts.data })
   if (answer.code !== "NODE_NOT_RUNNING") throw new CommandError(answer.code, answer.message)
   const { readHomeEpoch } = await import("@keygrove/node/home-epoch")
+  const { ledgerRoleOf } = await import("@keygrove/node/ledger-role")
   const keys = await readHomeEpoch(home.directory, { signal })
   if (!keys.ok) throw new CommandError(keys.code, keys.message, keys.data === undefined ? {} : { data: keys.data })
-  return notRunning(facts.value, keys.value, home.directory)
+  return notRunning(facts.value, keys.value, { directory: home.directory, role: ledgerRoleOf(facts.value.ledger) })
 }
 
-function notRunning(facts: HomeFacts, { epoch, id, prepared }: HomeEpoch, directory: string): CommandOutcome {
+function notRunning(
+  facts: HomeFacts,
+  { epoch, id, prepared }: HomeEpoch,
+  { directory, role }: { readonly directory: string; readonly role: LedgerRole },
+): CommandOutcome {
   const { cluster, ledger, listen, path, rpcPort, unlocks } = facts
-  const role = ledger === "embedded" ? "host" : ledger === "copy" ? "copy" : "follower"
+  const isElsewhere = role === "follower" || role === "etcd"
   const unlock = unlocks === "passphrase" ? "a passphrase" : `the key file ${unlocks.keyFile}`
   const json = {
     state: "not running",
@@ -41,7 +48,7 @@ function notRunning(facts: HomeFacts, { epoch, id, prepared }: HomeEpoch, direct
     id,
     epoch,
     preparedEpoch: prepared,
-    ledger: role === "follower" ? { role, address: ledger } : { role },
+    ledger: isElsewhere ? { role, address: ledger } : { role },
     listen,
     rpcPort,
     unlocks,
@@ -53,7 +60,7 @@ function notRunning(facts: HomeFacts, { epoch, id, prepared }: HomeEpoch, direct
     ["node", `${path} of cluster ${cluster}`],
     ["id", id],
     ["epoch", prepared === null ? String(epoch) : `${epoch}; ${prepared} is prepared, and counts when the node has started`],
-    ["ledger", role === "follower" ? `follower of ${ledger}` : role],
+    ["ledger", role === "follower" ? `follower of ${ledger}` : role === "etcd" ? ledger : role],
     ["listens", listen],
     ["unlocks", `with ${unlock}`],
     ["back up", BACKUP],
@@ -72,6 +79,7 @@ function running(status: AnswerFields, raw: unknown): CommandOutcome {
     ["epoch", String(status.number("epoch"))],
     ...status.objects("predecessors").map(wasRow),
     ["ledger", `${ledger.text("role")}, ${ledger.number("length")} entries, head ${ledger.text("head").slice(0, 16)}…`],
+    ...etcdRows(ledger),
     ["peers", String(status.number("peers"))],
     ["since", relativeTime(status.number("startedAt"), Date.now())],
     ["process", String(status.number("pid"))],

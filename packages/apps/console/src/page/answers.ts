@@ -4,20 +4,8 @@ import { AnswerFields } from "./answer-fields.ts"
 /** What the page shows of `node.status`. */
 export type ShownStatus = Pick<
   NodeStatus,
-  | "version"
-  | "state"
-  | "id"
-  | "cluster"
-  | "path"
-  | "generation"
-  | "epoch"
-  | "startedAt"
-  | "peers"
-  | "ledger"
-  | "policies"
-  | "remaking"
-  | "warnings"
->
+  "version" | "state" | "id" | "cluster" | "path" | "generation" | "epoch" | "startedAt" | "peers" | "policies" | "remaking" | "warnings"
+> & { readonly ledger: Omit<NodeStatus["ledger"], "etcd"> }
 /** What it shows of `trust.list`. */
 export type ShownTrust = Omit<TrustedClusterFacts, "keyChain">
 
@@ -37,7 +25,7 @@ export function decodeStatus(answer: unknown): ShownStatus {
     startedAt: fields.number("startedAt"),
     peers: fields.number("peers"),
     ledger: {
-      role: ledger.choice("role", ["host", "follower", "copy"]),
+      role: ledger.choice("role", ["host", "follower", "etcd", "copy"]),
       length: ledger.number("length"),
       head: ledger.text("head"),
       address: ledger.nullable("address", text),

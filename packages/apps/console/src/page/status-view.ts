@@ -43,7 +43,12 @@ export function statusView(status: ShownStatus): Node {
   return view
 }
 
-const ROLES = { host: "this node hosts it", follower: "followed and verified", copy: "a copy that follows nobody" } as const
+const ROLES = {
+  host: "this node hosts it",
+  follower: "followed and verified",
+  etcd: "in etcd, copied and verified",
+  copy: "a copy that follows nobody",
+} as const
 
 function meaningOf({ state }: ShownStatus): Node {
   if (state === "serving") return element("span", {}, "The keys are unlocked and work inside the keystore.")

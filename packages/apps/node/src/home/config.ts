@@ -13,12 +13,18 @@ import {
   type ConfiguredToken,
 } from "./configured-key.ts"
 import { forgetVariable } from "./environment.ts"
+import { etcdSettingShape, misfitOfEtcd, type EtcdSetting } from "./etcd-setting.ts"
 
 /** Public settings of a node, `config.json`. */
 export interface NodeConfig {
   readonly version: 1
-  /** `embedded`, the address of the node that hosts the ledger (/ip4/…/tcp/…/p2p/…), or `copy`: what is in `ledger.db` and nothing more. */
+  /**
+   * `embedded`, the address of the node that hosts the ledger (/ip4/…/tcp/…/p2p/…), where it is in etcd (etcd://HOST:PORT,…/PREFIX), or `copy`: what is in `ledger.db` and
+   * nothing more.
+   */
   readonly ledger: string
+  /** Certificates and user for a ledger in etcd. */
+  readonly etcd?: EtcdSetting
   /** Where other nodes reach this one; port 0 is replaced by the one the system gave at the first start, so that it stays. */
   readonly listen: string
   /** Whose nodes are answered: of all clusters on the ledger (`ledger`, also when missing), or of the own one and those that it trusts (`trusted`). */
@@ -48,6 +54,7 @@ const MAX_IDLE_MINUTES = 10_080
 const shape: Shape<NodeConfig> = v.strictObject({
   version: v.literal(VERSION),
   ledger: v.pipe(v.string(), v.minLength(1), v.maxLength(512)),
+  etcd: v.exactOptional(etcdSettingShape),
   listen: v.pipe(v.string(), v.maxLength(256), v.regex(/^\/\S+$/)),
   peers: v.exactOptional(v.picklist(["ledger", "trusted"])),
   rpcPort: v.pipe(v.number(), v.safeInteger(), v.minValue(0), v.maxValue(65_535)),
@@ -104,6 +111,8 @@ function checkNames(path: string, config: NodeConfig): Result<NodeConfig, "CONFI
     const twice = names.find((name, index) => names.indexOf(name) !== index)
     if (twice !== undefined) return refuse("CONFIG_INVALID", `${path}: "${field}" names ${twice} twice; once is enough`)
   }
+  const etcd = config.etcd === undefined ? undefined : misfitOfEtcd(config.etcd)
+  if (etcd !== undefined) return refuse("CONFIG_INVALID", `${path}: "etcd": ${etcd}`)
   const misfit = keys.map((key) => misfitOf(key, config.pkcs11)).find((each) => each !== undefined)
   return misfit === undefined ? ok(config) : refuse(misfit.code, `${path}: ${misfit.message}`)
 }

@@ -1,11 +1,13 @@
 import { resolve } from "node:path"
-import { ok, type Result } from "@keygrove/base"
+import { ok, refuse, type Result } from "@keygrove/base"
 import { decodeNodeName, encodeIdentity } from "@keygrove/hierarchy"
 import { decodeIdentityValue } from "@keygrove/keystore"
 import type { CallOptions, NodeIdentity } from "@keygrove/service"
 import { recoverArguments, runCeremony, withoutResult, wordsPassphraseArguments } from "./ceremony-process.ts"
 import { encodeConfig, type NodeConfig } from "./config.ts"
+import { readEtcdSetting, withPaths, type EtcdSetting } from "./etcd-setting.ts"
 import { homeOf, type Home } from "./home.ts"
+import { ledgerRoleOf } from "./ledger-role.ts"
 import { makeHome, writeDurably } from "./make-home.ts"
 
 /** What `keygrove init` asks for. Descriptors are passed on unread. */
@@ -13,6 +15,8 @@ export interface InitialiseOptions {
   readonly home: string
   readonly name: string
   readonly ledger: string
+  /** How a ledger in etcd is reached. Paths are relative to the working directory. */
+  readonly etcd?: EtcdSetting
   readonly listen: string
   readonly rpcPort: number
   readonly recover: boolean
@@ -41,6 +45,8 @@ export interface InitialisedNode {
 export async function initialiseNode(options: InitialiseOptions, call: CallOptions): Promise<Result<InitialisedNode>> {
   const valid = decodeNodeName(options.name)
   if (!valid.ok) return valid
+  const ledger = await checkLedger(options)
+  if (!ledger.ok) return ledger
   const fill = async (making: Home): Promise<Result<InitialisedNode>> => {
     const made = await makeNode(making, options, call.signal)
     if (!made.ok) return made
@@ -52,8 +58,20 @@ export async function initialiseNode(options: InitialiseOptions, call: CallOptio
   return await makeHome(homeOf(options.home), fill, call)
 }
 
-function configOf({ keyFile, ledger, listen, rpcPort }: InitialiseOptions): NodeConfig {
-  return { version: 1, ledger, listen, rpcPort, ...(keyFile === undefined ? {} : { keyFile: resolve(keyFile) }) }
+/** Before any words are made: a ledger in etcd has an address, and files that can be read. Nothing is contacted. */
+async function checkLedger({ etcd, ledger }: InitialiseOptions): Promise<Result<unknown>> {
+  if (ledgerRoleOf(ledger) === "etcd") return await readEtcdSetting(ledger, etcd ?? {}, process.cwd())
+  return etcd === undefined
+    ? ok(true)
+    : refuse("CONFIG_INVALID", `certificates and users of etcd are for a ledger in etcd, not for ${ledger}`)
+}
+
+function configOf({ etcd, keyFile, ledger, listen, rpcPort }: InitialiseOptions): NodeConfig {
+  const files = {
+    ...(etcd === undefined ? {} : { etcd: withPaths(etcd, (path) => resolve(path)) }),
+    ...(keyFile === undefined ? {} : { keyFile: resolve(keyFile) }),
+  }
+  return { version: 1, ledger, listen, rpcPort, ...files }
 }
 
 interface Ceremony {

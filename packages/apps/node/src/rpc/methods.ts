@@ -4,6 +4,7 @@ import type {
   ApiParams,
   ConsoleLink,
   DecryptKey,
+  EtcdFacts,
   LabelKey,
   LedgerEntryFacts,
   LedgerStatus,
@@ -37,6 +38,7 @@ import type { SshAgents } from "../ssh-agents.ts"
 import { VERSION } from "../version.ts"
 import { keyHandlers } from "./key-methods.ts"
 import { meetingHandlers } from "./meeting-methods.ts"
+import type { SeenEtcd } from "../runtime/etcd-state.ts"
 import { phaseHandlers, type NodeMethods } from "./phase-methods.ts"
 import { grantsHere, policyFacts, roleOf } from "./policy-facts.ts"
 import { sshAgentHandlers } from "./ssh-agent-methods.ts"
@@ -166,12 +168,35 @@ function identityFacts({ keystore }: NodeRuntime): NodeIdentityFacts {
   }
 }
 
-function ledgerStatus({ config, context, followed, keystore, role }: NodeRuntime): LedgerStatus {
+function ledgerStatus({ config, context, etcd, followed, keystore, role }: NodeRuntime): LedgerStatus {
   const { replica, transport } = context
   const [address] = transport.addresses()
   const own = address === undefined ? null : formatPeerAddress({ signingKey: keystore.identity().keys.signingKey, addresses: [address] })
   const host = followed === undefined ? config.ledger : formatPeerAddress(followed.host)
-  return { role, length: replica.head.length, head: toHex(replica.head.hash), address: role === "host" ? own : host }
+  return {
+    role,
+    length: replica.head.length,
+    head: toHex(replica.head.hash),
+    address: role === "host" ? own : host,
+    etcd: etcd?.seen === undefined ? null : etcdFacts(etcd.seen),
+  }
+}
+
+function etcdFacts({ at, hasLeader, members }: SeenEtcd): EtcdFacts {
+  return {
+    at,
+    hasLeader,
+    members: members.map(({ isLeader, name, status, trouble }) => ({
+      name,
+      problem: trouble ?? null,
+      isLeader,
+      version: status?.version ?? "",
+      raftTerm: status?.raftTerm ?? 0,
+      raftIndex: status?.raftIndex ?? 0,
+      databaseBytes: status?.databaseBytes ?? 0,
+      alarms: status?.alarms ?? [],
+    })),
+  }
 }
 
 function labelFacts({ epoch, label, labelKey, owner }: LabelRecord): LabelKey {

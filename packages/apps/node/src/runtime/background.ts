@@ -3,6 +3,7 @@ import { decodeEntry, findNodeByKey } from "@keygrove/ledger"
 import { resumeGrants, retryGrants, retryRevocations, type CallOptions, type GrantRemaking, type NodeContext } from "@keygrove/service"
 import { readGenesis } from "../home/home-facts.ts"
 import type { Home } from "../home/home.ts"
+import type { LedgerRole } from "../home/ledger-role.ts"
 import type { OpenedLedger } from "./open-ledger.ts"
 import type { Rekeys } from "./rekeys.ts"
 
@@ -14,6 +15,7 @@ export interface BackgroundSources {
   readonly home: Home
   readonly remaking: GrantRemaking
   readonly rekeys: Rekeys
+  readonly role: LedgerRole
   /** How a node that follows another's ledger becomes known there. */
   readonly followed: OpenedLedger["followed"]
   readonly log: (line: string) => void
@@ -25,17 +27,19 @@ export class Background implements AsyncDisposable {
   readonly #home: Home
   readonly #remaking: GrantRemaking
   readonly #rekeys: Rekeys
+  readonly #role: LedgerRole
   readonly #followed: OpenedLedger["followed"]
   readonly #log: (line: string) => void
   readonly #stop = new AbortController()
   #work: Promise<unknown> = Promise.resolve()
   #lastRefusal: Refusal | undefined
 
-  constructor(context: NodeContext, { followed, home, log, rekeys, remaking }: BackgroundSources) {
+  constructor(context: NodeContext, { followed, home, log, rekeys, remaking, role }: BackgroundSources) {
     this.#context = context
     this.#home = home
     this.#remaking = remaking
     this.#rekeys = rekeys
+    this.#role = role
     this.#followed = followed
     this.#log = log
   }
@@ -59,6 +63,9 @@ export class Background implements AsyncDisposable {
   /** A follower that is not known yet may not read or append: the ledger's host does it for it. */
   async #append(genesis: readonly Uint8Array[], call: CallOptions): Promise<Result<unknown>> {
     const { replica } = this.#context
+    // Others may have announced the cluster since: what is judged by an old copy would be refused.
+    const refreshed = this.#role === "etcd" ? await replica.refresh(call) : ok(true)
+    if (!refreshed.ok) return refreshed
     if (this.#followed === undefined)
       return await replica.appendEntries(
         genesis.filter((entry) => replica.judge([entry]).ok || isLater(entry)),

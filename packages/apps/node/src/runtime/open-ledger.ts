@@ -1,8 +1,9 @@
-import { ok, refuse, type Result } from "@keygrove/base"
+import { ok, refuse, unreachable, type Result } from "@keygrove/base"
 import { nativePrimitives } from "@keygrove/curves-native"
 import { formatPeerAddress, parsePeerAddress } from "@keygrove/libp2p"
 import {
   followHost,
+  FollowerLedgerEngine,
   LedgerCopyEngine,
   LedgerReplica,
   PeerGuard,
@@ -18,11 +19,11 @@ import {
 import { EmbeddedLedgerEngine } from "@keygrove/sqlite"
 import { systemClock } from "@keygrove/system"
 import { readConfig, type NodeConfig } from "../home/config.ts"
+import { readEtcdSetting } from "../home/etcd-setting.ts"
 import type { Home } from "../home/home.ts"
+import { ledgerRoleOf, type LedgerRole } from "../home/ledger-role.ts"
+import { EtcdState } from "./etcd-state.ts"
 import { writeConfig } from "./open-transport.ts"
-
-/** How a node has its ledger: as its host, from another node, or as a copy that learns nothing new. */
-export type LedgerRole = "host" | "follower" | "copy"
 
 export interface OpenedLedger {
   readonly replica: LedgerReplica
@@ -31,6 +32,8 @@ export interface OpenedLedger {
   readonly guard: PeerGuard
   /** Where a follower finds the ledger's host now, and how it becomes known there. */
   readonly followed?: Pick<LedgerHostSource, "host" | "join">
+  /** How the etcd is that the ledger is in. */
+  readonly etcd?: EtcdState
 }
 
 interface LedgerSurroundings {
@@ -48,30 +51,14 @@ export async function openLedger(
 ): Promise<Result<OpenedLedger>> {
   const copy = EmbeddedLedgerEngine.open({ path: home.ledger, primitives: nativePrimitives })
   if (!copy.ok) return copy
-  const role = config.ledger === "embedded" ? "host" : config.ledger === "copy" ? "copy" : "follower"
-  const host = role === "follower" ? parsePeerAddress(config.ledger) : undefined
-  if (host?.ok === false) {
+  const view: FoldView = {}
+  const chosen = await openEngine(home, config, { copy: copy.value, transport, view })
+  if (!chosen.ok) {
     await copy.value[Symbol.asyncDispose]()
-    return refuse(
-      "CONFIG_INVALID",
-      `${home.config}: "ledger" is neither "embedded" nor "copy" nor the address of a node (/ip4/…/tcp/…/p2p/…): ${host.message}`,
-    )
+    return chosen
   }
-  const view: { replica?: LedgerReplica } = {}
-  const own: LedgerEngine = role === "copy" ? new LedgerCopyEngine(copy.value) : copy.value
-  const followed =
-    host === undefined
-      ? undefined
-      : followHost({
-          transport,
-          host: host.value,
-          copy: own,
-          clock: systemClock,
-          primitives: nativePrimitives,
-          folded: () => view.replica,
-          onMoved: (moved) => keepLedgerHost(home, moved),
-        })
-  const engine = followed ?? own
+  const { engine, etcd, followed } = chosen.value
+  const role = ledgerRoleOf(config.ledger)
   const replica = await LedgerReplica.open({ primitives: nativePrimitives, engine }, call)
   if (!replica.ok) return refuse(replica.code, `${home.ledger}: ${replica.message}`)
   view.replica = replica.value
@@ -80,13 +67,81 @@ export async function openLedger(
   const clusters = { own: identity.cluster, predecessors, peers: config.peers ?? "ledger" } as const
   const admission = { ...clusters, clock: systemClock, replica: replica.value }
   const guard = stack.use(new PeerGuard({ ...admission, transport }))
-  if (role === "host") {
+  if (etcd !== undefined) stack.use(etcd)
+  if (role === "host" || role === "etcd") {
     stack.use(serveLedger({ transport: guard, engine, clock: systemClock, replica: replica.value }))
     stack.use(
       serveJoin({ ...admission, transport: guard, primitives: nativePrimitives, onEnded: (key, endedAt) => guard.letRead(key, endedAt) }),
     )
   }
-  return ok({ replica: replica.value, role, guard, ...(followed === undefined ? {} : { followed: followed.source }) })
+  return ok({
+    replica: replica.value,
+    role,
+    guard,
+    ...(followed === undefined ? {} : { followed }),
+    ...(etcd === undefined ? {} : { etcd }),
+  })
+}
+
+/** The fold of the ledger, as soon as there is one. */
+interface FoldView {
+  replica?: LedgerReplica
+}
+
+interface ChosenEngine extends Pick<OpenedLedger, "followed" | "etcd"> {
+  readonly engine: LedgerEngine
+}
+
+interface EngineSurroundings {
+  /** Owned by the engine when there is one; refused, it is the caller's. */
+  readonly copy: LedgerEngine
+  readonly transport: Transport
+  readonly view: FoldView
+}
+
+/** The engine of the role that the configuration names. */
+async function openEngine(home: Home, config: NodeConfig, { copy, transport, view }: EngineSurroundings): Promise<Result<ChosenEngine>> {
+  const role = ledgerRoleOf(config.ledger)
+  switch (role) {
+    case "host":
+      return ok({ engine: copy })
+    case "copy":
+      return ok({ engine: new LedgerCopyEngine(copy) })
+    case "etcd":
+      return await openEtcd(home, config, copy)
+    case "follower":
+      return openFollower(home, config, { copy, transport, view })
+    default:
+      return unreachable(role)
+  }
+}
+
+function openFollower(home: Home, config: NodeConfig, { copy, transport, view }: EngineSurroundings): Result<ChosenEngine> {
+  const host = parsePeerAddress(config.ledger)
+  if (!host.ok)
+    return refuse(
+      "CONFIG_INVALID",
+      `${home.config}: "ledger" is neither "embedded" nor "copy" nor etcd://… nor the address of a node (/ip4/…/tcp/…/p2p/…): ${host.message}`,
+    )
+  const engine = followHost({
+    transport,
+    host: host.value,
+    copy,
+    clock: systemClock,
+    primitives: nativePrimitives,
+    folded: () => view.replica,
+    onMoved: (moved) => keepLedgerHost(home, moved),
+  })
+  return ok({ engine, followed: engine.source })
+}
+
+async function openEtcd(home: Home, config: NodeConfig, copy: LedgerEngine): Promise<Result<ChosenEngine>> {
+  const setting = await readEtcdSetting(config.ledger, config.etcd ?? {}, home.directory)
+  if (!setting.ok) return refuse(setting.code, `${home.config}: ${setting.message}`)
+  const { EtcdLedgerSource } = await import("@keygrove/etcd")
+  const source = new EtcdLedgerSource({ ...setting.value, primitives: nativePrimitives })
+  const engine = FollowerLedgerEngine.start({ source, copy, clock: systemClock, primitives: nativePrimitives })
+  return ok({ engine, etcd: new EtcdState(source, systemClock) })
 }
 
 /** The host has another key now: the next start looks for it under that one. */

@@ -1,7 +1,8 @@
 import { findNode, owesRekey, type LedgerState } from "@keygrove/ledger"
 import type { GrantRemaking, LedgerReplica, NodeContext, NodeIdentity, RootRekeying } from "@keygrove/service"
 import type { Background } from "./background.ts"
-import type { LedgerRole } from "./open-ledger.ts"
+import type { EtcdState } from "./etcd-state.ts"
+import type { LedgerRole } from "../home/ledger-role.ts"
 import type { Rekeys } from "./rekeys.ts"
 
 /** What there is to warn of. */
@@ -11,13 +12,14 @@ export interface WarningSources {
   readonly remaking: GrantRemaking
   readonly rekeys: Rekeys
   readonly role: LedgerRole
+  readonly etcd: EtcdState | undefined
   readonly rootRekeying: RootRekeying
 }
 
 /** What a person should know about this node now, in one line each. */
-export function warningsOf({ background, context, rekeys, remaking, role, rootRekeying }: WarningSources): readonly string[] {
+export function warningsOf({ background, context, etcd, rekeys, remaking, role, rootRekeying }: WarningSources): readonly string[] {
   const { keystore, replica } = context
-  const about = [...nodeWarnings(context, background, rekeys), ...rootRekeyWarnings(rootRekeying)]
+  const about = [...nodeWarnings(context, background, rekeys), ...(etcd?.warnings() ?? []), ...rootRekeyWarnings(rootRekeying)]
   return [...about, ...remakingWarning(remaking, keystore.identity()), ...copyWarning(role, replica)]
 }
 

@@ -1,0 +1,60 @@
+import type { EtcdHealth, EtcdLedgerSource, EtcdMemberHealth } from "@keygrove/etcd"
+import type { CallOptions, Clock } from "@keygrove/service"
+
+/** How often etcd is asked how it is. */
+const INTERVAL_MS = 10_000
+
+/** How the etcd of a ledger was when it was last asked, and when that was. */
+export interface SeenEtcd extends EtcdHealth {
+  /** Milliseconds since 1970. */
+  readonly at: number
+}
+
+/** Asks etcd again and again how it is, so that status and warnings have it at once. */
+export class EtcdState implements AsyncDisposable {
+  readonly #source: Pick<EtcdLedgerSource, "health">
+  readonly #clock: Clock
+  readonly #stop = new AbortController()
+  readonly #asking: Promise<void>
+  #seen: SeenEtcd | undefined
+
+  constructor(source: Pick<EtcdLedgerSource, "health">, clock: Clock) {
+    this.#source = source
+    this.#clock = clock
+    this.#asking = this.#ask({ signal: this.#stop.signal })
+  }
+
+  /** `undefined` until the first answer. */
+  get seen(): SeenEtcd | undefined {
+    return this.#seen
+  }
+
+  /** What a person should know of it, in one line each. */
+  warnings(): readonly string[] {
+    if (this.#seen === undefined) return []
+    const { hasLeader, members } = this.#seen
+    const lost = hasLeader ? [] : ["etcd has no leader: nothing can be appended to the ledger; what is known of it stays readable"]
+    return [...lost, ...members.flatMap(memberWarnings)]
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#stop.abort()
+    await this.#asking
+  }
+
+  async #ask(call: CallOptions): Promise<void> {
+    try {
+      for (;;) {
+        this.#seen = { ...(await this.#source.health(call)), at: this.#clock.now() }
+        await this.#clock.sleep(INTERVAL_MS, call)
+      }
+    } catch (error) {
+      if (!call.signal.aborted) throw error
+    }
+  }
+}
+
+function memberWarnings({ name, status, trouble }: EtcdMemberHealth): readonly string[] {
+  if (trouble !== undefined) return [`etcd's member ${name} does not answer: ${trouble}`]
+  return (status?.alarms ?? []).map((alarm) => `etcd's member ${name} raises an alarm: ${alarm}`)
+}
