@@ -43,7 +43,7 @@ export const pieceErrors: ErrorTable<PieceErrorCode | CustodyVoidReason | "CUSTO
   MEMBER_UNKNOWN: {
     class: "refused",
     meaning: "The node is no member: others keep no pieces of it.",
-    remedy: "Start it with `custody-joined` on the ledger first, which a running node does by itself.",
+    remedy: "Unlock the node once with its passphrase or key file: it becomes a member by itself.",
   },
   MEMBER_REVISION_STALE: {
     class: "refused",
@@ -78,7 +78,7 @@ export const pieceErrors: ErrorTable<PieceErrorCode | CustodyVoidReason | "CUSTO
   KEY_GENERATION_LIMIT: {
     class: "refused",
     meaning: "There are as many open key generations as can be: older ones are kept because owners depend on them.",
-    remedy: "Start the nodes that `keygrove pieces status` names so that they share again, or revoke those that will not come back.",
+    remedy: "Start the nodes that have been away for long, so that they share again, or revoke those that will not come back.",
   },
   KEY_GENERATION_UNKNOWN: {
     class: "refused",
