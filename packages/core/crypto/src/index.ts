@@ -1,7 +1,7 @@
 export { ECDSA_SIGNATURE_BYTES, POINT_BYTES, SCALAR_BYTES, type Curve, type Point, type Scalar } from "./curve.ts"
 export { createAead, type Cipher, type CipherCall } from "./aead.ts"
 export { lagrangeAtIndices } from "./index-lagrange.ts"
-export { lagrangeAtZero, SecretPolynomial } from "./polynomial.ts"
+export { lagrangeAtZero, powersOf, SecretPolynomial } from "./polynomial.ts"
 export { deriveKey, deriveScalar, encodeInfo, type KeyInfo, type ScalarTools } from "./derive.ts"
 export { isStrictEd25519Input } from "./ed25519-strict.ts"
 export { cryptoErrors, type CryptoErrorCode } from "./errors.ts"

@@ -1,9 +1,10 @@
-import { equalBytes, ok, refuse, Secret, unwrap, type Result } from "@keygrove/base"
+import { equalBytes, ok, refuse, unwrap, type Result, type Secret } from "@keygrove/base"
 import { lagrangeAtIndices, type Curve } from "@keygrove/crypto"
 import type { PieceIndex } from "../numbers.ts"
 import type { Commitments } from "./commitments.ts"
 import type { Piece, SharingTools } from "./split-secret.ts"
-import { verifyPiece } from "./verify-piece.ts"
+import { sumOfProducts } from "./sum-of-products.ts"
+import { verifyPiece, verifyPiecesTogether } from "./verify-piece.ts"
 
 /** What pieces gave. */
 export interface CombinedPieces {
@@ -23,20 +24,45 @@ export function combinePieces(
   commitments: Commitments,
   pieces: readonly Piece[],
 ): Result<CombinedPieces, "PIECES_INSUFFICIENT"> {
-  const { curve } = tools
+  return combineTogether(tools, commitments, pieces) ?? combineOneByOne(tools.curve, commitments, pieces)
+}
+
+/** Below this, checking all pieces together takes more multiplications than checking each. */
+const MIN_BATCH = 5
+
+/** What is done when nobody lies: all pieces are checked by one equation. `undefined` when something is not as it should be. */
+function combineTogether(
+  tools: SharingTools,
+  commitments: Commitments,
+  pieces: readonly Piece[],
+): Result<CombinedPieces, never> | undefined {
+  const isWhole = pieces.length >= commitments.length && new Set(pieces.map(({ index }) => index)).size === pieces.length
+  if (pieces.length < MIN_BATCH || !isWhole || !verifyPiecesTogether(tools, commitments, pieces)) return undefined
+  const secret = interpolate(tools.curve, pieces.slice(0, commitments.length))
+  if (secret !== undefined && isSecretOf(tools.curve, commitments, secret)) return ok({ secret, liars: [] })
+  secret?.[Symbol.dispose]()
+  return undefined
+}
+
+function combineOneByOne(curve: Curve, commitments: Commitments, pieces: readonly Piece[]): Result<CombinedPieces, "PIECES_INSUFFICIENT"> {
   const { good, liars } = sortPieces(curve, commitments, pieces)
   const threshold = commitments.length
-  if (good.length < threshold)
+  if (good.length < threshold) {
+    const wrong = liars.length === 0 ? "" : `, wrong are those with index ${liars.join(", ")}`
     return refuse(
       "PIECES_INSUFFICIENT",
-      `${good.length} of ${pieces.length} pieces are right and ${threshold} are needed${liars.length === 0 ? "" : `; wrong are ${liars.join(", ")}`}; ask more holders`,
+      `${good.length} of ${pieces.length} pieces are right${wrong}; ${threshold} are needed, ask more holders`,
       { good: good.length, threshold, liars: liars.join(",") },
     )
+  }
   const secret = interpolate(curve, good.slice(0, threshold))
-  if (secret !== undefined && equalBytes(curve.basePointTimesSecret(secret), commitments[0] ?? new Uint8Array(0)))
-    return ok({ secret, liars })
+  if (secret !== undefined && isSecretOf(curve, commitments, secret)) return ok({ secret, liars })
   secret?.[Symbol.dispose]()
   throw new RangeError("right pieces do not give the secret; the curve implementation is broken")
+}
+
+function isSecretOf(curve: Curve, commitments: Commitments, secret: Secret): boolean {
+  return equalBytes(curve.basePointTimesSecret(secret), commitments[0] ?? new Uint8Array(0))
 }
 
 function sortPieces(
@@ -56,7 +82,7 @@ function sortPieces(
   return { good: [...good.values()], liars: [...liars].toSorted((a, b) => a - b) }
 }
 
-/** Σ λᵢ·sᵢ over distinct indices; `undefined` when it is zero. Belongs to the caller. */
+/** Σ λᵢ·sᵢ, the value at zero of the polynomial through pieces of distinct indices; `undefined` when it is zero. Belongs to the caller. */
 export function interpolate(curve: Curve, pieces: readonly Piece[]): Secret | undefined {
   const factors = unwrap(lagrangeAtIndices(pieces.map(({ index }) => index)))
   return sumOfProducts(
@@ -64,21 +90,4 @@ export function interpolate(curve: Curve, pieces: readonly Piece[]): Secret | un
     pieces.map(({ value }) => value),
     factors,
   )
-}
-
-/** Σ secretᵢ·factorᵢ for public scalars; `undefined` when it is zero. Belongs to the caller. */
-function sumOfProducts(curve: Curve, secrets: readonly Secret[], factors: readonly Uint8Array[]): Secret | undefined {
-  let sum: Secret | undefined
-  for (const [position, secret] of secrets.entries()) {
-    using factor = Secret.take(Uint8Array.from(factors[position] ?? []))
-    const product = curve.multiplySecrets(secret, factor)
-    sum = sum === undefined ? product : addAndWipe(curve, sum, product)
-  }
-  return sum
-}
-
-function addAndWipe(curve: Curve, a: Secret, b: Secret): Secret | undefined {
-  using left = a
-  using right = b
-  return curve.addSecrets(left, right)
 }
