@@ -1,5 +1,6 @@
 import type { CommandSpec, OptionSpec } from "./command.ts"
 import { etcdOptions } from "./etcd-options.ts"
+import { unlockGenerated } from "./home-options.ts"
 import { keyCommands } from "./key-commands.ts"
 import { meetingCommands } from "./meeting-commands.ts"
 import { rootCommands } from "./root-commands.ts"
@@ -53,6 +54,7 @@ export const commands: readonly CommandSpec[] = [
       ...wordsPassphraseOptions,
       passphraseFile,
       keyFile,
+      unlockGenerated,
     ],
     examples: [
       "keygrove init --name laptop",

@@ -58,6 +58,16 @@ export function listenOption(input: CommandInput): string {
   return optional(input, "listen") ?? "/ip4/127.0.0.1/tcp/0"
 }
 
+/** `--unlock generated` of a new home, which then needs neither passphrase nor key file. */
+export function generatedOption(input: CommandInput): boolean {
+  const unlock = optional(input, "unlock")
+  if (unlock === undefined) return false
+  if (unlock !== "generated") throw commandError("USAGE_INVALID", `--unlock is generated, got "${unlock}"; a key file is --key-file FILE`)
+  if (optional(input, "keyFile") !== undefined || optional(input, "passphraseFile") !== undefined)
+    throw commandError("USAGE_INVALID", "--unlock generated makes its own key file; leave out --key-file and --passphrase-file")
+  return true
+}
+
 /** `--rpc-port PORT` of a new home. */
 export function rpcPortOption(input: CommandInput): number {
   return wholeNumber(optional(input, "rpcPort") ?? "7411", "--rpc-port", { least: 0, most: 65_535 })

@@ -1,5 +1,6 @@
 import type { CommandSpec, OperandSpec, OptionSpec } from "./command.ts"
 import { etcdOptions } from "./etcd-options.ts"
+import { unlockGenerated } from "./home-options.ts"
 import { sharesOptions, wordsPassphraseOptions } from "./root/root-options.ts"
 
 const node: OperandSpec = {
@@ -166,6 +167,7 @@ export const treeCommands: readonly CommandSpec[] = [
         description: "the 32 random bytes in FILE lock the keystore instead of a passphrase; join makes the file if missing",
       },
       ...etcdOptions,
+      unlockGenerated,
     ],
     examples: ["keygrove join phone.invite", "keygrove join kginvite1… --home ~/phone --rpc-port 0"],
     load: () => import("./commands/join.ts"),

@@ -6,6 +6,7 @@ import { openPeerCredentials } from "@keygrove/posix"
 import { systemClock, systemRandom } from "@keygrove/system"
 import { ConsoleDesk } from "./console/console-desk.ts"
 import { fileFailure } from "./home/file-failure.ts"
+import { generatedWarning } from "./home/unlock-means.ts"
 import { holdHome } from "./node-runtime.ts"
 import { Herald, notifyManager } from "./phases/herald.ts"
 import { NodePhases } from "./phases/node-phases.ts"
@@ -26,6 +27,7 @@ async function main(): Promise<number> {
   if (!held.ok) return await fail(held)
   using _held = held.value
   const { config, home } = held.value
+  for (const warning of generatedWarning(home.directory, config)) log(`warning: ${warning}`)
   // Loaded while the keystore process starts.
   const peerOf = openPeerCredentials()
   const herald = new Herald({ log, ending: ending.signal })

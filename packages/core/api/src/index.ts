@@ -37,6 +37,7 @@ export type {
   PolicyProxyFacts,
   ProxyStatus,
   RevocationFacts,
+  UnlockMeans,
 } from "./results.ts"
 export type { SshAgentQuestions, StartedSshAgent } from "./ssh-agent-methods.ts"
 export {

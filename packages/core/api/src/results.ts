@@ -5,6 +5,15 @@ export interface NodeName {
   readonly path: string
 }
 
+/** What a node is started with when its person says nothing else. */
+export interface UnlockMeans {
+  /** A passphrase, a key file, or one that lies in the home directory itself. */
+  readonly by: "passphrase" | "file" | "generated"
+  readonly keyFile: string | null
+  /** What that means for who has its disk. */
+  readonly note: string | null
+}
+
 /** Answer of `node.status` of a node that was not unlocked yet since it was started: what its disk tells. */
 export interface LockedNodeStatus extends NodeName {
   readonly version: string
@@ -16,6 +25,7 @@ export interface LockedNodeStatus extends NodeName {
   readonly pid: number
   /** Milliseconds since 1970. */
   readonly startedAt: number
+  readonly unlocks: UnlockMeans
   /** One line each: what needs the person's attention. */
   readonly warnings: readonly string[]
 }
@@ -37,6 +47,7 @@ export interface NodeStatus extends NodeName {
   /** Where other nodes reach this one. */
   readonly addresses: readonly string[]
   readonly ledger: LedgerStatus
+  readonly unlocks: UnlockMeans
   readonly policies: { readonly granted: number; readonly readable: number }
   /** When nobody uses the keystore it locks at `locksAt` (milliseconds since 1970; null while it is used, and when it is locked); null when it never does. */
   readonly idleLock: { readonly minutes: number; readonly locksAt: number | null } | null

@@ -3,7 +3,7 @@ import { initialiseNode } from "@keygrove/node"
 import type { CommandContext, CommandInput, CommandOutcome } from "../command.ts"
 import { commandError, CommandError } from "../errors.ts"
 import { etcdSetting } from "../etcd-setting.ts"
-import { listenOption, optional, rpcPortOption } from "../options.ts"
+import { generatedOption, listenOption, optional, rpcPortOption } from "../options.ts"
 import { openSource } from "../passphrase-source.ts"
 import { clusterDigits } from "../root/expected-cluster.ts"
 import { checkStandardInput, namesRoot, openRootSources } from "../root/root-sources.ts"
@@ -13,13 +13,15 @@ import { fields } from "../text.ts"
 export async function run(input: CommandInput, context: CommandContext): Promise<CommandOutcome> {
   const recover = input.options["recover"] === true
   const [wordsOut, keyFile] = [optional(input, "wordsOut"), optional(input, "keyFile")]
+  const generated = generatedOption(input)
   const expected = await checkedCluster(input, recover)
   if (namesRoot(input) && !recover)
     throw commandError("USAGE_INVALID", "--words-file, --shares and --shares-file need --recover: without it, init makes new words")
   if (wordsOut !== undefined && recover)
     throw commandError("USAGE_INVALID", "--words-out makes no sense with --recover: the words exist already; see `keygrove root words`")
   checkStandardInput(input)
-  using passphrase = keyFile === undefined ? openSource(optional(input, "passphraseFile"), "passphrase", "--passphrase-file") : undefined
+  using passphrase =
+    keyFile === undefined && !generated ? openSource(optional(input, "passphraseFile"), "passphrase", "--passphrase-file") : undefined
   using sources = openRootSources(input)
   const { shareSources, wordsPassphraseSource, wordsSource } = sources
   const made = await initialiseNode(
@@ -37,6 +39,7 @@ export async function run(input: CommandInput, context: CommandContext): Promise
       ...(wordsPassphraseSource === undefined ? {} : { wordsPassphraseSource }),
       ...(passphrase === undefined ? {} : { passphraseSource: passphrase.descriptor }),
       ...(keyFile === undefined ? {} : { keyFile }),
+      generated,
       ...(expected === undefined ? {} : { cluster: expected }),
     },
     { signal: context.signal },

@@ -5,7 +5,7 @@ import { initialiseNode } from "@keygrove/node"
 import type { CommandContext, CommandInput, CommandOutcome } from "../command.ts"
 import { CommandError } from "../errors.ts"
 import { etcdSetting } from "../etcd-setting.ts"
-import { listenOption, optional, required, rpcPortOption } from "../options.ts"
+import { generatedOption, listenOption, optional, required, rpcPortOption } from "../options.ts"
 import { openSource } from "../passphrase-source.ts"
 import { fields } from "../text.ts"
 import { invitationText } from "../tree/invitation-text.ts"
@@ -17,7 +17,9 @@ export async function run(input: CommandInput, context: CommandContext): Promise
   if (!invitation.ok) throw new CommandError(invitation.code, invitation.message)
   const { child, ledger } = invitation.value
   const [keyFile, codeFile] = [optional(input, "keyFile"), optional(input, "codeFile")]
-  using passphrase = keyFile === undefined ? openSource(optional(input, "passphraseFile"), "passphrase", "--passphrase-file") : undefined
+  const generated = generatedOption(input)
+  using passphrase =
+    keyFile === undefined && !generated ? openSource(optional(input, "passphraseFile"), "passphrase", "--passphrase-file") : undefined
   using code = codeFile === undefined ? undefined : openSource(codeFile, "code", "--code-file")
   const made = await initialiseNode(
     {
@@ -32,6 +34,7 @@ export async function run(input: CommandInput, context: CommandContext): Promise
       ...(code === undefined ? {} : { wordsSource: code.descriptor }),
       ...(passphrase === undefined ? {} : { passphraseSource: passphrase.descriptor }),
       ...(keyFile === undefined ? {} : { keyFile }),
+      generated,
     },
     { signal: context.signal },
   )

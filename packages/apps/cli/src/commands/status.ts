@@ -39,7 +39,6 @@ function notRunning(
 ): CommandOutcome {
   const { cluster, ledger, listen, path, rpcPort, unlocks } = facts
   const isElsewhere = role === "follower" || role === "etcd"
-  const unlock = unlocks === "passphrase" ? "a passphrase" : `the key file ${unlocks.keyFile}`
   const json = {
     state: "not running",
     home: directory,
@@ -62,7 +61,7 @@ function notRunning(
     ["epoch", prepared === null ? String(epoch) : `${epoch}; ${prepared} is prepared, and counts when the node has started`],
     ["ledger", role === "follower" ? `follower of ${ledger}` : role === "etcd" ? ledger : role],
     ["listens", listen],
-    ["unlocks", `with ${unlock}`],
+    ["unlocks", unlocksText(unlocks.keyFile, unlocks.note)],
     ["back up", BACKUP],
   ])
   return { json, text, exitStatus: exitStatuses["not-running"] }
@@ -83,6 +82,7 @@ function running(status: AnswerFields, raw: unknown): CommandOutcome {
     ["peers", String(status.number("peers"))],
     ["since", relativeTime(status.number("startedAt"), Date.now())],
     ["process", String(status.number("pid"))],
+    unlocksRow(status),
     ...idleRows(status),
     ...warnings.map((warning): readonly [string, string] => ["warning", warning]),
     ["back up", BACKUP],
@@ -99,6 +99,7 @@ function notUnlockedYet(status: AnswerFields, raw: unknown): CommandOutcome {
     ["epoch", String(status.number("epoch"))],
     ["since", relativeTime(status.number("startedAt"), Date.now())],
     ["process", String(status.number("pid"))],
+    unlocksRow(status),
     ...status.texts("warnings").map((warning): readonly [string, string] => ["warning", warning]),
     ["back up", BACKUP],
   ]
@@ -108,6 +109,18 @@ function notUnlockedYet(status: AnswerFields, raw: unknown): CommandOutcome {
 /** Below a root that was replaced: what was made there is recovered from that root's words only. */
 function wasRow(predecessor: AnswerFields): readonly [string, string] {
   return ["was", `${predecessor.text("path")} of cluster ${predecessor.text("cluster")}; keep its words for what was made then`]
+}
+
+function unlocksRow(status: AnswerFields): readonly [string, string] {
+  const means = status.object("unlocks")
+  return [
+    "unlocks",
+    unlocksText(means.get("keyFile") === null ? null : means.text("keyFile"), means.get("note") === null ? null : means.text("note")),
+  ]
+}
+
+function unlocksText(keyFile: string | null, note: string | null): string {
+  return `with ${keyFile === null ? "a passphrase" : `the key file ${keyFile}`}${note === null ? "" : `; ${note}`}`
 }
 
 /** One row when the keystore is locked by itself. */

@@ -5,6 +5,7 @@ import { setTimeout as delay } from "node:timers/promises"
 import { forgetKeyVariables, readConfig } from "@keygrove/node/config"
 import { checkHome, homeOf } from "@keygrove/node/home"
 import { programPath } from "@keygrove/node/program-path"
+import { generatedWarning } from "@keygrove/node/unlock-means"
 import { AnswerFields, callRpc } from "keygrove/rpc"
 import type { CommandContext, CommandInput, CommandOutcome } from "../command.ts"
 import { commandError, CommandError } from "../errors.ts"
@@ -60,7 +61,10 @@ async function detached(input: CommandInput, context: CommandContext): Promise<C
   })
   child.unref()
   const how = state === "serving" ? "serving" : "locked (`keygrove unlock` opens it)"
-  return { json: { state, pid, home: context.home.directory }, text: `${how} as process ${pid}; log: ${context.home.log}` }
+  const config = readConfig(context.home.config)
+  const warnings = config.ok ? generatedWarning(context.home.directory, config.value) : []
+  const lines = [`${how} as process ${pid}; log: ${context.home.log}`, ...warnings.map((warning) => `warning: ${warning}`)]
+  return { json: { state, pid, home: context.home.directory, warnings }, text: lines.join("\n") }
 }
 
 function openLog(path: string): number {

@@ -30,7 +30,7 @@ export function recoveryHome({ home: { directory } }: CommandContext): RecoveryH
   if (!path.ok) throw new CommandError(path.code, path.message)
   if (!cluster.ok) throw new CommandError(cluster.code, cluster.message)
   const { ledger, unlocks } = facts.value
-  const keyFile = unlocks === "passphrase" ? {} : { keyFile: unlocks.keyFile }
+  const keyFile = unlocks.keyFile === null ? {} : { keyFile: unlocks.keyFile }
   return { path: path.value, cluster: cluster.value, ledgerFile: homeOf(directory).ledger, ledger, ...keyFile }
 }
 

@@ -18,6 +18,7 @@ const status: NodeStatus = {
   peers: 3,
   addresses: ["/ip4/127.0.0.1/tcp/7410"],
   ledger: { role: "host", length: 4, head: digits, address: null, etcd: null },
+  unlocks: { by: "passphrase", keyFile: null, note: null },
   policies: { granted: 0, readable: 1 },
   remaking: { labels: 1, policies: 2, problem: "it waits" },
   idleLock: null,
@@ -46,7 +47,7 @@ const meeting: MeetView = {
 
 describe("an answer of the node", () => {
   test("is read as the contract has it, without what the page does not show", () => {
-    const { addresses: _addresses, idleLock: _idleLock, pid: _pid, predecessors: _predecessors, ...shown } = status
+    const { addresses: _addresses, idleLock: _idleLock, pid: _pid, predecessors: _predecessors, unlocks: _unlocks, ...shown } = status
     const { etcd: _etcd, ...ledger } = status.ledger
     expect(decodeStatus(status)).toEqual({ ...shown, ledger })
     expect(decodeTree(tree)).toEqual({ nodes: tree.nodes, next: null })
@@ -58,7 +59,7 @@ describe("an answer of the node", () => {
 
   test.each([
     ["no object", () => decodeStatus([]), "node.status is no object"],
-    ["another state", () => decodeStatus({ ...status, state: "asleep" }), 'node.status: "state" is not serving or locked'],
+    ["another state", () => decodeStatus({ ...status, state: "asleep" }), 'node.status: "state" is not serving or locked or unlocking'],
     ["a count that is none", () => decodeStatus({ ...status, peers: 0.5 }), 'node.status: "peers" is not a whole number'],
     ["warnings of another kind", () => decodeStatus({ ...status, warnings: [1] }), 'node.status: "warnings" is not a list of texts'],
     ["half a node", () => decodeTree({ ...tree, nodes: [{ path: "/x" }] }), 'node.list.nodes[0]: "generation" is not a whole number'],

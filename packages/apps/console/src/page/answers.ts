@@ -16,7 +16,7 @@ export function decodeStatus(answer: unknown): ShownStatus {
   const remaking = fields.object("remaking")
   return {
     version: fields.text("version"),
-    state: fields.choice("state", ["serving", "locked"]),
+    state: fields.choice("state", ["serving", "locked", "unlocking"]),
     id: fields.text("id"),
     cluster: fields.text("cluster"),
     path: fields.text("path"),

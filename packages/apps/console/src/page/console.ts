@@ -59,7 +59,7 @@ export class Console {
     const facts = decodeStatus(value)
     part("place").textContent = facts.path
     document.title = `${facts.path} · Keygrove`
-    this.#meeting.setLocked(facts.state === "locked")
+    this.#meeting.setLocked(facts.state !== "serving")
     return statusView(facts)
   }
 

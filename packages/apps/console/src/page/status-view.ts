@@ -52,15 +52,7 @@ const ROLES = {
 
 function meaningOf({ state }: ShownStatus): Node {
   if (state === "serving") return element("span", {}, "The keys are unlocked and work inside the keystore.")
-  return element(
-    "span",
-    {},
-    "The keys are wiped from memory. To unlock: ",
-    element("code", {}, "keygrove down"),
-    ", then ",
-    element("code", {}, "keygrove up"),
-    ".",
-  )
+  return element("span", {}, "The keys are wiped from memory. To unlock: ", element("code", {}, "keygrove unlock"), ".")
 }
 
 function fact(term: string, ...values: readonly Child[]): readonly Node[] {

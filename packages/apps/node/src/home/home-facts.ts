@@ -1,10 +1,12 @@
 import { existsSync, readFileSync } from "node:fs"
+import type { UnlockMeans } from "@keygrove/api"
 import { decodeCanonical, ok, refuse, type Result } from "@keygrove/base"
 import type { EpochKeys } from "@keygrove/hierarchy"
 import { decodeEntry, type Entry } from "@keygrove/ledger"
 import { readConfig } from "./config.ts"
 import { checkHome, homeOf } from "./home.ts"
 import type { AnchoredNode } from "./last-rekey.ts"
+import { unlockMeans } from "./unlock-means.ts"
 
 const MAX_GENESIS_BYTES = 65_536
 
@@ -18,8 +20,7 @@ export interface HomeFacts {
   readonly listen: string
   /** TCP port of JSON-RPC on 127.0.0.1; 0 for none. */
   readonly rpcPort: number
-  /** What unlocks it: a passphrase, or the key file of this path. */
-  readonly unlocks: "passphrase" | { readonly keyFile: string }
+  readonly unlocks: UnlockMeans
 }
 
 /** Reads the public files of a home; refuses as the node itself would on it. */
@@ -31,8 +32,8 @@ export function readHomeFacts(directory: string): Result<HomeFacts> {
   const made = readMade(home.value.genesis)
   if (!made.ok) return made
   const { cluster, path } = made.value.node
-  const { keyFile, ledger, listen, rpcPort } = config.value
-  const unlocks = keyFile === undefined ? "passphrase" : { keyFile }
+  const { ledger, listen, rpcPort } = config.value
+  const unlocks = unlockMeans(home.value.directory, config.value)
   return ok({ path, cluster, ledger, listen, rpcPort, unlocks })
 }
 

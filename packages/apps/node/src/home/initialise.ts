@@ -8,6 +8,7 @@ import { encodeConfig, type NodeConfig } from "./config.ts"
 import { readEtcdSetting, withPaths, type EtcdSetting } from "./etcd-setting.ts"
 import { homeOf, type Home } from "./home.ts"
 import { ledgerRoleOf } from "./ledger-role.ts"
+import { generatedKeyFile } from "./unlock-means.ts"
 import { makeHome, writeDurably } from "./make-home.ts"
 
 /** What `keygrove init` asks for. Descriptors are passed on unread. */
@@ -28,6 +29,8 @@ export interface InitialiseOptions {
   readonly wordsPassphraseSource?: number | "terminal"
   readonly passphraseSource?: number
   readonly keyFile?: string
+  /** Whether a key file is made in the home itself; {@link keyFile} and {@link passphraseSource} are not given then. */
+  readonly generated?: boolean
   /** First hex digits of the cluster that the words must belong to. */
   readonly cluster?: string
   /** `kginvite1…`: the node is the child that it speaks of, {@link wordsSource} has its code, and {@link name} is that of its path. */
@@ -66,10 +69,11 @@ async function checkLedger({ etcd, ledger }: InitialiseOptions): Promise<Result<
     : refuse("CONFIG_INVALID", `certificates and users of etcd are for a ledger in etcd, not for ${ledger}`)
 }
 
-function configOf({ etcd, keyFile, ledger, listen, rpcPort }: InitialiseOptions): NodeConfig {
+function configOf({ etcd, generated, home, keyFile, ledger, listen, rpcPort }: InitialiseOptions): NodeConfig {
+  const path = generated === true ? generatedKeyFile(homeOf(home).directory) : keyFile
   const files = {
     ...(etcd === undefined ? {} : { etcd: withPaths(etcd, (path) => resolve(path)) }),
-    ...(keyFile === undefined ? {} : { keyFile: resolve(keyFile) }),
+    ...(path === undefined ? {} : { keyFile: resolve(path) }),
   }
   return { version: 1, ledger, listen, rpcPort, ...files }
 }
@@ -81,7 +85,8 @@ interface Ceremony {
 
 /** Runs the ceremony that makes the node: a new one of the root's words, or the child of an invitation. */
 async function makeNode(making: Home, options: InitialiseOptions, signal: AbortSignal): Promise<Result<Ceremony>> {
-  const { cluster, invitation, keyFile, name, recover, wordsOut } = options
+  const { cluster, generated, invitation, name, recover, wordsOut } = options
+  const keyFile = generated === true ? generatedKeyFile(making.directory) : options.keyFile
   const sources = { ...options, passphraseSource: options.passphraseSource, wordsSource: options.wordsSource }
   const args =
     invitation === undefined

@@ -32,6 +32,7 @@ import {
   type KeyCall,
   type LabelRecord,
 } from "@keygrove/service"
+import { generatedWarning, unlockMeans } from "../home/unlock-means.ts"
 import type { IdleLock } from "../idle-lock.ts"
 import type { NodeRuntime } from "../node-runtime.ts"
 import type { SshAgents } from "../ssh-agents.ts"
@@ -139,13 +140,14 @@ function nodeStatus({ idleLock, phases, runtime, startedAt }: MethodContext): No
     peers: context.transport.peers().length,
     addresses: context.transport.addresses(),
     ledger: ledgerStatus(runtime),
+    unlocks: unlockMeans(runtime.home.directory, runtime.config),
     policies: {
       granted: grants.filter((policy) => roleOf(context, policy) === "owner").length,
       readable: grants.filter((policy) => roleOf(context, policy) === "reader").length,
     },
     idleLock: idleLock === undefined ? null : { minutes: idleLock.minutes, locksAt: idleLock.locksAt ?? null },
     remaking: { labels, policies, problem: refusal === undefined ? null : `${refusal.code}: ${refusal.message}` },
-    warnings: runtime.warnings(),
+    warnings: [...generatedWarning(runtime.home.directory, runtime.config), ...runtime.warnings()],
   }
 }
 

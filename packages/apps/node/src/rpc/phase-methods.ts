@@ -76,6 +76,7 @@ async function lockedStatus({ home, phases, startedAt }: NodeMethods, _params: u
     epoch: keys.value.epoch,
     pid: process.pid,
     startedAt,
+    unlocks: facts.value.unlocks,
     warnings: warning,
   })
 }
