@@ -22,7 +22,7 @@ import {
 } from "@keygrove/hierarchy"
 import { createSealing } from "@keygrove/hpke"
 import { decodeKeyId } from "@keygrove/keys"
-import { KEYSTORE_MIGRATIONS, unlockKeystore } from "@keygrove/keystore"
+import { KEYSTORE_MIGRATIONS, RUN_MIGRATIONS, unlockKeystore } from "@keygrove/keystore"
 import { moveNode, replaceRoot, type KeyHandover, type MoveOutcome } from "@keygrove/keystore/ceremony"
 import { invitationContext, openInvitation } from "@keygrove/ledger"
 import { createUmbral, deriveFileKey } from "@keygrove/reencryption"
@@ -144,7 +144,7 @@ async function moveBelowNewRoot(databases: { readonly keys: DatabaseSync; readon
 }
 
 beforeAll(async () => {
-  const databases = { keys: database([...KEYSTORE_MIGRATIONS, ...VAULT_MIGRATIONS]), audit: database(AUDIT_MIGRATIONS) }
+  const databases = { keys: database([...KEYSTORE_MIGRATIONS, ...VAULT_MIGRATIONS, ...RUN_MIGRATIONS]), audit: database(AUDIT_MIGRATIONS) }
   const { identity } = await moveBelowNewRoot(databases)
   newerWords = readFileSync(at("new"), "utf8").trim().split(" ")
   using secret = Secret.take(Uint8Array.from(keyBytes))

@@ -10,6 +10,7 @@ import type {
   NodeIdentity,
   OriginalOpening,
   PendingRekey,
+  PieceKeys,
   PreparedRekey,
   ReencryptedOpening,
   ReencryptionOrder,
@@ -20,6 +21,7 @@ import type {
 import { FragmentDesk } from "./fragment-desk.ts"
 import { NodeEpochs } from "./node-epochs.ts"
 import type { UnlockedNode } from "./node-secrets.ts"
+import { PieceDesk, type PieceMeans } from "./piece-desk.ts"
 import { RekeyDesk } from "./rekey-desk.ts"
 import { RekeyListeners } from "./rekey-listeners.ts"
 import { maySign } from "./signing-domains.ts"
@@ -38,27 +40,30 @@ const RELEASE_INFO = utf8("keygrove/v1/file-key-release")
  * The keystore itself, over the secrets of one unlocked node, which it owns: locking or disposing wipes them. Runs inside the keystore process;
  * simulations run it in theirs, with keys that guard nothing.
  */
-export class KeystoreEngine implements Keystore {
+export class KeystoreEngine implements Keystore, PieceKeys {
   readonly #tools: KeystoreTools
   readonly #umbral: Umbral
   readonly #node: UnlockedNode
   readonly #epochs: NodeEpochs
   readonly #desk: FragmentDesk
   readonly #rekeys: RekeyDesk
+  readonly #pieces: PieceDesk
   readonly #listeners = new RekeyListeners()
   readonly #underWay = new Set<Promise<unknown>>()
   /** Resolves when a rekey that waits for the calls under way has ended; new ones wait for it. */
   #rekeying: Promise<unknown> | undefined
   #unlocked = true
 
-  constructor(tools: KeystoreTools, node: UnlockedNode) {
+  /** @param pieces of a keystore that pieces can open; owned, too. */
+  constructor(tools: KeystoreTools, node: UnlockedNode, pieces?: PieceMeans) {
     const { curve, sha256 } = tools.primitives
     this.#tools = tools
     this.#node = node
     this.#umbral = createUmbral({ curve, sha256, random: tools.random })
     this.#epochs = new NodeEpochs(tools.primitives, node)
     this.#desk = new FragmentDesk(tools, this.#umbral, { node, epochs: this.#epochs })
-    this.#rekeys = new RekeyDesk(tools, node)
+    this.#rekeys = new RekeyDesk(tools, node, (state) => pieces?.runs.keep(state))
+    this.#pieces = new PieceDesk(tools, { node, epochs: this.#epochs, ...(pieces === undefined ? {} : { means: pieces }) })
   }
 
   state(): "unlocked" | "locked" {
@@ -113,6 +118,26 @@ export class KeystoreEngine implements Keystore {
     })
   }
 
+  bootKeys: PieceKeys["bootKeys"] = async (options) => await this.#perform(options, () => this.#pieces.bootKeys())
+
+  slots: PieceKeys["slots"] = async (options) => await this.#perform(options, () => this.#pieces.slots())
+
+  keepSlots: PieceKeys["keepSlots"] = async (publicKeys, options) => await this.#perform(options, () => this.#pieces.keepSlots(publicKeys))
+
+  share: PieceKeys["share"] = async (order, options) => await this.#perform(options, async () => await this.#pieces.share(order))
+
+  acceptPiece: PieceKeys["acceptPiece"] = async (acceptance, options) =>
+    await this.#perform(options, async () => await this.#pieces.accept(acceptance))
+
+  returnPiece: PieceKeys["returnPiece"] = async (order, options) => await this.#perform(options, async () => await this.#pieces.give(order))
+
+  provePiece: PieceKeys["provePiece"] = async (order, options) => await this.#perform(options, () => this.#pieces.prove(order))
+
+  subshare: PieceKeys["subshare"] = async (order, options) => await this.#perform(options, async () => await this.#pieces.subshare(order))
+
+  combineSubpieces: PieceKeys["combineSubpieces"] = async (order, options) =>
+    await this.#perform(options, async () => await this.#pieces.combine(order))
+
   pendingRekey(): PendingRekey | undefined {
     return this.#node.pending
   }
@@ -155,15 +180,16 @@ export class KeystoreEngine implements Keystore {
   async [Symbol.asyncDispose](): Promise<void> {
     this.#unlocked = false
     this.#desk[Symbol.dispose]()
+    this.#pieces[Symbol.dispose]()
     this.#rekeys[Symbol.dispose]()
     this.#node[Symbol.dispose]()
     await Promise.resolve()
   }
 
-  async #perform<T>(
+  async #perform<T, Code extends string>(
     { signal }: CallOptions,
-    work: () => Result<T, KeystoreRefusal> | Promise<Result<T, KeystoreRefusal>>,
-  ): Promise<Result<T, KeystoreRefusal>> {
+    work: () => Result<T, Code> | Promise<Result<T, Code>>,
+  ): Promise<Result<T, Code | "KEYSTORE_LOCKED">> {
     signal.throwIfAborted()
     if (!this.#unlocked) return locked()
     while (this.#rekeying !== undefined) await this.#rekeying

@@ -49,6 +49,11 @@ export type KeystoreErrorCode =
   | "MOVE_CHAIN_INVALID"
   | "MOVE_NOT_THIS_NODE"
   | "MOVE_PREDECESSORS_EXHAUSTED"
+  | "BOOT_KEY_INVALID"
+  | "RUN_RECORD_ABSENT"
+  | "RUN_RECORD_STALE"
+  | "SLOT_UNKNOWN"
+  | "PIECE_INVALID"
 
 /** Codes of the keystore. */
 export const keystoreErrors: ErrorTable<KeystoreErrorCode> = {
@@ -243,5 +248,30 @@ export const keystoreErrors: ErrorTable<KeystoreErrorCode> = {
     class: "refused",
     meaning: "The keystore keeps as many earlier nodes as it can.",
     remedy: "Use the invitation for a new home with `keygrove join`, and keep this one to read old data.",
+  },
+  BOOT_KEY_INVALID: {
+    class: "failed",
+    meaning: "The boot key is not 32 bytes that only its owner can read.",
+    remedy: "Give it mode 0600. When it is lost, start the node with its passphrase, which makes another.",
+  },
+  RUN_RECORD_ABSENT: {
+    class: "locked",
+    meaning: "No pieces open the keystore: none are shared yet, or a ceremony changed the node while it was stopped.",
+    remedy: "Start the node with its passphrase or key file; pieces are shared again then.",
+  },
+  RUN_RECORD_STALE: {
+    class: "locked",
+    meaning: "What pieces open in the keystore is of another state than the node's record, because a ceremony was cut off.",
+    remedy: "Start the node once with its passphrase or key file.",
+  },
+  SLOT_UNKNOWN: {
+    class: "failed",
+    meaning: "The keystore has no slot for the storage key that pieces gave.",
+    remedy: "Nothing: pieces of another key generation are asked for. When none is left, use the passphrase.",
+  },
+  PIECE_INVALID: {
+    class: "failed",
+    meaning: "A key piece does not match its sharing, or was stored for another sharing or node.",
+    remedy: "Nothing: its owner shares again in the next key generation.",
   },
 }

@@ -38,6 +38,17 @@ export interface Predecessor {
   readonly nodeSecret: Secret
 }
 
+/** What is in the memory of a running keystore at one moment. All secrets are the node's. */
+export interface NodeState {
+  readonly identity: NodeIdentity
+  readonly secrets: EpochSecrets
+  /** Of the epochs before the current one, newest first. */
+  readonly earlier: readonly ReadingSecrets[]
+  /** Newest first. */
+  readonly predecessors: readonly PredecessorEpochs[]
+  readonly next?: NextEpoch
+}
+
 /** What a running keystore holds, and owns: the secrets of the current epoch, of earlier ones and of predecessors what opens old data, and a next one that is prepared. s(node) is not among them. */
 export class UnlockedNode implements Disposable {
   #identity: NodeIdentity
@@ -82,6 +93,20 @@ export class UnlockedNode implements Disposable {
     return this.#next?.rekey
   }
 
+  /** All of it as it is now, borrowed. */
+  get state(): NodeState {
+    const state = { identity: this.#identity, secrets: this.#secrets, earlier: this.#earlier, predecessors: this.#predecessors }
+    return this.#next === undefined ? state : { ...state, next: this.#next }
+  }
+
+  /** As it will be after {@link UnlockedNode.advance}, borrowed; `undefined` when no epoch is prepared. */
+  get advanced(): NodeState | undefined {
+    if (this.#next === undefined) return undefined
+    const { rekey, secrets } = this.#next
+    const identity = { ...this.#identity, keys: rekey.keys }
+    return { identity, secrets, earlier: [this.#secrets, ...this.#earlier], predecessors: this.#predecessors }
+  }
+
   /** Keeps the next epoch, and owns it, until {@link UnlockedNode.advance}. */
   prepare(next: NextEpoch): void {
     if (this.#next !== undefined) throw new TypeError("an epoch is pending already")
@@ -90,13 +115,13 @@ export class UnlockedNode implements Disposable {
 
   /** Goes on to the next epoch; of the one that was current, what signs is wiped. `undefined` when none was prepared. */
   advance(): NodeIdentity | undefined {
-    if (this.#next === undefined) return undefined
-    const { rekey, secrets } = this.#next
+    const after = this.advanced
+    if (after === undefined) return undefined
     this.#next = undefined
     this.#earlier = [retireEpoch(this.#secrets), ...this.#earlier]
-    this.#secrets = secrets
-    this.#identity = { ...this.#identity, keys: rekey.keys }
-    return this.#identity
+    this.#secrets = after.secrets
+    this.#identity = after.identity
+    return after.identity
   }
 
   [Symbol.dispose](): void {

@@ -19,17 +19,20 @@ import {
   type RekeyExchange,
 } from "@keygrove/service"
 import type { KeystoreTools } from "./engine.ts"
-import { nextPlace, type UnlockedNode } from "./node-secrets.ts"
+import { nextPlace, type NodeState, type UnlockedNode } from "./node-secrets.ts"
 
 /** The keystore's side of a rekey: an exchange at a time, in memory only. Borrows the node. */
 export class RekeyDesk implements Disposable {
   readonly #tools: KeystoreTools
   readonly #node: UnlockedNode
+  readonly #keep: (state: NodeState) => void
   #exchange: { readonly secretKey: Secret; readonly publicKey: Uint8Array } | undefined
 
-  constructor(tools: KeystoreTools, node: UnlockedNode) {
+  /** @param keep writes down what the node is about to be, durably, before it is. */
+  constructor(tools: KeystoreTools, node: UnlockedNode, keep: (state: NodeState) => void) {
     this.#tools = tools
     this.#node = node
+    this.#keep = keep
   }
 
   async begin(): Promise<Result<RekeyExchange, KeystoreRefusal>> {
@@ -72,13 +75,17 @@ export class RekeyDesk implements Disposable {
     if (!areSameKeys(epochKeys(primitives, secrets), keys.value))
       return invalid(`the statement names other keys of epoch ${place.epoch} than were sealed`)
     const rekey = { keys: keys.value, entry: Uint8Array.from(entry) }
-    this.#node.prepare({ secrets, rekey })
+    const prepared = { secrets, rekey }
+    this.#keep({ ...this.#node.state, next: prepared })
+    this.#node.prepare(prepared)
     partial.move()
     this[Symbol.dispose]()
     return ok(rekey)
   }
 
   finish(): Result<NodeIdentity, KeystoreRefusal> {
+    const { advanced } = this.#node
+    if (advanced !== undefined) this.#keep(advanced)
     const identity = this.#node.advance()
     return identity === undefined
       ? refuse("REKEY_NOT_PENDING", `no next epoch is prepared; the node is in epoch ${this.#node.identity.keys.epoch}`)

@@ -1,9 +1,10 @@
-import { closeSync, fstatSync, openSync, readSync } from "node:fs"
+import { closeSync, readSync } from "node:fs"
 import { isatty } from "node:tty"
 import { ok, refuse, Secret, type Refusal, type Result } from "@keygrove/base"
 import { takePassphrase } from "./handed-passphrase.ts"
 import { MAX_PASSPHRASE_BYTES, untilNextLook, untilReadable, type SourceOptions } from "./inherited-source.ts"
 import { KEY_FILE_BYTES, type UnlockSecret } from "./key-encryption.ts"
+import { readSecretFile } from "./secret-file.ts"
 import { Terminal, type PromptOptions, type PromptRefusal } from "./terminal/terminal.ts"
 
 /** Shortest new passphrase in bytes. */
@@ -152,24 +153,6 @@ function lineEnd(bytes: Uint8Array): number {
 
 /** A key file: 32 bytes that nobody but its owner can read. */
 function readKeyFile(path: string): Result<UnlockSecret, "KEYSTORE_KEY_FILE_INVALID"> {
-  const invalid = (reason: string): Result<never, "KEYSTORE_KEY_FILE_INVALID"> =>
-    refuse("KEYSTORE_KEY_FILE_INVALID", `the key file ${path} ${reason}`)
-  try {
-    const descriptor = openSync(path, "r")
-    try {
-      const facts = fstatSync(descriptor)
-      if (!facts.isFile() || facts.size !== KEY_FILE_BYTES)
-        return invalid(`must be a file of ${KEY_FILE_BYTES} bytes; it has ${facts.size}`)
-      if ((facts.mode & 0o077) !== 0) return invalid(`has mode ${(facts.mode & 0o777).toString(8)}; only its owner may read it (chmod 600)`)
-      if (process.getuid !== undefined && facts.uid !== process.getuid()) return invalid(`belongs to user ${facts.uid}; it must be yours`)
-      return ok({
-        method: "key-file",
-        secret: Secret.fill(KEY_FILE_BYTES, (target) => void readSync(descriptor, target, 0, KEY_FILE_BYTES, 0)),
-      })
-    } finally {
-      closeSync(descriptor)
-    }
-  } catch (error) {
-    return invalid(`cannot be read (${error instanceof Error && "code" in error ? String(error.code) : "unknown reason"}); check the path`)
-  }
+  const secret = readSecretFile(path, KEY_FILE_BYTES, (reason) => refuse("KEYSTORE_KEY_FILE_INVALID", `the key file ${path} ${reason}`))
+  return secret.ok ? ok({ method: "key-file", secret: secret.value }) : secret
 }

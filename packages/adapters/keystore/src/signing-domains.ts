@@ -17,8 +17,16 @@ const MESSAGE_DOMAINS: readonly string[] = [
   "keygrove/v1/key-chain",
   "keygrove/v1/meet",
   "keygrove/v1/meet-confirmation",
+<<<<<<< Updated upstream
   "keygrove/v1/snapshot",
+=======
+  "keygrove/v1/piece-receipt",
+  "keygrove/v1/unlock-approval",
+>>>>>>> Stashed changes
 ]
+
+/** What a boot key asks with. */
+const BOOT_DOMAINS: readonly string[] = ["keygrove/v1/unlock-request"]
 
 /**
  * Whether a message may be signed for this purpose. The one Ed25519 key serves the handshake, statements and messages; because every message
@@ -36,6 +44,12 @@ export function maySign(purpose: SigningPurpose, message: Uint8Array): boolean {
     default:
       return false
   }
+}
+
+/** Whether the boot key may sign a message for this purpose: what opens a line to another node, and what asks it. It speaks for nobody else, and makes no statement. */
+export function mayBootSign(purpose: "handshake" | "message", message: Uint8Array): boolean {
+  if (purpose === "handshake") return maySign(purpose, message)
+  return message.length <= MAX_SIGNED_BYTES && BOOT_DOMAINS.includes(domainOf(message) ?? "")
 }
 
 function isNoisePayload(message: Uint8Array): boolean {

@@ -2,10 +2,16 @@ import type { DatabaseSync } from "node:sqlite"
 import { ok, unwrap, type Result, type Secret } from "@keygrove/base"
 import { decodeEpoch, deriveEpoch, deriveVault, type VaultSecrets } from "@keygrove/hierarchy"
 import { decodeEntry } from "@keygrove/ledger"
+import type { BootSecretSource } from "./boot-key.ts"
 import { KeystoreEngine, type KeystoreTools } from "./engine.ts"
 import type { UnlockSecret } from "./key-encryption.ts"
 import type { MovedTrail, NodeRecord } from "./node-record.ts"
 import { unlockNode, type Predecessor, type UnlockedNode } from "./node-secrets.ts"
+import type { PieceMeans } from "./piece-desk.ts"
+import { RunKeeper } from "./run-keeper.ts"
+import type { VaultFacts } from "./run-record.ts"
+import type { OpenedRun } from "./run-secrets.ts"
+import { RunStore } from "./run-store.ts"
 import { SealedRecords } from "./sealed-records.ts"
 import { openStoredNode } from "./stored-node.ts"
 import { tokenNamespaceOf } from "./token-namespace.ts"
@@ -25,8 +31,14 @@ export interface UnlockedKeystore {
 
 /**
  * Opens a keystore database and derives the current epoch, and the next one when a ceremony prepared it: which of the two counts is for the ledger to say. Afterwards neither s(node) nor the key-encryption key is in memory. `unlock` is borrowed.
+ * @param boot where the node's boot secret is; without it, no storage key is shared.
  */
-export function unlockKeystore(database: DatabaseSync, tools: KeystoreTools, unlock: UnlockSecret): Result<UnlockedKeystore> {
+export function unlockKeystore(
+  database: DatabaseSync,
+  tools: KeystoreTools,
+  unlock: UnlockSecret,
+  boot?: BootSecretSource,
+): Result<UnlockedKeystore> {
   const opened = SealedRecords.open(database, tools, unlock)
   if (!opened.ok) return opened
   using records = opened.value
@@ -36,13 +48,28 @@ export function unlockKeystore(database: DatabaseSync, tools: KeystoreTools, unl
   const { nodeSecret, predecessors, record } = node
   const unlocked = unlockRecord(tools, nodeSecret, record, predecessors)
   const vaultSecrets = deriveVault(tools.primitives, nodeSecret)
-  return ok({
-    keystore: new KeystoreEngine(tools, unlocked),
+  const tokenNamespace = record.tokenNamespace ?? tokenNamespaceOf(tools.primitives, vaultSecrets)
+  const facts = { tokenNamespace, ...(record.trail === undefined ? {} : { trail: record.trail }) }
+  const runs = new RunKeeper(new RunStore(database, tools), { secrets: vaultSecrets, facts }, tools.random)
+  runs.resume(unlocked.state)
+  const pieces = { runs, ...(boot === undefined ? {} : { boot }) }
+  return ok(unlockedKeystore(tools, { node: unlocked, vaultSecrets }, facts, pieces))
+}
+
+/** The parts of a keystore that was opened, by whatever. Takes all of it over. */
+export function unlockedKeystore(
+  tools: KeystoreTools,
+  { node, vaultSecrets }: OpenedRun,
+  { tokenNamespace, trail }: VaultFacts,
+  pieces: PieceMeans,
+): UnlockedKeystore {
+  return {
+    keystore: new KeystoreEngine(tools, node, pieces),
     vaultSecrets,
-    importKeys: () => importKeys(unlocked),
-    tokenNamespace: record.tokenNamespace ?? tokenNamespaceOf(tools.primitives, vaultSecrets),
-    ...(record.trail === undefined ? {} : { movedTrail: record.trail }),
-  })
+    importKeys: () => importKeys(node),
+    tokenNamespace,
+    ...(trail === undefined ? {} : { movedTrail: trail }),
+  }
 }
 
 /** The node of a record, with what it was before, newest first. All secrets are borrowed. */

@@ -132,7 +132,9 @@ export type PieceRefusal =
   | "SUBPIECE_INVALID"
   | "PIECES_INSUFFICIENT"
   | "SLOT_UNKNOWN"
+  | "RUN_RECORD_ABSENT"
   | "RUN_RECORD_STALE"
+  | "KEYSTORE_EMPTY"
   | "KEYSTORE_RECORD_CORRUPT"
 
 /** What an unlocked keystore does with storage keys and pieces (docs/protocol/pieces.md). Nothing of a piece leaves but sealed to whom it is for. */
@@ -172,8 +174,8 @@ export interface LockedKeystore extends AsyncDisposable {
   /** Signs with the boot key: handshakes and messages, never statements. */
   sign(purpose: "handshake" | "message", message: Uint8Array, options: CallOptions): Promise<Result<Uint8Array, KeystoreRefusal>>
   /**
-   * Combines pieces, each checked against the commitments, and opens the keystore with them; the result takes this one's place. Indices of bad pieces are `liars`,
-   * also in the data of `PIECES_INSUFFICIENT`, after which it can be tried again with others.
+   * Combines pieces, at most 512, each checked against the commitments, and opens the keystore with them; the result takes this one's place. Indices of bad pieces are `liars`,
+   * also, separated by commas, in the data of `PIECES_INSUFFICIENT`, after which it can be tried again with others. When the signal fires meanwhile, the keystore ends.
    */
   unlock(
     order: PieceUnlocking,

@@ -21,6 +21,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest"
 import type { KeystoreEngine } from "../engine.ts"
 import { KEY_FILE_BYTES } from "../key-encryption.ts"
 import { claimedRecord, MAX_PREDECESSORS } from "../node-record.ts"
+import { RUN_MIGRATIONS } from "../run-store.ts"
 import { KEYSTORE_MIGRATIONS, SealedRecords } from "../sealed-records.ts"
 import { tokenNamespaceOf } from "../token-namespace.ts"
 import { unlockKeystore } from "../unlock.ts"
@@ -95,7 +96,7 @@ beforeAll(async () => {
 /** The keystore of `/laptop` below the old root, in epoch 1. */
 function newStore(): DatabaseSync {
   const database = new DatabaseSync(":memory:")
-  for (const sql of KEYSTORE_MIGRATIONS) database.exec(sql)
+  for (const sql of [...KEYSTORE_MIGRATIONS, ...RUN_MIGRATIONS]) database.exec(sql)
   using seed = seedOfWords(oldWords)
   const founded = unwrap(foundNode(nativePrimitives, seed, "laptop"))
   using nodeSecret = founded.nodeSecret

@@ -7,6 +7,7 @@ import type { KeystoreTools } from "../engine.ts"
 import type { SourceOptions } from "../inherited-source.ts"
 import { MAX_PREDECESSORS, nodeRecordValue, type MovedTrail } from "../node-record.ts"
 import { unlockNode } from "../node-secrets.ts"
+import { wipeRun } from "../run-store.ts"
 import type { SealedRecords } from "../sealed-records.ts"
 import type { SecretSource } from "../secret-source.ts"
 import { openStore, placeOf, predecessorId, type StoredNode } from "../stored-node.ts"
@@ -143,6 +144,7 @@ function storeMove(
     records.put({ id: predecessorId(number), kind: "predecessor", version: 1, open: nodeRecordValue(placeOf(old.record)) }, old.nodeSecret)
     const open = nodeRecordValue({ ...place, entry, predecessors: number, tokenNamespace, ...(trail === undefined ? {} : { trail }) })
     records.replace({ id: "node", kind: "node", version: 1, open }, nodeSecret, nodeRecordValue(old.record))
+    wipeRun(database)
     database.exec("COMMIT")
     database.exec("PRAGMA wal_checkpoint(TRUNCATE)")
     return ok({ identity: node.identity, genesis: encodeGenesis([succession.announced, entry]), moved: { keys, derived } })

@@ -7,6 +7,7 @@ import { systemRandom } from "@keygrove/system"
 import { afterAll, describe, expect, test } from "vitest"
 import { KEY_FILE_BYTES } from "../key-encryption.ts"
 import { nodeRecordValue } from "../node-record.ts"
+import { RUN_MIGRATIONS } from "../run-store.ts"
 import { KEYSTORE_MIGRATIONS, SealedRecords } from "../sealed-records.ts"
 import { unlockKeystore } from "../unlock.ts"
 import { ceremonyTools, makeCeremonyStage } from "./ceremony-kit.contract.ts"
@@ -25,7 +26,7 @@ const anyKeys: Adoption = async () => await Promise.resolve(ok({}))
 
 function emptyStore(): DatabaseSync {
   const database = new DatabaseSync(":memory:")
-  for (const sql of KEYSTORE_MIGRATIONS) database.exec(sql)
+  for (const sql of [...KEYSTORE_MIGRATIONS, ...RUN_MIGRATIONS]) database.exec(sql)
   return database
 }
 

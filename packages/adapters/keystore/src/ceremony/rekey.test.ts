@@ -20,6 +20,7 @@ import { afterAll, afterEach, beforeEach, describe, expect, test } from "vitest"
 import type { KeystoreEngine } from "../engine.ts"
 import { KEY_FILE_BYTES } from "../key-encryption.ts"
 import { MAX_EPOCHS_AT_HAND } from "../node-secrets.ts"
+import { RUN_MIGRATIONS } from "../run-store.ts"
 import { KEYSTORE_MIGRATIONS } from "../sealed-records.ts"
 import { unlockKeystore } from "../unlock.ts"
 import { ceremonyTools, makeCeremonyStage } from "./ceremony-kit.contract.ts"
@@ -51,7 +52,7 @@ afterEach(() => {
 /** The node's keystore as it was made or recovered in an epoch. */
 function storeOf(epoch: number): DatabaseSync {
   const database = new DatabaseSync(":memory:")
-  for (const sql of KEYSTORE_MIGRATIONS) database.exec(sql)
+  for (const sql of [...KEYSTORE_MIGRATIONS, ...RUN_MIGRATIONS]) database.exec(sql)
   using secret = Secret.take(Uint8Array.from(keyBytes))
   const { nodeSecret, place } = node
   unwrap(storeNode(database, tools, { method: "key-file", secret }, { place: inEpoch(place, epoch), nodeSecret }))

@@ -7,6 +7,8 @@ import type { SourceOptions } from "../inherited-source.ts"
 import { nextPlace } from "../node-secrets.ts"
 import type { SecretSource } from "../secret-source.ts"
 import { nodeRecordValue } from "../node-record.ts"
+import { atOnce } from "../at-once.ts"
+import { wipeRun } from "../run-store.ts"
 import { openStore, type StoredNode } from "../stored-node.ts"
 import { checkExchange, rekeyEntry, sealEpoch } from "./prepare-rekey.ts"
 
@@ -28,7 +30,7 @@ export interface RekeyOutcome {
 }
 
 /**
- * Prepares the next epoch of a node: opens s(node) for that alone, signs the statement, and seals the node's record again with it, in one transaction. Held again before the statement is on
+ * Prepares the next epoch of a node: opens s(node) for that alone, signs the statement, and seals the node's record again with it, in one transaction, which of a node that does not run also takes away what pieces open. Held again before the statement is on
  * the ledger, it gives the same epoch and changes nothing.
  */
 export async function holdRekey(
@@ -51,10 +53,13 @@ export async function holdRekey(
   const sealed =
     exchange === undefined ? undefined : await sealEpoch(tools, nodeSecret, { place: next.value, exchangeKey: exchange.exchangeKey })
   if (sealed?.ok === false) return refuse("REKEY_EXCHANGE_INVALID", `the key of the exchange cannot be sealed to: ${sealed.message}`)
-  if (record.epoch !== next.value.epoch) {
-    const open = nodeRecordValue({ ...record, ...next.value, entry })
-    records.replace({ id: "node", kind: "node", version: 1, open }, nodeSecret, nodeRecordValue(record))
-  }
+  if (record.epoch !== next.value.epoch)
+    atOnce(database, () => {
+      const open = nodeRecordValue({ ...record, ...next.value, entry })
+      records.replace({ id: "node", kind: "node", version: 1, open }, nodeSecret, nodeRecordValue(record))
+      // A keystore that runs takes the epoch into the run record itself.
+      if (exchange === undefined) wipeRun(database)
+    })
   return ok({ epoch: next.value.epoch, entry, ...(sealed === undefined ? {} : { sealed: sealed.value }) })
 }
 

@@ -1,0 +1,220 @@
+import { setImmediate } from "node:timers/promises"
+import type { DatabaseSync } from "node:sqlite"
+import { equalBytes, ok, refuse, unwrap, type Refusal, type Result, type Secret } from "@keygrove/base"
+import type { ClusterId, NodePath } from "@keygrove/hierarchy"
+import { combinePieces, decodeCommitments, decodePieceIndex, type Commitments, type Piece, type PieceIndex } from "@keygrove/pieces"
+import {
+  openMessage,
+  type BootKeys,
+  type CallOptions,
+  type Keystore,
+  type KeystoreRefusal,
+  type LockedKeystore,
+  type PieceKeys,
+  type PieceRefusal,
+  type PieceUnlocking,
+  type ReturnedPiece,
+  type StorageSlot,
+} from "@keygrove/service"
+import { deriveBootKeys, type BootKeyPair, type BootSecretSource } from "./boot-key.ts"
+import type { KeystoreTools } from "./engine.ts"
+import { claimedRecord } from "./node-record.ts"
+import { returnContext } from "./piece-contexts.ts"
+import { RunKeeper } from "./run-keeper.ts"
+import { checkFresh, type RunRecord } from "./run-record.ts"
+import { RunStore, type StoredRun } from "./run-store.ts"
+import { mayBootSign } from "./signing-domains.ts"
+import { unlockedKeystore, type UnlockedKeystore } from "./unlock.ts"
+
+/** Pieces of one attempt: one of every member, and a few that were sent twice. */
+const MAX_PIECES = 512
+const REQUEST_BYTES = 32
+
+/** What pieces opened, which belongs to the caller, and whose were wrong. */
+export interface PieceOpening {
+  readonly unlocked: UnlockedKeystore
+  readonly liars: readonly PieceIndex[]
+}
+
+/** A keystore before anything of it is open: it has the boot keys, which it owns, and waits for pieces. */
+export class LockedEngine implements LockedKeystore {
+  readonly node: { readonly cluster: ClusterId; readonly path: NodePath }
+  readonly #tools: KeystoreTools
+  readonly #database: DatabaseSync
+  readonly #boot: BootSecretSource
+  readonly #pair: BootKeyPair
+  readonly #store: RunStore
+
+  private constructor(tools: KeystoreTools, { boot, database, pair, store }: LockedParts, { cluster, path }: RunRecord) {
+    this.#tools = tools
+    this.#database = database
+    this.#boot = boot
+    this.#pair = pair
+    this.#store = store
+    this.node = { cluster, path }
+  }
+
+  /** Reads the boot key and what lies in the open. Refuses `RUN_RECORD_ABSENT` when no pieces open the store, and `RUN_RECORD_STALE` when what they open is of another state than the node's record. */
+  static open(database: DatabaseSync, tools: KeystoreTools, boot: BootSecretSource): Result<LockedEngine> {
+    const secret = boot({ make: false })
+    if (!secret.ok) return secret
+    using bootSecret = secret.value
+    const store = new RunStore(database, tools)
+    const record = freshRecord(database, store)
+    if (!record.ok) return record
+    if (store.slots().length === 0) return absent()
+    return ok(new LockedEngine(tools, { database, boot, store, pair: deriveBootKeys(tools.primitives, bootSecret) }, record.value.record))
+  }
+
+  get bootKeys(): BootKeys {
+    return this.#pair.keys
+  }
+
+  get slots(): readonly StorageSlot[] {
+    return this.#store.slots()
+  }
+
+  async sign(purpose: "handshake" | "message", message: Uint8Array, { signal }: CallOptions): Promise<Result<Uint8Array, KeystoreRefusal>> {
+    signal.throwIfAborted()
+    if (!mayBootSign(purpose, message)) return invalid(`${message.length} bytes are not a ${purpose} that a boot key signs`)
+    return await Promise.resolve(ok(this.#tools.primitives.ed25519.sign(this.#pair.signing, message)))
+  }
+
+  async unlock(
+    order: PieceUnlocking,
+    options: CallOptions,
+  ): Promise<Result<{ readonly keystore: Keystore & PieceKeys; readonly liars: readonly PieceIndex[] }, PieceRefusal>> {
+    const opened = await this.open(order, options)
+    if (!opened.ok) return opened
+    const { liars, unlocked } = opened.value
+    return ok({ keystore: unlocked.keystore, liars })
+  }
+
+  /** As {@link LockedEngine.unlock}, with what a program needs besides. The boot keys are wiped then. */
+  async open(order: PieceUnlocking, { signal }: CallOptions): Promise<Result<PieceOpening, PieceRefusal>> {
+    signal.throwIfAborted()
+    const commitments = this.#check(order)
+    if (!commitments.ok) return commitments
+    const slot = this.slots.find(({ publicKey }) => equalBytes(publicKey, order.sharing.commitments[0] ?? new Uint8Array(0)))
+    if (slot === undefined)
+      return refuse(
+        "SLOT_UNKNOWN",
+        "the keystore has no slot of this storage key; take pieces of a sharing whose first commitment is the key of a slot",
+      )
+    const combined = await this.#combine(order, commitments.value, signal)
+    if (!combined.ok) return combined
+    using storageKey = combined.value.secret
+    const runKey = this.#store.keyBySlot({ ...slot, storageKey })
+    if (!runKey.ok) return runKey
+    const unlocked = this.#openWith(runKey.value)
+    if (!unlocked.ok) return unlocked
+    this.#pair[Symbol.dispose]()
+    return ok({ unlocked: unlocked.value, liars: combined.value.liars })
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#pair[Symbol.dispose]()
+    await Promise.resolve()
+  }
+
+  #check({ pieces, request, sharing }: PieceUnlocking): Result<Commitments, "KEYSTORE_REQUEST_INVALID" | "SHARING_INVALID"> {
+    if (request.length !== REQUEST_BYTES) return invalid(`request has ${request.length} bytes; expected ${REQUEST_BYTES}`)
+    if (pieces.length > MAX_PIECES) return invalid(`${pieces.length} pieces; at most ${MAX_PIECES} are tried at once`)
+    return decodeCommitments(this.#tools.primitives.curve, sharing.commitments)
+  }
+
+  /** The storage key, which belongs to the caller, and who sent what is none of its pieces. */
+  async #combine(
+    order: PieceUnlocking,
+    commitments: Commitments,
+    signal: AbortSignal,
+  ): Promise<Result<{ readonly secret: Secret; readonly liars: readonly PieceIndex[] }, PieceRefusal>> {
+    using opened = new DisposableStack()
+    const pieces: Piece[] = []
+    const strangers: PieceIndex[] = []
+    for (const piece of order.pieces) {
+      // Handshakes of other holders are signed meanwhile.
+      await setImmediate()
+      signal.throwIfAborted()
+      const value = await this.#openPiece(order, piece)
+      if (value === undefined) strangers.push(piece.index)
+      else pieces.push({ index: piece.index, value: opened.use(value) })
+    }
+    const { primitives, random } = this.#tools
+    const combined = combinePieces({ curve: primitives.curve, random }, commitments, pieces)
+    if (combined.ok) return ok({ secret: combined.value.secret, liars: named([...strangers, ...combined.value.liars]) })
+    const { good = 0, liars = "", threshold = 0 } = combined.data ?? {}
+    const all = named([...strangers, ...listOf(String(liars))]).join(",")
+    const wrong = all === "" ? "" : `; wrong are those of ${all}`
+    return refuse(
+      "PIECES_INSUFFICIENT",
+      `${good} of ${order.pieces.length} pieces are right and ${threshold} are needed${wrong}; ask more holders`,
+      {
+        good,
+        threshold,
+        liars: all,
+      },
+    )
+  }
+
+  async #openPiece({ request, sharing }: PieceUnlocking, { holderSigningKey, index, sealed }: ReturnedPiece): Promise<Secret | undefined> {
+    const { primitives, sealing } = this.#tools
+    const context = returnContext(primitives, { sharing, index }, request)
+    const parties = { context, sender: holderSigningKey, recipient: this.#pair.keys.sealingKey }
+    const opened = await openMessage({ sealing, ed25519: primitives.ed25519, secretKey: this.#pair.sealing }, parties, sealed)
+    return opened.ok ? opened.value : undefined
+  }
+
+  /** Takes the run key over. */
+  #openWith(runKey: Secret): Result<UnlockedKeystore, PieceRefusal> {
+    using opening = new DisposableStack()
+    opening.use(runKey)
+    const record = freshRecord(this.#database, this.#store)
+    if (!record.ok) return record
+    const opened = this.#store.open(runKey, record.value)
+    if (!opened.ok) return opened
+    const { node, vaultSecrets } = opened.value
+    const { tokenNamespace, trail } = record.value.record
+    const facts = { tokenNamespace, ...(trail === undefined ? {} : { trail }) }
+    const runs = new RunKeeper(this.#store, { secrets: vaultSecrets, facts }, this.#tools.random, runKey)
+    opening.move()
+    return ok(unlockedKeystore(this.#tools, { node, vaultSecrets }, facts, { runs, boot: this.#boot }))
+  }
+}
+
+interface LockedParts {
+  readonly database: DatabaseSync
+  readonly boot: BootSecretSource
+  readonly pair: BootKeyPair
+  readonly store: RunStore
+}
+
+type RecordRefusal = "RUN_RECORD_ABSENT" | "RUN_RECORD_STALE" | "KEYSTORE_EMPTY" | "KEYSTORE_RECORD_CORRUPT"
+
+/** What the run record claims, when that is what the node's record claims. */
+function freshRecord(database: DatabaseSync, store: RunStore): Result<StoredRun, RecordRefusal> {
+  const node = claimedRecord(database)
+  if (!node.ok) return node
+  const found = store.find()
+  if (!found.ok) return found
+  if (found.value === undefined) return absent()
+  const fresh = checkFresh(found.value.record, node.value)
+  return fresh.ok ? ok(found.value) : fresh
+}
+
+function named(indices: readonly PieceIndex[]): readonly PieceIndex[] {
+  return [...new Set(indices)].toSorted((a, b) => a - b)
+}
+
+/** Indices as the data of a refusal has them. */
+function listOf(text: string): readonly PieceIndex[] {
+  return text === "" ? [] : text.split(",").map((each) => unwrap(decodePieceIndex(Number(each))))
+}
+
+function absent(): Refusal<"RUN_RECORD_ABSENT"> {
+  return refuse("RUN_RECORD_ABSENT", "no pieces open this keystore yet; start the node with its passphrase or key file")
+}
+
+function invalid(message: string): Refusal<"KEYSTORE_REQUEST_INVALID"> {
+  return refuse("KEYSTORE_REQUEST_INVALID", message)
+}
