@@ -8,6 +8,8 @@ export { serveJoin, type JoinHostOptions } from "./peers/serve-join.ts"
 export { serveLedger, type LedgerHostOptions } from "./ledger/serve.ts"
 export { watchLog, type WatchedLog } from "./ledger/engine-log.ts"
 export type { ReplicaRefusal } from "./ledger/commit-group.ts"
+export { openSnapshot, type OpenedSnapshot } from "./ledger/open-snapshot.ts"
+export { SnapshotKeeper, type SnapshotContext, type TakenSnapshot } from "./ledger/snapshot-keeper.ts"
 export { LedgerReplica, type ReplicaOptions, type StatementSigner } from "./ledger/replica.ts"
 export { Wakeup } from "./ledger/wakeup.ts"
 export { Meetings, MAX_MEETINGS, MEETING_WAIT_MS, type MeetingSources } from "./meeting/meetings.ts"
@@ -32,7 +34,8 @@ export type {
   SealedFragment,
   SigningPurpose,
 } from "./ports/keystore.ts"
-export type { AppendRefusal, LedgerEngine, LedgerSlice, RefreshRefusal } from "./ports/ledger-engine.ts"
+export type { AppendRefusal, LedgerEngine, LedgerSlice, ReadRefusal, RefreshRefusal } from "./ports/ledger-engine.ts"
+export type { LedgerFileRefusal, LedgerSnapshots } from "./ports/ledger-snapshots.ts"
 export type { LedgerSource, SourceRefusal } from "./ports/ledger-source.ts"
 export type { CipherOrder, HeldKey, KeyBackend, KeyBackendRefusal, KeyBackendTraits, MadeKey, NewKey } from "./ports/key-backend.ts"
 export {

@@ -3,7 +3,7 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { DatabaseSync } from "node:sqlite"
 import { unwrap } from "@keygrove/base"
-import { emptyHead } from "@keygrove/ledger"
+import { emptyHead, nextHead } from "@keygrove/ledger"
 import { afterEach, beforeEach, describe, expect, test } from "vitest"
 import { ledgerEngineContract } from "../../../service/src/ports/ledger-engine.contract.ts"
 import { kitLog, kitPrimitives } from "../../../core/ledger/src/ledger-kit.contract.ts"
@@ -78,6 +78,26 @@ describe("embedded ledger file", () => {
     database.exec("INSERT INTO migration (version) VALUES (99)")
     database.close()
     expect(EmbeddedLedgerEngine.open({ path: newer, primitives: kitPrimitives })).toMatchObject({ ok: false, code: "DATABASE_VERSION" })
+  })
+
+  test("takes over a file of before there were snapshots", async () => {
+    const path = freshPath()
+    const log = kitLog(3)
+    const old = new DatabaseSync(path)
+    old.exec(
+      `PRAGMA application_id = ${0x4b474c47}; CREATE TABLE migration (version INTEGER PRIMARY KEY) STRICT; INSERT INTO migration VALUES (1);
+       CREATE TABLE entry (position INTEGER PRIMARY KEY, bytes BLOB NOT NULL, head BLOB NOT NULL) STRICT`,
+    )
+    let head = emptyHead()
+    for (const [position, bytes] of log.entries()) {
+      head = nextHead(kitPrimitives, head, bytes)
+      old.prepare("INSERT INTO entry VALUES (?, ?, ?)").run(position, bytes, head.hash)
+    }
+    old.close()
+    await using engine = open(path)
+    expect(await engine.head({ signal })).toEqual(head)
+    expect(unwrap(await engine.snapshots.heads({ signal }))).toEqual([])
+    expect(unwrap(await engine.snapshots.prunedTo({ signal }))).toBe(0)
   })
 
   test("says DISK_FULL, keeps the log, and goes on when there is room again", async () => {

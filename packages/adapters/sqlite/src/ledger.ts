@@ -19,11 +19,13 @@ import {
   type CallOptions,
   type LedgerEngine,
   type LedgerSlice,
+  type ReadRefusal,
   type RefreshRefusal,
 } from "@keygrove/service"
 import { inTransaction, openDatabase } from "./database.ts"
 import type { DatabaseRefusal } from "./errors.ts"
 import { databaseFailure } from "./failure.ts"
+import { SNAPSHOT_TABLES, SqliteLedgerSnapshots } from "./ledger-snapshots.ts"
 import { whileBusy } from "./retry.ts"
 
 export interface EmbeddedLedgerOptions {
@@ -35,7 +37,11 @@ export interface EmbeddedLedgerOptions {
 
 /** "KGLG" */
 const APPLICATION_ID = 0x4b474c47
-const MIGRATIONS = ["CREATE TABLE entry (position INTEGER PRIMARY KEY, bytes BLOB NOT NULL, head BLOB NOT NULL) STRICT"]
+const MIGRATIONS = [
+  "CREATE TABLE entry (position INTEGER PRIMARY KEY, bytes BLOB NOT NULL, head BLOB NOT NULL) STRICT",
+  // Since then an entry without bytes is one that was dropped.
+  SNAPSHOT_TABLES,
+]
 
 /**
  * The embedded ledger engine: one SQLite file of one node. `head` of a row is the head after its entry. A batch is one transaction with a
@@ -49,6 +55,9 @@ export class EmbeddedLedgerEngine implements LedgerEngine {
   readonly #selectHead: StatementSync
   readonly #selectSlice: StatementSync
   readonly #insert: StatementSync
+  readonly #selectNext: StatementSync
+  /** In the same file; they end with the engine. */
+  readonly snapshots: SqliteLedgerSnapshots
   readonly #appended = new Wakeup()
   readonly #closed = new AbortController()
 
@@ -60,6 +69,10 @@ export class EmbeddedLedgerEngine implements LedgerEngine {
     this.#selectHead = database.prepare("SELECT head FROM entry WHERE position = ?")
     this.#selectSlice = database.prepare("SELECT position, bytes FROM entry WHERE position >= ? ORDER BY position LIMIT ?")
     this.#insert = database.prepare("INSERT INTO entry (position, bytes, head) VALUES (?, ?, ?)")
+    this.#selectNext = database.prepare(
+      "SELECT position FROM entry WHERE position > ? AND position < ? AND length(bytes) > 0 ORDER BY position LIMIT 1",
+    )
+    this.snapshots = new SqliteLedgerSnapshots(database, (work) => this.#attempt(work))
   }
 
   /** Opens or creates the file. Entries are verified when they are read by the replica, not here. */
@@ -85,15 +98,12 @@ export class EmbeddedLedgerEngine implements LedgerEngine {
     throw new KeygroveError(head.code, head.message, head.data === undefined ? {} : { data: head.data })
   }
 
-  async read(
-    from: LedgerIndex,
-    limit: number,
-    { signal }: CallOptions,
-  ): Promise<Result<LedgerSlice, "LEDGER_UNREACHABLE" | "LEDGER_CORRUPT">> {
+  async read(from: LedgerIndex, limit: number, { signal }: CallOptions): Promise<Result<LedgerSlice, ReadRefusal>> {
     signal.throwIfAborted()
-    const slice = this.#attempt(() => ok(this.#readSlice(from, limit)))
+    const slice = this.#attempt(() => this.#readSlice(from, limit))
     if (slice.ok) return slice
-    return slice.code === "LEDGER_CORRUPT" ? refuse("LEDGER_CORRUPT", slice.message) : refuse("LEDGER_UNREACHABLE", slice.message)
+    if (slice.code === "LEDGER_PRUNED") return refuse("LEDGER_PRUNED", slice.message, slice.data)
+    return refuse(slice.code === "LEDGER_CORRUPT" ? "LEDGER_CORRUPT" : "LEDGER_UNREACHABLE", slice.message)
   }
 
   async append(batch: readonly Uint8Array[], expected: LedgerHead, { signal }: CallOptions): Promise<Result<LedgerHead, AppendRefusal>> {
@@ -153,17 +163,29 @@ export class EmbeddedLedgerEngine implements LedgerEngine {
     return { length: length.value, hash: this.#hash(row.head) }
   }
 
-  #readSlice(from: LedgerIndex, limit: number): LedgerSlice {
+  #readSlice(from: LedgerIndex, limit: number): Result<LedgerSlice, "LEDGER_PRUNED"> {
     const entries: Uint8Array[] = []
     let size = 0
     for (const row of this.#selectSlice.iterate(from, Math.min(limit, MAX_SLICE_ENTRIES))) {
       if (row.position !== from + entries.length || !(row.bytes instanceof Uint8Array))
         throw this.#corrupt(`entry ${from + entries.length} is missing`)
+      if (row.bytes.length === 0 && entries.length === 0) return this.#pruned(from, limit)
+      if (row.bytes.length === 0) break
       size += row.bytes.length
       if (entries.length > 0 && size > MAX_SLICE_BYTES) break
       entries.push(row.bytes)
     }
-    return { from, before: this.#hashBefore(from), entries }
+    return ok({ from, before: this.#hashBefore(from), entries })
+  }
+
+  #pruned(from: LedgerIndex, limit: number): Refusal<"LEDGER_PRUNED"> {
+    const end = from + Math.min(limit, MAX_SLICE_ENTRIES)
+    const next = this.#selectNext.get(from, end)?.position
+    return refuse(
+      "LEDGER_PRUNED",
+      `${this.#path}: entry ${from} was dropped by \`keygrove ledger snapshot --prune\`; ask a node that keeps the whole ledger`,
+      { next: typeof next === "number" ? next : end },
+    )
   }
 
   #hashBefore(from: LedgerIndex): Uint8Array {

@@ -18,9 +18,12 @@ export type LedgerCode =
   | "LEDGER_REQUEST_INVALID"
   | "LEDGER_ANSWER_INVALID"
   | "ROOT_PLAN_INVALID"
+  | "LEDGER_PRUNED"
+  | "LEDGER_EMPTY"
   | "SNAPSHOT_INVALID"
   | "SNAPSHOT_VERSION"
   | "SNAPSHOT_SIGNER_UNKNOWN"
+  | "SNAPSHOT_TOO_LARGE"
 
 /** Codes of core/ledger: of logs, and of entries that are void; core/pieces has those of custody. */
 export const ledgerErrors: ErrorTable<
@@ -77,6 +80,17 @@ export const ledgerErrors: ErrorTable<
     class: "failed",
     meaning: "The plan by which a root is replaced is damaged.",
     remedy: "Restore the file root-rekey of the home from a backup, or remove it and begin again with `keygrove root rekey`.",
+  },
+  LEDGER_PRUNED: {
+    class: "failed",
+    meaning: "The entry was dropped from this node's copy of the ledger, which keeps a snapshot of what it said.",
+    remedy: "Ask a node that keeps the whole ledger.",
+  },
+  LEDGER_EMPTY: { class: "failed", meaning: "The ledger has no entries yet.", remedy: "Wait until the node is on the ledger." },
+  SNAPSHOT_TOO_LARGE: {
+    class: "failed",
+    meaning: "What the ledger says is too much for a snapshot.",
+    remedy: "Nothing: the node reads the whole ledger at each start.",
   },
   SNAPSHOT_INVALID: {
     class: "failed",

@@ -1,7 +1,7 @@
 import { refuse, type Result } from "@keygrove/base"
 import type { LedgerHead, LedgerIndex } from "@keygrove/ledger"
 import type { CallOptions } from "../ports/call-options.ts"
-import type { AppendRefusal, LedgerEngine, LedgerSlice, RefreshRefusal } from "../ports/ledger-engine.ts"
+import type { AppendRefusal, LedgerEngine, LedgerSlice, ReadRefusal, RefreshRefusal } from "../ports/ledger-engine.ts"
 
 /** A copy of a ledger that follows nobody: what it holds is served, nothing is learnt and nothing appended. For a home that was recovered from data alone. */
 export class LedgerCopyEngine implements LedgerEngine {
@@ -16,11 +16,7 @@ export class LedgerCopyEngine implements LedgerEngine {
     return await this.#copy.head(options)
   }
 
-  async read(
-    from: LedgerIndex,
-    limit: number,
-    options: CallOptions,
-  ): Promise<Result<LedgerSlice, "LEDGER_UNREACHABLE" | "LEDGER_CORRUPT">> {
+  async read(from: LedgerIndex, limit: number, options: CallOptions): Promise<Result<LedgerSlice, ReadRefusal>> {
     return await this.#copy.read(from, limit, options)
   }
 

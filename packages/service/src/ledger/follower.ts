@@ -11,7 +11,7 @@ import {
 } from "@keygrove/ledger"
 import type { CallOptions } from "../ports/call-options.ts"
 import type { Clock } from "../ports/clock.ts"
-import type { AppendRefusal, LedgerEngine, LedgerSlice, RefreshRefusal } from "../ports/ledger-engine.ts"
+import type { AppendRefusal, LedgerEngine, LedgerSlice, ReadRefusal, RefreshRefusal } from "../ports/ledger-engine.ts"
 import type { LedgerSource, SourceRefusal } from "../ports/ledger-source.ts"
 import { Wakeup } from "./wakeup.ts"
 
@@ -82,11 +82,7 @@ export class FollowerLedgerEngine<Source extends LedgerSource = LedgerSource> im
     return this.#options.copy.head(options)
   }
 
-  async read(
-    from: LedgerIndex,
-    limit: number,
-    options: CallOptions,
-  ): Promise<Result<LedgerSlice, "LEDGER_UNREACHABLE" | "LEDGER_CORRUPT">> {
+  async read(from: LedgerIndex, limit: number, options: CallOptions): Promise<Result<LedgerSlice, ReadRefusal>> {
     return this.#options.copy.read(from, limit, options)
   }
 

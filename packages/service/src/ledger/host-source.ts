@@ -155,6 +155,7 @@ function toAppendRefusal(refusal: Refusal<HostRefusal>): Refusal<AppendRefusal> 
     // The host's own disk and file are not this node's.
     case "DISK_FULL":
     case "LEDGER_CORRUPT":
+    case "LEDGER_PRUNED":
     case "LEDGER_FORKED":
       return refuse("LEDGER_UNREACHABLE", `the ledger's host cannot append (${refusal.code}): ${refusal.message}`)
     default:

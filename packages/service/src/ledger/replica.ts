@@ -19,13 +19,14 @@ import {
   type LedgerHead,
   type LedgerIndex,
   type LedgerKeyChain,
+  type LedgerSnapshot,
   type LedgerState,
   type Statement,
   type VerifiedEntry,
   type VoidReason,
 } from "@keygrove/ledger"
 import type { CallOptions } from "../ports/call-options.ts"
-import type { LedgerEngine, LedgerSlice } from "../ports/ledger-engine.ts"
+import type { LedgerEngine, LedgerSlice, ReadRefusal } from "../ports/ledger-engine.ts"
 import { AppendQueue } from "./append-queue.ts"
 import { commitGroup, judgeBatch, type CommitLog, type ReplicaRefusal } from "./commit-group.ts"
 import { Wakeup } from "./wakeup.ts"
@@ -39,6 +40,8 @@ export interface ReplicaOptions {
   readonly primitives: Primitives
   /** Owned by the replica from here on, also when opening is refused. */
   readonly engine: LedgerEngine
+  /** What was folded before, of a log that this engine has and by somebody who is believed: only what follows it is read. */
+  readonly from?: LedgerSnapshot
 }
 
 /** Appends that may wait for their turn. */
@@ -53,8 +56,8 @@ export class LedgerReplica implements AsyncDisposable {
   readonly #engine: LedgerEngine
   readonly #stop = new AbortController()
   readonly #changed = new Wakeup()
-  #ledger: FoldedLedger = emptyLedger()
-  #keyChains: KeyChainIndex = new KeyChainIndex()
+  #ledger: FoldedLedger
+  readonly #keyChains: KeyChainIndex
   #failure: Refusal | undefined
   #following: Promise<void> = Promise.resolve()
   readonly #appends: AppendQueue<ReplicaRefusal>
@@ -63,6 +66,8 @@ export class LedgerReplica implements AsyncDisposable {
   private constructor(options: ReplicaOptions) {
     this.#primitives = options.primitives
     this.#engine = options.engine
+    this.#ledger = options.from ?? emptyLedger()
+    this.#keyChains = new KeyChainIndex(options.from?.keyChains)
     const log: CommitLog = {
       now: () => ({ ledger: this.#ledger, failure: this.#failure }),
       append: (...args) => this.#engine.append(...args),
@@ -72,8 +77,8 @@ export class LedgerReplica implements AsyncDisposable {
     this.#appends = new AppendQueue((group) => commitGroup(log, this.#primitives, group))
   }
 
-  /** Replays what the engine holds now, then follows it. Refuses a log that is corrupt. */
-  static async open(options: ReplicaOptions, call: CallOptions): Promise<Result<LedgerReplica, "LEDGER_CORRUPT" | "LEDGER_UNREACHABLE">> {
+  /** Replays what the engine holds now, or what of it follows a snapshot, then follows it. Refuses a log that is corrupt, and one whose beginning was dropped when there is no snapshot. */
+  static async open(options: ReplicaOptions, call: CallOptions): Promise<Result<LedgerReplica, ReadRefusal>> {
     const replica = new LedgerReplica(options)
     await using opening = new AsyncDisposableStack()
     opening.use(replica)
@@ -97,6 +102,11 @@ export class LedgerReplica implements AsyncDisposable {
   /** The entries that say who the nodes of a cluster are, as far as this ledger has them; `undefined` of a cluster that never announced itself here. */
   keyChain(cluster: ClusterId): LedgerKeyChain | undefined {
     return this.#keyChains.get(cluster)
+  }
+
+  /** All that it holds now, which stays as it is while the replica goes on. */
+  snapshot(): LedgerSnapshot {
+    return { ...this.#ledger, keyChains: this.#keyChains.copy() }
   }
 
   /** Why following ended, when it did. */
@@ -143,11 +153,7 @@ export class LedgerReplica implements AsyncDisposable {
   }
 
   /** Entries as the engine holds them, see `LedgerEngine.read`. */
-  async read(
-    from: LedgerIndex,
-    limit: number,
-    options: CallOptions,
-  ): Promise<Result<LedgerSlice, "LEDGER_CORRUPT" | "LEDGER_UNREACHABLE">> {
+  async read(from: LedgerIndex, limit: number, options: CallOptions): Promise<Result<LedgerSlice, ReadRefusal>> {
     return await this.#engine.read(from, limit, options)
   }
 
@@ -195,7 +201,7 @@ export class LedgerReplica implements AsyncDisposable {
     await this.#engine[Symbol.asyncDispose]()
   }
 
-  async #replay(call: CallOptions): Promise<Result<true, "LEDGER_CORRUPT" | "LEDGER_UNREACHABLE">> {
+  async #replay(call: CallOptions): Promise<Result<true, ReadRefusal>> {
     const target = await this.#engine.head(call)
     while (this.head.length < target.length) {
       call.signal.throwIfAborted()
@@ -269,6 +275,8 @@ export class LedgerReplica implements AsyncDisposable {
 
   async #catchUp(options: CallOptions): Promise<Result<true, "LEDGER_CORRUPT" | "LEDGER_UNREACHABLE">> {
     const slice = await this.#engine.read(this.head.length, MAX_SLICE_ENTRIES, options)
-    return slice.ok ? this.#fold(slice.value) : slice
+    if (slice.ok) return this.#fold(slice.value)
+    // What was not folded yet is never dropped.
+    return refuse(slice.code === "LEDGER_UNREACHABLE" ? "LEDGER_UNREACHABLE" : "LEDGER_CORRUPT", slice.message)
   }
 }

@@ -20,6 +20,9 @@ export type AppendRefusal =
   | "LEDGER_FORKED"
   | "DISK_FULL"
 
+/** `LEDGER_PRUNED`: the entry was dropped from this node's copy; `data.next` says where reading may go on. */
+export type ReadRefusal = "LEDGER_UNREACHABLE" | "LEDGER_CORRUPT" | "LEDGER_PRUNED"
+
 export type RefreshRefusal = "LEDGER_UNREACHABLE" | "LEDGER_FORKED" | "LEDGER_CORRUPT" | "DISK_FULL"
 
 /**
@@ -29,15 +32,15 @@ export type RefreshRefusal = "LEDGER_UNREACHABLE" | "LEDGER_FORKED" | "LEDGER_CO
 export interface LedgerEngine extends AsyncDisposable {
   /** The head as this engine last knew it. */
   head(options: CallOptions): Promise<LedgerHead>
-  /** Up to `limit` (≤ 256) entries, and at most 960 KiB unless the first is longer, from `from`; empty at the end. */
-  read(from: LedgerIndex, limit: number, options: CallOptions): Promise<Result<LedgerSlice, "LEDGER_UNREACHABLE" | "LEDGER_CORRUPT">>
+  /** Up to `limit` (≤ 256) entries, and at most 960 KiB unless the first is longer, from `from`; empty at the end, and shorter before one that was dropped. */
+  read(from: LedgerIndex, limit: number, options: CallOptions): Promise<Result<LedgerSlice, ReadRefusal>>
   /** Appends the batch (1–64 entries) whole and durably if the head is still `expected`, else refuses with `LEDGER_HEAD_MOVED`. */
   append(batch: readonly Uint8Array[], expected: LedgerHead, options: CallOptions): Promise<Result<LedgerHead, AppendRefusal>>
   /** Learns now what is new at the source, instead of waiting to be told; an engine that is the source has nothing to learn. */
   refresh(options: CallOptions): Promise<Result<true, RefreshRefusal>>
   /**
    * Slices from `from` on, as they are appended; ends when the signal fires or the engine is disposed of.
-   * @throws KeygroveError `LEDGER_CORRUPT` or `LEDGER_FORKED` when no further entry can be trusted.
+   * @throws KeygroveError `LEDGER_CORRUPT` or `LEDGER_FORKED` when no further entry can be trusted, `LEDGER_PRUNED` when the next one was dropped.
    */
   watch(from: LedgerIndex, options: CallOptions): AsyncIterable<LedgerSlice>
 }

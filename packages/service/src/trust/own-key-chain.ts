@@ -1,6 +1,7 @@
 import { equalBytes, ok, refuse, type Result } from "@keygrove/base"
 import type { ClusterId } from "@keygrove/hierarchy"
-import { encodeKeyChainHead, keyChainHeadSignBytes, MAX_SLICE_ENTRIES } from "@keygrove/ledger"
+import { encodeKeyChainHead, keyChainHeadSignBytes } from "@keygrove/ledger"
+import { readPlaces } from "../ledger/read-places.ts"
 import type { NodeContext } from "../node-context.ts"
 import type { CallOptions } from "../ports/call-options.ts"
 
@@ -50,16 +51,5 @@ export async function readLedgerKeyChain(
   options: CallOptions,
 ): Promise<Result<readonly Uint8Array[]>> {
   const wanted = (replica.keyChain(cluster)?.indexes ?? []).slice(from, from + limit)
-  const entries: Uint8Array[] = []
-  for (let start = wanted[0]; start !== undefined; start = wanted[entries.length]) {
-    options.signal.throwIfAborted()
-    const first = start
-    const last = wanted.slice(entries.length).findLast((index) => index < first + MAX_SLICE_ENTRIES) ?? first
-    const slice = await replica.read(first, last - first + 1, options)
-    if (!slice.ok) return slice
-    const taken = wanted.slice(entries.length).flatMap((index) => slice.value.entries[index - slice.value.from] ?? [])
-    if (taken.length === 0) return refuse("LEDGER_CORRUPT", `the ledger's engine does not give entry ${first} any more`)
-    entries.push(...taken)
-  }
-  return ok(entries)
+  return await readPlaces(replica, wanted, options)
 }
