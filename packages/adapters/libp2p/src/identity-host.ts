@@ -17,7 +17,7 @@ import { OutboundChannel } from "./outbound-channel.ts"
 import { OwnListeners } from "./own-listeners.ts"
 import { refuseLine } from "./refusals.ts"
 
-const PROTOCOLS: readonly ProtocolName[] = ["ledger", "proxy", "join", "meet", "chain", "move"]
+const PROTOCOLS: readonly ProtocolName[] = ["ledger", "proxy", "join", "meet", "chain", "move", "pieces"]
 
 /** What all hosts of one node serve, and what callers may make them hold together. */
 export interface HostServing {

@@ -1,6 +1,6 @@
-import { refuse, toHex, type Result } from "@keygrove/base"
+import { refuse, toHex, unwrap, type Result } from "@keygrove/base"
 import type { ClusterId } from "@keygrove/hierarchy"
-import { advanceIndex, succeeds, trustIn, type LedgerIndex, type LedgerState } from "@keygrove/ledger"
+import { advanceIndex, decodeLedgerIndex, findBootKey, succeeds, trustIn, type LedgerIndex, type LedgerState } from "@keygrove/ledger"
 import { standingOfKey, takeToken, type Rate, type TokenBucket } from "@keygrove/peering"
 import { refreshReplica } from "../ledger/refresh-replica.ts"
 import type { LedgerReplica } from "../ledger/replica.ts"
@@ -10,7 +10,6 @@ import type {
   InboundRequest,
   MoveRefusal,
   PeerAddress,
-  PeerRejection,
   ProtocolName,
   RequestHandler,
   RequestRefusal,
@@ -33,14 +32,18 @@ export interface PeerGuardOptions {
   readonly peers: AdmittedPeers
 }
 
-/** Whom a protocol answers. A node that has ended may find out from the ledger, and nothing more. */
-const ANSWERS: Readonly<Record<ProtocolName, "nodes" | "nodes, and those that have ended" | "anyone">> = {
-  ledger: "nodes, and those that have ended",
+/**
+ * Whom a protocol answers beside nodes. A node that has ended may find out from the ledger, and nothing more. One that is locked, and goes by the boot key of a member, may read the ledger and
+ * ask for its pieces.
+ */
+const ANSWERS: Readonly<Record<ProtocolName, "nodes" | "nodes, and who may read" | "nodes, and locked ones" | "anyone">> = {
+  ledger: "nodes, and who may read",
   proxy: "nodes",
   chain: "nodes",
   join: "anyone",
   meet: "anyone",
   move: "nodes",
+  pieces: "nodes, and locked ones",
 }
 
 /** How long after its node rekeyed a key is still answered: what was sent before may still be under way, and its lines last 60 s. */
@@ -54,12 +57,20 @@ const MAX_NEVER_KNOWN = 1_024
 /** Callers that are remembered as admitted; beyond it those that are not connected are forgotten at once. */
 const MAX_ADMITTED = 4_096
 
+/** How far a locked node may read: everything. */
+const WHOLE_LEDGER: LedgerIndex = unwrap(decodeLedgerIndex(Number.MAX_SAFE_INTEGER))
+
 /** What a key may do. */
-type Admission = { readonly kind: "admitted" } | { readonly kind: "ended"; readonly endedAt: LedgerIndex } | { readonly kind: "unknown" }
+type Admission =
+  | { readonly kind: "admitted" }
+  /** By the boot key of a member of a cluster whose nodes are answered. */
+  | { readonly kind: "locked" }
+  | { readonly kind: "ended"; readonly endedAt: LedgerIndex }
+  | { readonly kind: "unknown" }
 
 /**
  * A transport that answers nodes only: every request but those of protocols `join` and `meet` is judged by what the ledger says of the caller's key, at the moment when it
- * comes. The lines of a node that is removed while it is connected end. What this node asks goes to the key that it names, also over lines that others opened: that is
+ * comes. The lines of a node that is removed while it is connected end, and those under a boot key that is no member's any more. What this node asks goes to the key that it names, also over lines that others opened: that is
  * the transport's promise and needs no guard.
  */
 export class PeerGuard implements Transport {
@@ -116,9 +127,12 @@ export class PeerGuard implements Transport {
     const guarded: RequestHandler = async (request, options) => {
       const admission = await this.#admit(request, options)
       if (admission.kind === "admitted") return await handler(request, options)
-      if (admission.kind === "unknown") return refuse("PEER_UNKNOWN", "the caller is no node that is answered here")
-      if (answers === "nodes") return rejected()
-      return await handler({ ...request, readsTo: advanceIndex(admission.endedAt, 1) }, options)
+      if (admission.kind === "locked" && answers === "nodes, and locked ones") return await handler(request, options)
+      if (admission.kind === "ended" && answers !== "nodes, and who may read") return refuse("PEER_REMOVED", "the caller's key has ended")
+      if (admission.kind === "unknown" || answers !== "nodes, and who may read")
+        return refuse("PEER_UNKNOWN", "the caller is no node that is answered here")
+      const readsTo = admission.kind === "locked" ? WHOLE_LEDGER : advanceIndex(admission.endedAt, 1)
+      return await handler({ ...request, readsTo }, options)
     }
     return this.#options.transport.serve(protocol, answers === "anyone" ? handler : guarded)
   }
@@ -141,7 +155,7 @@ export class PeerGuard implements Transport {
   async #admit({ from }: InboundRequest, options: CallOptions): Promise<Admission> {
     const first = this.#judge(from)
     const admission = first.kind === "unknown" && (await this.#askForNews(options)) ? this.#judge(from) : first
-    if (admission.kind !== "admitted") return admission
+    if (!hasLines(admission)) return admission
     this.#admitted.set(toHex(from), Uint8Array.from(from))
     if (this.#admitted.size > MAX_ADMITTED) this.#endLines()
     return admission
@@ -169,6 +183,9 @@ export class PeerGuard implements Transport {
   /** The verdict on a key of which this ledger says nothing that counts. */
   #judgeStranger(signingKey: Uint8Array): Admission {
     if (this.#alsoKnows(signingKey)) return { kind: "admitted" }
+    const { state } = this.#options.replica
+    const boot = findBootKey(state, signingKey)
+    if (boot?.member !== undefined && this.#counts(state, boot.node.cluster)) return { kind: "locked" }
     const endedAt = this.#neverKnown.get(toHex(signingKey))
     return endedAt === undefined ? { kind: "unknown" } : { kind: "ended", endedAt }
   }
@@ -206,7 +223,7 @@ export class PeerGuard implements Transport {
   #endLines(): void {
     const connected = new Set(this.peers().map(toHex))
     for (const [hex, key] of this.#admitted) {
-      const isGone = this.#judge(key).kind !== "admitted"
+      const isGone = !hasLines(this.#judge(key))
       if (isGone || !connected.has(hex)) this.#admitted.delete(hex)
       if (isGone) void this.#endLine(key)
     }
@@ -220,7 +237,7 @@ export class PeerGuard implements Transport {
       // The guard is disposed of, and all lines end.
       return
     }
-    if (this.#judge(key).kind !== "admitted") this.disconnect(key)
+    if (!hasLines(this.#judge(key))) this.disconnect(key)
   }
 }
 
@@ -237,6 +254,7 @@ export function isAdmittedCluster(
   return peers === "ledger" || isFamily || trustIn(state, own, cluster)?.standing === "trusted"
 }
 
-function rejected(): PeerRejection {
-  return refuse("PEER_REMOVED", "the caller's key has ended")
+/** Whether the lines of a caller stay. */
+function hasLines({ kind }: Admission): boolean {
+  return kind === "admitted" || kind === "locked"
 }

@@ -13,7 +13,9 @@ export interface InboundRequest {
   /** Ed25519 signing key of the caller, 32 bytes. */
   readonly from: Uint8Array
   readonly body: Uint8Array
-  /** Set for a caller whose key has ended: it may read the ledger up to this length, which is how it learns of its end, and nothing else. */
+  /**
+   * Set for a caller that may read the ledger, up to this length, and nothing else: one whose key has ended, which so learns of its end, and one that is locked and goes by its boot key, which reads all.
+   */
   readonly readsTo?: LedgerIndex
 }
 
@@ -29,7 +31,7 @@ export interface TransportIdentity {
 export type MoveRefusal = "PORT_IN_USE" | "LISTEN_FAILED" | "PEER_CLOSED"
 
 /** Protocols spoken between nodes; the name on the wire is `/keygrove/1/NAME`. */
-export type ProtocolName = "ledger" | "proxy" | "join" | "meet" | "chain" | "move"
+export type ProtocolName = "ledger" | "proxy" | "join" | "meet" | "chain" | "move" | "pieces"
 
 /** A handler's word that it does not answer this caller: its key is nobody's here, or that of a node that has ended, or has another key now. */
 export type PeerRejection = Refusal<"PEER_UNKNOWN" | "PEER_REMOVED">
