@@ -10,14 +10,10 @@ export { KEY_FILE_BYTES, type UnlockSecret } from "./key-encryption.ts"
 export { unlockNode, type UnlockedNode } from "./node-secrets.ts"
 export { KEYSTORE_APPLICATION_ID, KEYSTORE_MIGRATIONS, SealedRecords, type RecordTools, type SealedRecord } from "./sealed-records.ts"
 export type { SourceOptions } from "./inherited-source.ts"
-<<<<<<< Updated upstream
-export { offerPassphrase } from "./handed-passphrase.ts"
-export { readPassphrase, readUnlockSecret, type SecretSource } from "./secret-source.ts"
-=======
 export { bootSecretIn, bootSecretOf, type BootSecretSource } from "./boot-key.ts"
 export { LockedEngine, type PieceOpening } from "./locked-engine.ts"
 export { RUN_MIGRATIONS } from "./run-store.ts"
-export { readUnlockSecret, type SecretSource } from "./secret-source.ts"
->>>>>>> Stashed changes
+export { offerPassphrase } from "./handed-passphrase.ts"
+export { readPassphrase, readUnlockSecret, type SecretSource } from "./secret-source.ts"
 export { spawnKeystore, type KeystoreProcess, type KeystoreProgram } from "./spawn.ts"
 export { unlockKeystore, type UnlockedKeystore } from "./unlock.ts"

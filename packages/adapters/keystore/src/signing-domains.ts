@@ -17,12 +17,9 @@ const MESSAGE_DOMAINS: readonly string[] = [
   "keygrove/v1/key-chain",
   "keygrove/v1/meet",
   "keygrove/v1/meet-confirmation",
-<<<<<<< Updated upstream
   "keygrove/v1/snapshot",
-=======
   "keygrove/v1/piece-receipt",
   "keygrove/v1/unlock-approval",
->>>>>>> Stashed changes
 ]
 
 /** What a boot key asks with. */
