@@ -94,6 +94,19 @@ describe("callRpc", () => {
     expect(await callRpc(at, "x", {})).toMatchObject({ ok: false, code: "NODE_UNREACHABLE" })
   })
 
+  test("does not say that no node runs when one ended over what it was asked on a connection that is used again", async () => {
+    const asked: string[] = []
+    const at = await serve((response, body) => {
+      asked.push(body)
+      if (asked.length === 1) return response.end('{"jsonrpc":"2.0","id":1,"result":true}')
+      state.server?.close()
+      return response.destroy()
+    })
+    expect(await callRpc(at, "x", {})).toMatchObject({ ok: true })
+    expect(await callRpc(at, "x", {})).toMatchObject({ ok: false, code: "NODE_UNREACHABLE" })
+    expect(asked).toHaveLength(2)
+  })
+
   test("says that no node runs: no cookie, no socket, no directory", async () => {
     expect(await callRpc(endpoint(), "x", {})).toMatchObject({ ok: false, code: "NODE_NOT_RUNNING" })
     await writeFile(endpoint().cookiePath, "__cookie__:0011")

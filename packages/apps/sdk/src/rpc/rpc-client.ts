@@ -89,13 +89,25 @@ async function post(
     request.on("error", (error) => {
       // The node closed a connection that waited too long, just when it was used again. Were it another node by now, it would refuse the cookie.
       const isStale = request.reusedSocket && isErrno(error) && (error.code === "ECONNRESET" || error.code === "EPIPE")
-      resolve(isStale ? post(endpoint, cookie, body, signal) : connectionFailure(error, endpoint, timeout))
+      const failure = connectionFailure(error, endpoint, timeout)
+      resolve(isStale ? postAgain(failure, endpoint, cookie, { body, signal }) : failure)
     })
     request.on("response", (response) => {
       readAnswer(response).then(resolve, (error: unknown) => resolve(connectionFailure(error, endpoint, timeout)))
     })
     request.end(body)
   })
+}
+
+/** After a connection that broke when it was used again. A node that is gone by now may have done what was asked before: that it does not run is no answer to that. */
+async function postAgain(
+  broken: Refusal<RpcFailureCode>,
+  endpoint: RpcEndpoint,
+  cookie: string,
+  { body, signal }: { readonly body: string; readonly signal: AbortSignal | undefined },
+): Promise<Result<string, RpcFailureCode>> {
+  const answer = await post(endpoint, cookie, body, signal)
+  return !answer.ok && answer.code === "NODE_NOT_RUNNING" ? broken : answer
 }
 
 async function readAnswer(response: IncomingMessage): Promise<Result<string, RpcFailureCode>> {
