@@ -10,7 +10,8 @@ import { encode, rfc8949EncodeOptions } from "cborg"
 const ORDER = 0xfffffffffffffffffffffffffffffffebaaedce6af48a03bbfd25e8cd0364141n
 
 /** Canonical CBOR of an array. */
-export const info = (...parts: readonly (string | number | Uint8Array)[]): Uint8Array => encode(parts, rfc8949EncodeOptions)
+export const info = (...parts: readonly (string | number | Uint8Array | readonly Uint8Array[])[]): Uint8Array =>
+  encode(parts, rfc8949EncodeOptions)
 /** HKDF-SHA-256 without salt, 32 bytes. */
 export const hkdf = (secret: Uint8Array, of: Uint8Array): Buffer => Buffer.from(hkdfSync("sha256", secret, new Uint8Array(0), of, 32))
 
