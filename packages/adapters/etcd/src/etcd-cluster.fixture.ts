@@ -4,10 +4,13 @@ import { createServer, type AddressInfo } from "node:net"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { setTimeout as sleep } from "node:timers/promises"
+import { concatBytes, utf8 } from "@keygrove/base"
+import type { EtcdAccess } from "./access.ts"
 import type { EtcdAddress } from "./address.ts"
 import { readHealth } from "./health.ts"
 import { EtcdMembers } from "./members.ts"
-import type { EtcdAccess } from "./access.ts"
+import { decodeTransactionAnswer, encodeTransaction } from "./messages.ts"
+import { bytesField, integerField } from "./protobuf.ts"
 
 /** Files of TLS for the members, and what is needed to reach them. */
 export interface KitTls {
@@ -79,6 +82,37 @@ export class EtcdCluster implements AsyncDisposable {
   /** The same as a person writes it. */
   url(name: string): string {
     return `etcd://${this.#members.map(({ clientPort }) => `127.0.0.1:${clientPort}`).join(",")}/${name}`
+  }
+
+  /** One call at whatever member answers, as an operator makes it. */
+  async admin(method: string, ...fields: readonly Uint8Array[]): Promise<Uint8Array> {
+    using client = this.client()
+    const decode = (body: Uint8Array): Uint8Array => body
+    const outcome = await client.call({ method, message: concatBytes(...fields), decode, signal: AbortSignal.timeout(READY_MS) })
+    if (outcome.kind !== "answered") throw new Error(`${method}: ${outcome.message}`)
+    return outcome.value
+  }
+
+  async put(key: string, value: Uint8Array): Promise<void> {
+    await this.admin("KV/Put", bytesField(1, utf8(key)), bytesField(2, value))
+  }
+
+  async delete(key: string): Promise<void> {
+    await this.admin("KV/DeleteRange", bytesField(1, utf8(key)))
+  }
+
+  /** The value of a key, and the revision of the store. */
+  async get(key: string): Promise<{ readonly value: Uint8Array | undefined; readonly revision: number }> {
+    const range = encodeTransaction({ conditions: [], operations: [{ kind: "range", key: utf8(key) }], otherwise: [] })
+    const answer = decodeTransactionAnswer(await this.admin("KV/Txn", range))
+    if (answer === undefined) throw new Error("etcd's answer cannot be read")
+    return { value: answer.found[0]?.[0]?.value, revision: answer.revision }
+  }
+
+  /** Forgets all history before the present. */
+  async compact(): Promise<void> {
+    const { revision } = await this.get("anything")
+    await this.admin("KV/Compact", integerField(1, revision), integerField(2, 1))
   }
 
   /** A client of all members; owned by the caller. */

@@ -205,18 +205,16 @@ export class EtcdLedgerSource implements LedgerSource {
   async #transact(transaction: EtcdTransaction, signal: AbortSignal): Promise<Result<Answer, "LEDGER_UNREACHABLE">> {
     signal.throwIfAborted()
     if (this.#stop.signal.aborted) return refuse("LEDGER_UNREACHABLE", "the connection to etcd was closed")
-    const call = { method: "KV/Txn", message: encodeTransaction(transaction), signal }
-    const isWrite = transaction.conditions.length > 0
-    const outcome = await this.#members.call(call)
-    if (outcome.kind !== "answered") {
-      const why = outcome.kind === "refused" ? explain(outcome) : outcome.message
-      return refuse("LEDGER_UNREACHABLE", isWrite && outcome.wasAmbiguous ? `${why}; ${MAY_BE_WRITTEN}` : why)
+    const decode = (body: Uint8Array): EtcdTransactionAnswer | undefined => {
+      const answer = decodeTransactionAnswer(body)
+      const asked = answer?.succeeded === true ? transaction.operations : transaction.otherwise
+      return answer?.found.length === asked.length ? answer : undefined
     }
-    const answer = decodeTransactionAnswer(outcome.body)
-    const asked = answer?.succeeded === true ? transaction.operations : transaction.otherwise
-    if (answer === undefined || answer.found.length !== asked.length)
-      return refuse("LEDGER_UNREACHABLE", "etcd gave an answer that cannot be read")
-    return ok({ ...answer, wasAmbiguous: outcome.wasAmbiguous })
+    const outcome = await this.#members.call({ method: "KV/Txn", message: encodeTransaction(transaction), decode, signal })
+    if (outcome.kind === "answered") return ok({ ...outcome.value, wasAmbiguous: outcome.wasAmbiguous })
+    const why = outcome.kind === "refused" ? explain(outcome) : outcome.message
+    const isWrite = transaction.conditions.length > 0
+    return refuse("LEDGER_UNREACHABLE", isWrite && outcome.wasAmbiguous ? `${why}; ${MAY_BE_WRITTEN}` : why)
   }
 }
 

@@ -23,7 +23,8 @@ export class GrpcFrames {
 
   /** The messages that are whole now; `undefined` when these are no frames of gRPC, or longer than {@link MAX_GRPC_MESSAGE_BYTES}. */
   push(chunk: Uint8Array): readonly Uint8Array[] | undefined {
-    this.#chunks.push(chunk)
+    // A plain array: a part of a Buffer shares its memory even where it says that it copies.
+    this.#chunks.push(new Uint8Array(chunk.buffer, chunk.byteOffset, chunk.length))
     this.#length += chunk.length
     const messages: Uint8Array[] = []
     for (;;) {

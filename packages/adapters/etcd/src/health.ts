@@ -28,9 +28,8 @@ export async function readHealth({ all }: EtcdMembers, { signal }: CallOptions):
     all.map(async (member): Promise<EtcdMemberHealth> => {
       const call = { method: "Maintenance/Status", message: new Uint8Array(0), signal }
       const outcome = await member.call(call, STATUS_TIMEOUT_MS)
-      if (outcome.kind !== "answered") return { name: member.name, trouble: describe(outcome), isLeader: false }
-      const status = decodeStatus(outcome.body)
-      if (status === undefined) return { name: member.name, trouble: "its answer cannot be read", isLeader: false }
+      const status = outcome.kind === "answered" ? decodeStatus(outcome.body) : undefined
+      if (status === undefined) return { name: member.name, trouble: describe(outcome), isLeader: false }
       return { name: member.name, isLeader: status.leader !== NO_LEADER && status.leader === status.member, status }
     }),
   )

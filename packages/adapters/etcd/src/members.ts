@@ -16,9 +16,11 @@ export interface EtcdDeadlines {
 /** An election takes etcd a second or some; a try is long enough for a slow disk and short enough that three members get one. */
 export const DEFAULT_DEADLINES: EtcdDeadlines = { callMs: 10_000, tryMs: 3_000 }
 
-export interface EtcdCall {
+export interface EtcdCall<T> {
   readonly method: string
   readonly message: Uint8Array
+  /** Reads an answer; `undefined` of one that is none, for which another member is asked. */
+  readonly decode: (body: Uint8Array) => T | undefined
   readonly signal: AbortSignal
 }
 
@@ -26,8 +28,8 @@ export interface EtcdCall {
  * How a call came out. `wasAmbiguous`: an earlier try, or the last one, may have had its effect without an answer. What is called must be such that a second
  * one after a first that had its effect does nothing: a read, or a transaction that compares what it changes.
  */
-export type EtcdOutcome = { readonly wasAmbiguous: boolean } & (
-  | { readonly kind: "answered"; readonly body: Uint8Array }
+export type EtcdOutcome<T> = { readonly wasAmbiguous: boolean } & (
+  | { readonly kind: "answered"; readonly value: T }
   | ({ readonly kind: "refused" } & GrpcStatus)
   | { readonly kind: "unreachable"; readonly message: string }
 )
@@ -64,7 +66,7 @@ export class EtcdMembers implements Disposable {
    * Calls members in turn until one answers or refuses for good, within the deadline.
    * @throws the reason of the signal
    */
-  async call(call: EtcdCall): Promise<EtcdOutcome> {
+  async call<T>(call: EtcdCall<T>): Promise<EtcdOutcome<T>> {
     const end = performance.now() + this.deadlines.callMs
     const troubles = new Map<string, string>()
     let wasAmbiguous = false
@@ -76,7 +78,8 @@ export class EtcdMembers implements Disposable {
       const isCutShort = leftMs < this.deadlines.tryMs
       const outcome = await member.call(call, Math.min(leftMs, this.deadlines.tryMs))
       call.signal.throwIfAborted()
-      if (outcome.kind === "answered") return { ...outcome, wasAmbiguous }
+      const value = outcome.kind === "answered" ? call.decode(outcome.body) : undefined
+      if (value !== undefined) return { kind: "answered", value, wasAmbiguous }
       if (outcome.kind === "denied") return { kind: "unreachable", message: outcome.message, wasAmbiguous }
       if (outcome.kind === "refused" && isFinal(outcome)) return { ...outcome, wasAmbiguous }
       wasAmbiguous ||= mayHaveEffect(outcome)
@@ -99,8 +102,9 @@ export class EtcdMembers implements Disposable {
   }
 }
 
-/** What a member's failure is called in messages. */
-export function describe(outcome: Exclude<MemberOutcome, { readonly kind: "answered" }>): string {
+/** What a member's failure is called in messages. An answer is one when it cannot be read. */
+export function describe(outcome: MemberOutcome): string {
+  if (outcome.kind === "answered") return "its answer cannot be read"
   return outcome.kind === "refused" ? `${nameOfStatus(outcome.status)}: ${outcome.message}` : outcome.message
 }
 
@@ -109,7 +113,7 @@ function isFinal({ message, status }: GrpcStatus): boolean {
   return ![1, 2, 4, 10, 13, 14, 15].includes(status) && !(status === 8 && message.includes("too many requests"))
 }
 
-function mayHaveEffect(outcome: Exclude<MemberOutcome, { readonly kind: "answered" }>): boolean {
+function mayHaveEffect(outcome: MemberOutcome): boolean {
   if (outcome.kind === "lost") return outcome.left
-  return outcome.kind === "refused" && outcome.status !== 8
+  return outcome.kind === "answered" || (outcome.kind === "refused" && outcome.status !== 8)
 }
