@@ -70,17 +70,23 @@ export function combineSubpieces(
 ): Result<{ readonly piece: Secret; readonly commitments: Commitments }, RedistributionRefusal> {
   const { contributions, from, index, threshold } = order
   const commitments = redistributedCommitments(curve, from, threshold, contributions)
-  if (!commitments.ok) return commitments
-  const stranger = contributions.find(({ subpiece }) => !curve.isScalar(subpiece))
-  if (stranger !== undefined) return lie(stranger.index, "gave a sub-piece that is no scalar")
-  const piece = interpolate(
-    curve,
-    contributions.map((each) => ({ index: each.index, value: each.subpiece })),
-  )
-  if (piece !== undefined && verifyPiece(curve, commitments.value, index, piece)) return ok({ piece, commitments: commitments.value })
+  if (!commitments.ok && commitments.code === "SUBPIECE_INVALID") return commitments
+  const piece =
+    commitments.ok && contributions.every(({ subpiece }) => curve.isScalar(subpiece)) ? sumSubpieces(curve, contributions) : undefined
+  if (commitments.ok && piece !== undefined && verifyPiece(curve, commitments.value, index, piece))
+    return ok({ piece, commitments: commitments.value })
   piece?.[Symbol.dispose]()
+  // Also when the commitments add up to infinity: who brought that about by the last of them does not know its logarithm, and has no sub-piece for it.
   const liar = contributions.find((each) => !verifyPiece(curve, each.commitments, index, each.subpiece))
-  return liar === undefined ? broken() : lie(liar.index, "gave a sub-piece that does not match its commitments")
+  if (liar !== undefined) return lie(liar.index, "gave a sub-piece that does not match its commitments")
+  return commitments.ok ? broken() : commitments
+}
+
+function sumSubpieces(curve: Curve, contributions: readonly Contribution[]): Secret | undefined {
+  return interpolate(
+    curve,
+    contributions.map(({ index, subpiece }) => ({ index, value: subpiece })),
+  )
 }
 
 function sumCommitments(
