@@ -37,6 +37,8 @@ const config: ViteUserConfig = defineConfig({
       { test: { name: "console", include: ["tests/console/**/*.test.ts"], ...patience, testTimeout: 240_000, ...bundled } },
       // A million inputs, most of a minute; KEYGROVE_FUZZ_INPUTS asks for more.
       { test: { name: "fuzz", include: ["tests/fuzz/**/*.test.ts"], ...patience, globalSetup: ["tests/e2e/build-bundle.ts"] } },
+      // Eight hosts in namespaces of their own, a minute of faults; the checker of what came of it.
+      { test: { name: "faults", include: ["tests/faults/**/*.test.ts"], ...patience, testTimeout: 600_000, ...serial } },
       // 700 kills of running processes: minutes, so a step of its own.
       { test: { name: "crash", include: ["tests/e2e/crash/**/*.test.ts"], ...patience, testTimeout: 900_000, ...bundled } },
     ],

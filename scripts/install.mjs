@@ -18,6 +18,7 @@ const PROGRAMS = {
   git: { of: "git", why: "npm run verify asks it which files belong to the repository" },
   gpg: { of: "gpg", why: "npm run bench makes a key for gpg-agent with it" },
   "gpg-agent": { of: "gpg-agent", why: "npm run bench compares signatures with it" },
+  ip: { of: "iproute2", why: "npm run verify and npm run test:faults give nodes a network of their own with it, and break that" },
   openssl: {
     of: "openssl",
     why: "npm run bench takes the speed limit of AES-256-GCM from it, and npm run verify the key files that other programs write",
@@ -32,6 +33,7 @@ const PROGRAMS = {
   "ssh-agent": { of: "openssh-client", why: "npm run bench compares signatures with it" },
   "ssh-keygen": { of: "openssh-client", why: "npm run verify holds the agent and the reader of key files to what OpenSSH does" },
   sshd: { of: "openssh-server", why: "npm run verify logs in to one of its own through the agent" },
+  strace: { of: "strace", why: "npm run verify and npm run test:faults make a disk slow with it" },
   zbarimg: { of: "zbar-tools", why: "npm run verify reads the QR code of the printed recovery sheet with it" },
   zsh: { of: "zsh", why: "npm run verify completes command lines in it" },
 }

@@ -12,6 +12,7 @@ const ready =
     "etcd",
     "fish",
     "git",
+    "ip",
     "openssl",
     "pdftoppm",
     "pkcs11-tool",
@@ -19,6 +20,7 @@ const ready =
     "softhsm2-util",
     "ssh-keygen",
     "sshd",
+    "strace",
     "zbarimg",
     "zsh",
   ])

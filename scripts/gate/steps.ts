@@ -23,8 +23,8 @@ export const staticSteps: readonly Step[] = [
 export const coreTests: Step = tests("unit", ["packages/core", "--no-isolate"])
 
 /**
- * Every test, one kind after the other; but using a browser, killing processes for minutes and using them for minutes wait most of the time, so these go
- * beside another kind where there are two processors.
+ * Every test, one kind after the other; but using a browser, killing processes for minutes, using them for minutes and breaking what is around them wait most of
+ * the time, so these go beside another kind where there are two processors.
  */
 export const allTests: readonly (readonly Step[])[] = [
   ["unit"],
@@ -32,5 +32,5 @@ export const allTests: readonly (readonly Step[])[] = [
   ["interop"],
   ["simulation"],
   ["fuzz", "console"],
-  ["e2e", "crash"],
+  ["e2e", "crash", "faults"],
 ].map((names) => names.map((name) => tests(name)))
