@@ -10,9 +10,15 @@ import {
   decodeValue,
   type KeystoreMethod,
 } from "../../packages/adapters/keystore/src/ipc/messages.ts"
+import {
+  decodeLockedGreeting,
+  decodeLockedParams,
+  decodeLockedRequest,
+  decodeLockedValue,
+} from "../../packages/adapters/keystore/src/ipc/locked-messages.ts"
 import { pick, type Dice } from "./dice.ts"
 import { fuzz, FUZZ_TIMEOUT_MS } from "./fuzz.ts"
-import { entrySample, greetingSample, identitySample, methodSamples } from "./keystore-messages.ts"
+import { entrySample, greetingSample, identitySample, lockedGreetingSample, lockedSamples, methodSamples } from "./keystore-messages.ts"
 import { mutateBytes, randomBytesOf } from "./mutate-bytes.ts"
 import { mutateTree, type Tree } from "./mutate-tree.ts"
 
@@ -94,6 +100,26 @@ test("answers of a broken keystore are decoded or refused", { timeout: FUZZ_TIME
     },
   })
   expect(accepted).toBeGreaterThan(0)
+})
+
+test("requests to a locked keystore, and its answers, are decoded or refused", { timeout: FUZZ_TIMEOUT_MS }, async () => {
+  const accepted = { params: 0, values: 0, greetings: 0 }
+  await fuzz({
+    name: "locked",
+    share: 4,
+    once: (roll) => {
+      const method = pick(roll, ["boot.sign", "unlock"] as const)
+      const { params, value } = lockedSamples[method]
+      const bytes = encoded({ id: 7, method, params }, roll)
+      const request = decodeLockedRequest(bytes)
+      if (request.ok && decodeLockedParams(request.value.method, request.value.params).ok) accepted.params++
+      const answer = decodeAnswer(encoded({ id: 7, value: roll(3) === 0 ? lockedGreetingSample : value }, roll))
+      if (!answer.ok || !answer.value.answer.ok) return
+      if (decodeLockedValue(method, answer.value.answer.value).ok) accepted.values++
+      if (decodeLockedGreeting(answer.value.answer.value).ok) accepted.greetings++
+    },
+  })
+  for (const count of Object.values(accepted)) expect(count).toBeGreaterThan(0)
 })
 
 test("streams of frames are cut where they should be, however they arrive", { timeout: FUZZ_TIMEOUT_MS }, async () => {

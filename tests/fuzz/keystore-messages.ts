@@ -40,6 +40,26 @@ export const identitySample: CborValue = {
 /** What an unlocked keystore greets with. */
 export const greetingSample: CborValue = { identity: identitySample, pendingRekey }
 
+const commitments = [point, point]
+const sharing = { cluster: bytes(32), owner: "/laptop", generation: 4, commitments }
+const storedPiece = { sharing, index: 3, stored: bytes(72) }
+const recipients = [2, 3].map((index) => ({ index, sealingKey: bytes(32) }))
+const sealedPieces = [2, 3].map((index) => ({ index, sealed: bytes(400) }))
+const bootKeys = { signingKey: bytes(32), sealingKey: bytes(32) }
+const slots = [{ generation: 4, publicKey: point }]
+
+/** What a locked keystore greets with. */
+export const lockedGreetingSample: CborValue = { node: { cluster: bytes(32), path: "/laptop" }, bootKeys, slots }
+
+/** Parameters and values of what a locked keystore takes and gives. */
+export const lockedSamples: Readonly<Record<"boot.sign" | "unlock", MethodSample>> = {
+  "boot.sign": { params: { purpose: "message", message: bytes(80) }, value: bytes(64) },
+  unlock: {
+    params: { sharing, request: bytes(32), pieces: [2, 3].map((index) => ({ index, holderSigningKey: bytes(32), sealed: bytes(400) })) },
+    value: { liars: [3] },
+  },
+}
+
 const register = { caller, id, type: "ed25519", exportable: false, rules: entry.rules }
 
 export const methodSamples: Readonly<Record<string, MethodSample>> = {
@@ -91,6 +111,24 @@ export const methodSamples: Readonly<Record<string, MethodSample>> = {
   acceptRekey: { params: { entry: bytes(500), sealed: bytes(400) }, value: pendingRekey },
   finishRekey: { params: {}, value: identitySample },
   lock: { params: {}, value: true },
+  "pieces.bootKeys": { params: {}, value: bootKeys },
+  "pieces.slots": { params: {}, value: slots },
+  "pieces.share": { params: { generation: 4, threshold: 2, recipients }, value: { commitments, pieces: sealedPieces } },
+  "pieces.keepSlots": { params: { publicKeys: [point] }, value: true },
+  "pieces.accept": { params: { sharing, index: 3, ownerSigningKey: bytes(32), sealed: bytes(400) }, value: bytes(72) },
+  "pieces.return": { params: { ...storedPiece, request: bytes(32), bootSealingKey: bytes(32) }, value: bytes(400) },
+  "pieces.prove": { params: { ...storedPiece, challenge: bytes(32) }, value: bytes(65) },
+  "pieces.subshare": { params: { ...storedPiece, to: 5, threshold: 2, recipients }, value: { commitments, subpieces: sealedPieces } },
+  "pieces.combine": {
+    params: {
+      from: sharing,
+      to: 5,
+      threshold: 2,
+      index: 3,
+      contributions: [2, 4].map((index) => ({ index, signingKey: bytes(32), commitments, sealed: bytes(400) })),
+    },
+    value: { stored: bytes(72), commitments },
+  },
   "keys.register": { params: { ...register, source: { kind: "import", sealed: bytes(80) } }, value: { entry, created: true } },
   "keys.list": { params: { caller, after: id, limit: 500 }, value: [entry, { ...entry, id: "a" }] },
   "keys.find": { params: { caller, id }, value: entry },

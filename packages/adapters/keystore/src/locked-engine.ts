@@ -27,7 +27,7 @@ import { mayBootSign } from "./signing-domains.ts"
 import { unlockedKeystore, type UnlockedKeystore } from "./unlock.ts"
 
 /** Pieces of one attempt: one of every member, and a few that were sent twice. */
-const MAX_PIECES = 512
+export const MAX_UNLOCKING_PIECES = 512
 const REQUEST_BYTES = 32
 
 /** What pieces opened, which belongs to the caller, and whose were wrong. */
@@ -119,7 +119,7 @@ export class LockedEngine implements LockedKeystore {
 
   #check({ pieces, request, sharing }: PieceUnlocking): Result<Commitments, "KEYSTORE_REQUEST_INVALID" | "SHARING_INVALID"> {
     if (request.length !== REQUEST_BYTES) return invalid(`request has ${request.length} bytes; expected ${REQUEST_BYTES}`)
-    if (pieces.length > MAX_PIECES) return invalid(`${pieces.length} pieces; at most ${MAX_PIECES} are tried at once`)
+    if (pieces.length > MAX_UNLOCKING_PIECES) return invalid(`${pieces.length} pieces; at most ${MAX_UNLOCKING_PIECES} are tried at once`)
     return decodeCommitments(this.#tools.primitives.curve, sharing.commitments)
   }
 

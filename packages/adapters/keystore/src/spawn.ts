@@ -1,9 +1,10 @@
 import { spawn, type ChildProcess } from "node:child_process"
 import { Socket } from "node:net"
-import { refuse, type Result } from "@keygrove/base"
+import { ok, refuse, type Result } from "@keygrove/base"
 import type { CallOptions } from "@keygrove/service"
 import { withoutCoreDumps } from "./core-dumps.ts"
 import { KeystoreClient } from "./ipc/client.ts"
+import { LockedClient } from "./ipc/locked-client.ts"
 
 /** How to start the keystore process. */
 export interface KeystoreProgram {
@@ -34,7 +35,31 @@ const END_TIMEOUT_MS = 3_000
 const WIPING_BYTE = "90"
 
 /** Starts the keystore process and waits until it is unlocked, or says why it cannot be. May take long when a person types the passphrase. */
-export async function spawnKeystore(program: KeystoreProgram, { signal }: CallOptions): Promise<Result<KeystoreProcess>> {
+export async function spawnKeystore(program: KeystoreProgram, options: CallOptions): Promise<Result<KeystoreProcess>> {
+  return await spawnGreeted(program, options, async (socket) => await KeystoreClient.greet(socket))
+}
+
+/** A keystore process that was started locked, and the port to it, also to what it becomes. Disposal ends the process, be it unlocked or not. */
+export interface LockedKeystoreProcess extends AsyncDisposable {
+  readonly keystore: LockedClient
+  readonly pid: number
+}
+
+/** Starts the keystore process in locked mode and waits for its greeting, or why no pieces can open it. */
+export async function spawnLockedKeystore(program: KeystoreProgram, options: CallOptions): Promise<Result<LockedKeystoreProcess>> {
+  return await spawnGreeted(program, options, async (socket) => await LockedClient.greet(socket))
+}
+
+interface Greeted<Port extends AsyncDisposable> extends AsyncDisposable {
+  readonly keystore: Port
+  readonly pid: number
+}
+
+async function spawnGreeted<Port extends AsyncDisposable>(
+  program: KeystoreProgram,
+  { signal }: CallOptions,
+  greet: (socket: Socket) => Promise<Result<Port>>,
+): Promise<Result<Greeted<Port>>> {
   signal.throwIfAborted()
   const { log = 2, passphraseSource, wipesFreed = false } = program
   const { command, args } = withoutCoreDumps(program)
@@ -50,7 +75,7 @@ export async function spawnKeystore(program: KeystoreProgram, { signal }: CallOp
   }
   const stop = (): void => void child.kill("SIGTERM")
   signal.addEventListener("abort", stop, { once: true })
-  const greeted = await KeystoreClient.greet(socket).finally(() => signal.removeEventListener("abort", stop))
+  const greeted = await greet(socket).finally(() => signal.removeEventListener("abort", stop))
   if (!greeted.ok) {
     child.kill("SIGTERM")
     await killedUnless(ended, child)
@@ -60,11 +85,17 @@ export async function spawnKeystore(program: KeystoreProgram, { signal }: CallOp
   }
   const { pid } = child
   const keystore = greeted.value
-  return { ok: true, value: { keystore, pid, [Symbol.asyncDispose]: async () => await end(child, keystore, ended) } }
+  return ok({ keystore, pid, [Symbol.asyncDispose]: async () => await end(child, { keystore, socket }, ended) })
 }
 
-async function end(child: ChildProcess, keystore: KeystoreClient, ended: Promise<string>): Promise<void> {
+async function end(
+  child: ChildProcess,
+  { keystore, socket }: { readonly keystore: AsyncDisposable; readonly socket: Socket },
+  ended: Promise<string>,
+): Promise<void> {
   await keystore[Symbol.asyncDispose]()
+  // A keystore that was unlocked by pieces is not the port's to end, but its process is ours.
+  socket.destroy()
   await killedUnless(ended, child)
 }
 

@@ -1,8 +1,18 @@
 import type { Duplex } from "node:stream"
 import { ok, refuse, type CborValue, type Refusal, type Result } from "@keygrove/base"
-import type { CallOptions, Keystore, KeystoreRefusal, NamedKeyRefusal, NamedKeys, NodeIdentity, PendingRekey } from "@keygrove/service"
+import type {
+  CallOptions,
+  Keystore,
+  KeystoreRefusal,
+  NamedKeyRefusal,
+  NamedKeys,
+  NodeIdentity,
+  PendingRekey,
+  PieceKeys,
+  PieceRefusal,
+} from "@keygrove/service"
 import { RekeyListeners } from "../rekey-listeners.ts"
-import { encodeFrame, FrameDecoder } from "./frames.ts"
+import { encodeFrame } from "./frames.ts"
 import { namedKeysOver } from "./keys-client.ts"
 import {
   decodeAnswer,
@@ -14,6 +24,8 @@ import {
   type KeystoreAnswers,
   type KeystoreMethod,
 } from "./messages.ts"
+import { pieceKeysOver } from "./pieces-client.ts"
+import { framesOf } from "./socket-frames.ts"
 
 /** Requests under way at once; more are refused here already. */
 const MAX_PENDING = 256
@@ -21,7 +33,7 @@ const MAX_PENDING = 256
 const CHANGING: ReadonlySet<KeystoreMethod> = new Set(["lock", "acceptRekey", "finishRekey"])
 
 /** The keystore as the daemon sees it: public values in, public or sealed values out, over the socket to the keystore process. */
-export class KeystoreClient implements Keystore {
+export class KeystoreClient implements Keystore, PieceKeys {
   readonly #socket: Duplex
   readonly #listeners = new RekeyListeners()
   #identity: NodeIdentity
@@ -40,17 +52,14 @@ export class KeystoreClient implements Keystore {
     this.#ended = this.#receive(frames)
   }
 
-  /** Waits for the greeting of a keystore process: its identity once it is unlocked, or why it cannot be. */
-  static async greet(socket: Duplex): Promise<Result<KeystoreClient>> {
-    const frames = framesOf(socket)
-    // A length that no frame has, or a socket that breaks, is no greeting.
-    const first = await frames.next().catch(() => undefined)
-    if (first === undefined) return refuse("KEYSTORE_START_FAILED", "what was started does not speak as a keystore; see the node's log")
-    if (first.done === true) return refuse("KEYSTORE_START_FAILED", "the keystore process ended before it was unlocked; see the node's log")
-    const greeting = decodeAnswer(first.value)
-    if (!greeting.ok) return refuse("KEYSTORE_START_FAILED", greeting.message)
-    if (!greeting.value.answer.ok) return greeting.value.answer
-    const told = decodeGreetingValue(greeting.value.answer.value)
+  /**
+   * Waits for the greeting of a keystore process: its identity once it is unlocked, or why it cannot be.
+   * @param frames of the socket, when some have been read already.
+   */
+  static async greet(socket: Duplex, frames: AsyncIterator<Uint8Array> = framesOf(socket)): Promise<Result<KeystoreClient>> {
+    const greeting = await readGreeting(frames)
+    if (!greeting.ok) return greeting
+    const told = decodeGreetingValue(greeting.value)
     return told.ok ? ok(new KeystoreClient(socket, told.value, frames)) : told
   }
 
@@ -69,6 +78,18 @@ export class KeystoreClient implements Keystore {
 
   /** The named keys of the same process. */
   readonly keys: NamedKeys = namedKeysOver(async (method, params, options) => await this.#call(method, params, options))
+
+  readonly #pieces: PieceKeys = pieceKeysOver(async (method, params, options) => await this.#call(method, params, options))
+
+  bootKeys: PieceKeys["bootKeys"] = this.#pieces.bootKeys
+  slots: PieceKeys["slots"] = this.#pieces.slots
+  share: PieceKeys["share"] = this.#pieces.share
+  keepSlots: PieceKeys["keepSlots"] = this.#pieces.keepSlots
+  acceptPiece: PieceKeys["acceptPiece"] = this.#pieces.acceptPiece
+  returnPiece: PieceKeys["returnPiece"] = this.#pieces.returnPiece
+  provePiece: PieceKeys["provePiece"] = this.#pieces.provePiece
+  subshare: PieceKeys["subshare"] = this.#pieces.subshare
+  combineSubpieces: PieceKeys["combineSubpieces"] = this.#pieces.combineSubpieces
 
   sign: Keystore["sign"] = async (purpose, message, options) => await this.#call("sign", { purpose, message }, options)
 
@@ -131,14 +152,14 @@ export class KeystoreClient implements Keystore {
     method: M,
     params: CborValue,
     { signal }: CallOptions,
-  ): Promise<Result<KeystoreAnswers[M], KeystoreRefusal & NamedKeyRefusal>> {
+  ): Promise<Result<KeystoreAnswers[M], KeystoreRefusal & NamedKeyRefusal & PieceRefusal>> {
     signal.throwIfAborted()
     if (this.#state !== "unlocked") return this.#over()
     if (this.#pending.size >= MAX_PENDING) return refuse("KEYSTORE_BUSY", `${MAX_PENDING} requests are under way; try again in a moment`)
     const id = ++this.#lastId
     if (CHANGING.has(method)) this.#changes.set(id, method)
     const answer = await this.#exchange(id, encodeFrame(encodeRequest(id, method, params)), signal)
-    if (!answer.ok) return answer as Result<never, KeystoreRefusal & NamedKeyRefusal>
+    if (!answer.ok) return answer as Result<never, KeystoreRefusal & NamedKeyRefusal & PieceRefusal>
     return decodeValue(method, answer.value)
   }
 
@@ -197,9 +218,11 @@ export class KeystoreClient implements Keystore {
   }
 }
 
-async function* framesOf(socket: Duplex): AsyncGenerator<Uint8Array, void, undefined> {
-  const decoder = new FrameDecoder()
-  for await (const chunk of socket) {
-    if (chunk instanceof Uint8Array) yield* decoder.push(chunk)
-  }
+/** What a keystore process says first. A length that no frame has, or a socket that breaks, is no greeting. */
+export async function readGreeting(frames: AsyncIterator<Uint8Array>): Promise<Result<CborValue>> {
+  const first = await frames.next().catch(() => undefined)
+  if (first === undefined) return refuse("KEYSTORE_START_FAILED", "what was started does not speak as a keystore; see the node's log")
+  if (first.done === true) return refuse("KEYSTORE_START_FAILED", "the keystore process ended before it was unlocked; see the node's log")
+  const greeting = decodeAnswer(first.value)
+  return greeting.ok ? greeting.value.answer : refuse("KEYSTORE_START_FAILED", greeting.message)
 }

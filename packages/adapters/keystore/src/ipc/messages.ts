@@ -33,9 +33,11 @@ import * as v from "valibot"
 import { MAX_FRAME_BYTES } from "./frames.ts"
 import { MAX_PREDECESSORS } from "../node-record.ts"
 import { keyAnswerShapes, keyRequestShapes, type KeyAnswers, type KeyRequests } from "./key-messages.ts"
+import type { LockedMethod } from "./locked-messages.ts"
+import { pieceAnswerShapes, pieceRequestShapes, type PieceAnswers, type PieceRequests } from "./piece-messages.ts"
 
 /** What the daemon may ask, by method. */
-export interface KeystoreRequests extends KeyRequests {
+export interface KeystoreRequests extends KeyRequests, PieceRequests {
   readonly sign: { readonly purpose: SigningPurpose; readonly message: Uint8Array }
   readonly labelPublicKey: LabelKeyName
   readonly openOriginal: OriginalOpening
@@ -50,7 +52,7 @@ export interface KeystoreRequests extends KeyRequests {
 }
 
 /** What comes back. */
-export interface KeystoreAnswers extends KeyAnswers {
+export interface KeystoreAnswers extends KeyAnswers, PieceAnswers {
   readonly sign: Uint8Array
   readonly labelPublicKey: Uint8Array
   readonly openOriginal: Uint8Array
@@ -76,6 +78,7 @@ const recipient = v.strictObject({ signingKey: bytesShape(32), sealingKey: bytes
 
 const requestShapes: { readonly [M in KeystoreMethod]: Shape<KeystoreRequests[M]> } = {
   ...keyRequestShapes,
+  ...pieceRequestShapes,
   sign: v.strictObject({ purpose: v.picklist(["handshake", "statement", "message"]), message: bytes }),
   labelPublicKey: v.strictObject(labelKeyName),
   openOriginal: v.strictObject({ ...labelKeyName, capsule: bytes, headerDigest: bytesShape(32), recipientKey: bytesShape(32) }),
@@ -131,6 +134,7 @@ const sealedFragment = v.strictObject({ sealed: bytes, digest: bytesShape(32) })
 
 const answerShapes: { readonly [M in KeystoreMethod]: Shape<KeystoreAnswers[M]> } = {
   ...keyAnswerShapes,
+  ...pieceAnswerShapes,
   sign: bytesShape(64),
   labelPublicKey: compressedPointShape(),
   openOriginal: bytesShape(80),
@@ -167,7 +171,7 @@ const answerShape = v.union([
   v.strictObject({ id: integerShape(0, Number.MAX_SAFE_INTEGER), failure: failureShape }),
 ])
 /** Encodes a request. */
-export function encodeRequest(id: number, method: KeystoreMethod, params: CborValue): Uint8Array {
+export function encodeRequest(id: number, method: KeystoreMethod | LockedMethod, params: CborValue): Uint8Array {
   return encodeCanonical({ id, method, params })
 }
 

@@ -1,6 +1,6 @@
 import type { Duplex } from "node:stream"
 import { KeygroveError, refuse, type CborValue, type Result } from "@keygrove/base"
-import type { Keystore, NamedKeys } from "@keygrove/service"
+import type { Keystore, NamedKeys, PieceKeys } from "@keygrove/service"
 import { encodeFrame, FrameDecoder, FrameTooLarge } from "./frames.ts"
 import { keyHandlers } from "./key-handlers.ts"
 import {
@@ -14,13 +14,15 @@ import {
   type KeystoreRequests,
   type RequestFrame,
 } from "./messages.ts"
+import { pieceHandlers } from "./piece-handlers.ts"
+import { drained, isAbruptEnd } from "./socket-frames.ts"
 
 /** Requests under way at once; the next one is refused with `KEYSTORE_BUSY`. */
 const MAX_UNDER_WAY = 256
 
 /** What one keystore process serves. */
 export interface ServedKeystore {
-  readonly keystore: Keystore
+  readonly keystore: Keystore & PieceKeys
   readonly keys: NamedKeys
   /** What runs with secrets and is ended before the keystore locks. */
   readonly operators?: AsyncDisposable
@@ -88,6 +90,7 @@ type Handlers = {
 
 const handlers: Handlers = {
   ...keyHandlers,
+  ...pieceHandlers,
   sign: async ({ keystore }, { purpose, message }, signal) => await keystore.sign(purpose, message, { signal }),
   labelPublicKey: async ({ keystore }, params, signal) => await keystore.labelPublicKey(params, { signal }),
   openOriginal: async ({ keystore }, params, signal) => await keystore.openOriginal(params, { signal }),
@@ -126,21 +129,4 @@ async function call<M extends KeystoreMethod>(
 ): Promise<Result<CborValue>> {
   const params = decodeParams(request.method, request.params)
   return params.ok ? await handlers[request.method](served, params.value, signal) : params
-}
-
-/** Resolves when a socket can be written to again, or is closed. */
-async function drained(socket: Duplex): Promise<void> {
-  const { promise, resolve } = Promise.withResolvers<void>()
-  socket.on("drain", resolve).on("close", resolve)
-  await promise
-  socket.off("drain", resolve).off("close", resolve)
-}
-
-/** The daemon was killed in the middle of a frame. */
-function isAbruptEnd(error: unknown): boolean {
-  return (
-    error instanceof Error &&
-    "code" in error &&
-    (error.code === "ECONNRESET" || error.code === "EPIPE" || error.code === "ERR_STREAM_PREMATURE_CLOSE")
-  )
 }

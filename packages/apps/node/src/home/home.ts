@@ -10,6 +10,8 @@ export interface Home {
   readonly keystore: string
   /** Who used which named key. */
   readonly audit: string
+  /** What the node asks its peers with for the pieces that unlock it; made when it first takes part. */
+  readonly bootKey: string
   readonly ledger: string
   readonly storage: string
   /** The plan by which the cluster's root is replaced, while there is one. */
@@ -32,6 +34,7 @@ export function homeOf(directory: string): Home {
     genesis: file("genesis"),
     keystore: file("keystore.db"),
     audit: file("audit.db"),
+    bootKey: file("boot-key"),
     ledger: file("ledger.db"),
     storage: file("node.db"),
     rootPlan: file("root-rekey"),

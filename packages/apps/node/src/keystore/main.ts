@@ -7,6 +7,7 @@ import { lockedSecretMemory, nativePrimitives } from "@keygrove/curves-native"
 import { decodeTimestamp, type Timestamp } from "@keygrove/hierarchy"
 import { createSealing } from "@keygrove/hpke"
 import {
+  bootSecretIn,
   encodeAnswer,
   encodeFrame,
   identityValue,
@@ -32,13 +33,14 @@ import { operatorWorkerPath } from "../program-path.ts"
 import { takeKeyVariables } from "./key-variables.ts"
 import { auditFile, keystoreFile } from "./keystore-files.ts"
 import { openTokenKeys, tokenOptions, type TokenOptions } from "./token-keys.ts"
+import { unlockByPieces } from "./unlock-by-pieces.ts"
 import { newPassphraseSource, passphraseSource, recoverSource, wordsOptions, type WordsOptions } from "./words-options.ts"
 
 const hpkeSealing = createSealing({ x25519: nativePrimitives.x25519, random: systemRandom })
 
 /**
  * The keystore process: the only one with secrets. Inherits descriptor 3 (where the passphrase is), 4 (socket to whoever started it) and, for a
- * ceremony, those of words-options.ts. Ends, wiping, when that socket closes, on a signal, and on lock.
+ * ceremony, those of words-options.ts. With `--locked`, pieces that come over the socket open it, and there is no descriptor 3. Ends, wiping, when that socket closes, on a signal, and on lock.
  */
 const PASSPHRASE_DESCRIPTOR = 3
 const SOCKET_DESCRIPTOR = 4
@@ -62,6 +64,10 @@ interface ProgramOptions {
   /** Variables that hold keys of the configuration. */
   readonly variables: readonly string[]
   readonly token: TokenOptions | undefined
+  /** Path of the boot key, made when pieces are first shared. */
+  readonly bootKey: string | undefined
+  /** Whether `serve` waits for pieces instead of a passphrase or key file. */
+  readonly isLocked: boolean
   /** Operators of the configuration, in JSON; their modules' relative paths begin at `directory`. */
   readonly operators: string | undefined
   readonly directory: string
@@ -125,6 +131,7 @@ async function serve(
   if (!databases.ok) return await greetWithFailure(socket, databases)
   const unlocked = await unlock(socket, { database: databases.value.keys, tools, options }, signal)
   if (!unlocked.ok) return await greetWithFailure(socket, unlocked)
+  if (unlocked.value === undefined) return
   const { importKeys, keystore, movedTrail, tokenNamespace, vaultSecrets } = unlocked.value
   stack.use(vaultSecrets)
   stack.use(keystore)
@@ -174,12 +181,15 @@ async function unlock(
   socket: Socket,
   { database, options, tools }: { readonly database: DatabaseSync; readonly tools: KeystoreTools; readonly options: ProgramOptions },
   signal: AbortSignal,
-): Promise<Result<UnlockedKeystore>> {
+): Promise<Result<UnlockedKeystore | undefined>> {
+  const { bootKey, isLocked } = options
+  if (isLocked) return await unlockByPieces(socket, { database, tools, bootKey }, signal)
   using asking = await askUntilOrphaned(socket, signal)
   const secret = await readUnlockSecret(sourceOf(options), asking)
   if (!secret.ok) return secret
   using unlockSecret = secret.value.secret
-  return unlockKeystore(database, tools, { method: secret.value.method, secret: unlockSecret })
+  const boot = bootKey === undefined ? undefined : bootSecretIn(bootKey, tools.random)
+  return unlockKeystore(database, tools, { method: secret.value.method, secret: unlockSecret }, boot)
 }
 
 function now(): Timestamp {
@@ -297,6 +307,8 @@ function readOptions(): ProgramOptions {
       "token-module": { type: "string" },
       "token-label": { type: "string" },
       "token-pin-file": { type: "string" },
+      "boot-key": { type: "string" },
+      locked: { type: "boolean" },
       operators: { type: "string" },
       directory: { type: "string" },
     },
@@ -316,6 +328,8 @@ function readOptions(): ProgramOptions {
     order: values.order ?? "",
     variables: values.variable ?? [],
     token: tokenOptions(values),
+    bootKey: values["boot-key"],
+    isLocked: values.locked === true,
     operators: values.operators,
     directory: values.directory ?? "",
   }

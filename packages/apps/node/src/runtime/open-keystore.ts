@@ -58,6 +58,8 @@ async function startKeystore(
     home.keystore,
     "--audit",
     home.audit,
+    "--boot-key",
+    home.bootKey,
     ...(keyFile === undefined ? [] : ["--key-file", keyFile]),
     ...(passphraseSocket === undefined ? [] : ["--passphrase-socket", join(home.directory, passphraseSocket)]),
     ...(config.keys ?? []).flatMap((key) => variableOf(key) ?? []).flatMap((name) => ["--variable", name]),

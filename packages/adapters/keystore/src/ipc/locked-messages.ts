@@ -1,0 +1,115 @@
+import {
+  brandShape,
+  bytesShape,
+  bytesWithinShape,
+  checkShape,
+  decodeCanonical,
+  integerShape,
+  refuse,
+  type CborValue,
+  type Result,
+  type Shape,
+} from "@keygrove/base"
+import { clusterBytes, decodeClusterBytes, decodeNodePath } from "@keygrove/hierarchy"
+import { decodePieceIndex, type PieceIndex } from "@keygrove/pieces"
+import type { LockedKeystore, PieceUnlocking } from "@keygrove/service"
+import * as v from "valibot"
+import { MAX_UNLOCKING_PIECES } from "../locked-engine.ts"
+import { MAX_FRAME_BYTES } from "./frames.ts"
+import { bootKeysShape, sharingShape, slotsShape } from "./piece-messages.ts"
+import { bootKeysValue, sharingValue, slotsValue } from "./piece-values.ts"
+
+/** What a keystore that is locked tells the daemon first. */
+export type LockedGreeting = Pick<LockedKeystore, "bootKeys" | "node" | "slots">
+
+/** What the daemon may ask then. */
+export interface LockedRequests {
+  readonly "boot.sign": { readonly purpose: "handshake" | "message"; readonly message: Uint8Array }
+  readonly unlock: PieceUnlocking
+}
+
+/** What comes back: of `unlock`, who lied; the greeting of the unlocked keystore follows it. */
+export interface LockedAnswers {
+  readonly "boot.sign": Uint8Array
+  readonly unlock: { readonly liars: readonly PieceIndex[] }
+}
+
+export type LockedMethod = keyof LockedRequests
+
+/** One such request, still untyped inside. */
+export interface LockedRequest {
+  readonly id: number
+  readonly method: LockedMethod
+  readonly params: CborValue
+}
+
+const index = brandShape(decodePieceIndex)
+const returnedPiece = v.strictObject({ index, holderSigningKey: bytesShape(32), sealed: bytesWithinShape(0, 1_024) })
+const signing = v.strictObject({ purpose: v.picklist(["handshake", "message"]), message: bytesWithinShape(0, 262_144) })
+const unlocking = v.strictObject({
+  sharing: sharingShape,
+  request: bytesShape(32),
+  pieces: v.pipe(v.array(returnedPiece), v.maxLength(MAX_UNLOCKING_PIECES)),
+})
+const requestShape: Shape<LockedRequest> = v.strictObject({
+  id: integerShape(1, Number.MAX_SAFE_INTEGER),
+  method: v.picklist(["boot.sign", "unlock"]),
+  params: v.custom<CborValue>(() => true),
+})
+const paramShapes: { readonly [M in LockedMethod]: Shape<LockedRequests[M]> } = { "boot.sign": signing, unlock: unlocking }
+const greetingShape: Shape<LockedGreeting> = v.strictObject({
+  node: v.strictObject({ cluster: brandShape(decodeClusterBytes), path: brandShape(decodeNodePath) }),
+  bootKeys: bootKeysShape,
+  slots: slotsShape,
+})
+const answerShapes: { readonly [M in LockedMethod]: Shape<LockedAnswers[M]> } = {
+  "boot.sign": bytesShape(64),
+  unlock: v.strictObject({ liars: v.pipe(v.array(index), v.maxLength(MAX_UNLOCKING_PIECES)) }),
+}
+
+/** Decodes the frame of a request to a keystore that is locked. */
+export function decodeLockedRequest(frame: Uint8Array): Result<LockedRequest, "KEYSTORE_REQUEST_INVALID"> {
+  const decoded = decodeCanonical(frame, MAX_FRAME_BYTES)
+  if (!decoded.ok) return refuse("KEYSTORE_REQUEST_INVALID", decoded.message)
+  return checkShape(decoded.value, { shape: requestShape, code: "KEYSTORE_REQUEST_INVALID", noun: "request to a locked keystore" })
+}
+
+/** Decodes the parameters of a request to a keystore that is locked. */
+export function decodeLockedParams<M extends LockedMethod>(
+  method: M,
+  params: CborValue,
+): Result<LockedRequests[M], "KEYSTORE_REQUEST_INVALID"> {
+  return checkShape<LockedRequests[M], "KEYSTORE_REQUEST_INVALID">(params, {
+    shape: paramShapes[method],
+    code: "KEYSTORE_REQUEST_INVALID",
+    noun: `request ${method} to a locked keystore`,
+  })
+}
+
+/** Decodes the value of an answer of a keystore that is locked. */
+export function decodeLockedValue<M extends LockedMethod>(
+  method: M,
+  value: CborValue,
+): Result<LockedAnswers[M], "KEYSTORE_REQUEST_INVALID"> {
+  return checkShape<LockedAnswers[M], "KEYSTORE_REQUEST_INVALID">(value, {
+    shape: answerShapes[method],
+    code: "KEYSTORE_REQUEST_INVALID",
+    noun: `answer of a locked keystore to ${method}`,
+  })
+}
+
+/** The greeting of a keystore that is locked as it travels. */
+export function lockedGreetingValue({ bootKeys, node, slots }: LockedGreeting): CborValue {
+  return { node: { cluster: clusterBytes(node.cluster), path: node.path }, bootKeys: bootKeysValue(bootKeys), slots: slotsValue(slots) }
+}
+
+/** Strict inverse of {@link lockedGreetingValue}. */
+export function decodeLockedGreeting(value: CborValue): Result<LockedGreeting, "KEYSTORE_REQUEST_INVALID"> {
+  return checkShape(value, { shape: greetingShape, code: "KEYSTORE_REQUEST_INVALID", noun: "greeting of a locked keystore" })
+}
+
+/** What unlocks as it travels. */
+export function unlockingValue({ pieces, request, sharing }: PieceUnlocking): CborValue {
+  const given = pieces.map((piece) => ({ index: piece.index, holderSigningKey: piece.holderSigningKey, sealed: piece.sealed }))
+  return { sharing: sharingValue(sharing), request, pieces: given }
+}

@@ -1,0 +1,38 @@
+import type { CborValue, Result } from "@keygrove/base"
+import type { CallOptions, PieceKeys, PieceRefusal } from "@keygrove/service"
+import type { PieceAnswers } from "./piece-messages.ts"
+import { pieceValue, recipientsValue, sharingValue } from "./piece-values.ts"
+
+/** Sends one request about storage keys and pieces and checks the shape of its answer. */
+export type PieceExchange = <M extends keyof PieceAnswers>(
+  method: M,
+  params: CborValue,
+  options: CallOptions,
+) => Promise<Result<PieceAnswers[M], PieceRefusal>>
+
+/** Storage keys and pieces as the daemon sees them, over the socket to the keystore process. */
+export function pieceKeysOver(exchange: PieceExchange): PieceKeys {
+  return {
+    bootKeys: async (options) => await exchange("pieces.bootKeys", {}, options),
+    slots: async (options) => await exchange("pieces.slots", {}, options),
+    share: async ({ generation, recipients, threshold }, options) =>
+      await exchange("pieces.share", { generation, threshold, recipients: recipientsValue(recipients) }, options),
+    keepSlots: async (publicKeys, options) => await exchange("pieces.keepSlots", { publicKeys }, options),
+    acceptPiece: async ({ index, ownerSigningKey, sealed, sharing }, options) =>
+      await exchange("pieces.accept", { sharing: sharingValue(sharing), index, ownerSigningKey, sealed }, options),
+    returnPiece: async ({ bootSealingKey, request, ...piece }, options) =>
+      await exchange("pieces.return", { ...pieceValue(piece), request, bootSealingKey }, options),
+    provePiece: async ({ challenge, ...piece }, options) => await exchange("pieces.prove", { ...pieceValue(piece), challenge }, options),
+    subshare: async ({ recipients, threshold, to, ...piece }, options) =>
+      await exchange("pieces.subshare", { ...pieceValue(piece), to, threshold, recipients: recipientsValue(recipients) }, options),
+    combineSubpieces: async ({ contributions, from, index, threshold, to }, options) => {
+      const given = contributions.map((each) => ({
+        index: each.index,
+        signingKey: each.signingKey,
+        commitments: each.commitments,
+        sealed: each.sealed,
+      }))
+      return await exchange("pieces.combine", { from: sharingValue(from), to, threshold, index, contributions: given }, options)
+    },
+  }
+}

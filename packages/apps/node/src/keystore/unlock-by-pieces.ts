@@ -1,0 +1,26 @@
+import type { Socket } from "node:net"
+import type { DatabaseSync } from "node:sqlite"
+import { ok, refuse, type Result } from "@keygrove/base"
+import { bootSecretIn, LockedEngine, serveLocked, type KeystoreTools, type UnlockedKeystore } from "@keygrove/keystore"
+
+/** What a locked keystore begins with. */
+export interface LockedStore {
+  readonly database: DatabaseSync
+  readonly tools: KeystoreTools
+  /** Path of the boot key. */
+  readonly bootKey: string | undefined
+}
+
+/** Greets as a locked keystore and waits for pieces that open the store; `undefined` when the daemon has gone before. The result belongs to the caller. */
+export async function unlockByPieces(
+  socket: Socket,
+  { bootKey, database, tools }: LockedStore,
+  signal: AbortSignal,
+): Promise<Result<UnlockedKeystore | undefined>> {
+  if (bootKey === undefined)
+    return refuse("BOOT_KEY_INVALID", "a keystore that starts locked is told where its boot key is; give --boot-key")
+  const opened = LockedEngine.open(database, tools, bootSecretIn(bootKey, tools.random))
+  if (!opened.ok) return opened
+  await using locked = opened.value
+  return ok(await serveLocked(socket, locked, signal))
+}
