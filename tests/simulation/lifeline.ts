@@ -1,5 +1,6 @@
 import { refuse } from "@keygrove/base"
 import type { LedgerEngine, Storage, Transport } from "@keygrove/service"
+import { isWork } from "./lines.ts"
 
 /** When a process dies: at which of its effects on the world outside, counted from 1, and whether that effect still happened. */
 export interface Death {
@@ -65,7 +66,7 @@ export function mortalTransport(transport: Transport, life: Lifeline): Transport
     // Following the ledger is no effect: how often it asks depends on nothing that a history says.
     request: async (peer, protocol, body, options) => {
       const ask = async (): ReturnType<Transport["request"]> => await transport.request(peer, protocol, body, options)
-      return protocol === "proxy" ? await life.effect(ask, dead) : await life.look(ask, dead)
+      return isWork(protocol) ? await life.effect(ask, dead) : await life.look(ask, dead)
     },
     serve: (protocol, handler) =>
       transport.serve(protocol, async (request, options) => {

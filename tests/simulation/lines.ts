@@ -1,5 +1,5 @@
 import { refuse, toHex } from "@keygrove/base"
-import type { InboundRequest, Transport } from "@keygrove/service"
+import type { InboundRequest, ProtocolName, Transport } from "@keygrove/service"
 
 /** What becomes of a message. */
 export type Fate = "delivered" | "request lost" | "answer lost"
@@ -21,7 +21,7 @@ interface Line {
 
 /** The lines between nodes: who reaches whom, what is lost, and whether anything is under way. */
 export class Lines {
-  /** Decides the fate of a request of protocol `proxy` by who sends it to whom and how many were sent on that way before. */
+  /** Decides the fate of a request of protocol `proxy` or `pieces` by who sends it to whom and how many were sent on that way before. */
   fate: (from: string, to: string, count: number) => Fate = () => "delivered"
   /** Names of the nodes by the keys that they have and had, in hex. */
   readonly #names: Map<string, string> = new Map()
@@ -30,7 +30,7 @@ export class Lines {
   readonly #underWay: Set<Line> = new Set()
   #asked = 0
 
-  /** Requests to proxies that wait for their answers. */
+  /** Requests to proxies and to holders of key pieces that wait for their answers. */
   get asked(): number {
     return this.#asked
   }
@@ -53,7 +53,7 @@ export class Lines {
     return this.#isOpen(this.#nameOf(from), this.#nameOf(to))
   }
 
-  /** `transport` of a named node on these lines, whatever key it has; `lie` is asked at each request of protocol `proxy`. */
+  /** `transport` of a named node on these lines, whatever key it has; `lie` is asked at each request of protocol `proxy` or `pieces`. */
   connect({ key, name: from }: LineEnd, transport: Transport, lie: () => Lie | undefined): Transport {
     this.#names.set(toHex(key), from)
     return {
@@ -62,22 +62,22 @@ export class Lines {
       request: async (peer, protocol, body, options) => {
         const to = this.#nameOf(peer.signingKey)
         if (!this.#isOpen(from, to)) return refuse("PEER_UNREACHABLE", "no line to the peer")
-        const fate = protocol === "proxy" ? this.#nextFate(from, to) : "delivered"
+        const fate = isWork(protocol) ? this.#nextFate(from, to) : "delivered"
         if (fate === "request lost") return refuse("PEER_CLOSED", "the request was lost")
         const send = async (signal: AbortSignal): ReturnType<Transport["request"]> =>
           await transport.request(peer, protocol, body, { signal })
-        const answer = await this.#along({ from, to, cut: new AbortController() }, protocol === "proxy", send, options.signal)
+        const answer = await this.#along({ from, to, cut: new AbortController() }, isWork(protocol), send, options.signal)
         return fate === "answer lost" ? refuse("PEER_CLOSED", "the answer was lost") : answer
       },
       serve: (protocol, handler) =>
         transport.serve(protocol, async (request, options) => {
-          const honest = async (): Promise<Uint8Array> => {
+          const liar = isWork(protocol) ? lie() : undefined
+          if (liar === undefined) return await handler(request, options)
+          return await liar(request, async () => {
             const answer = await handler(request, options)
             if ("ok" in answer) throw new TypeError(`the members know each other, but one answered ${answer.code}`)
             return answer
-          }
-          const liar = protocol === "proxy" ? lie() : undefined
-          return liar === undefined ? await honest() : await liar(request, honest)
+          })
         }),
       disconnect: (signingKey) => transport.disconnect(signingKey),
       move: async (identity, options) => {
@@ -88,9 +88,9 @@ export class Lines {
     }
   }
 
-  async #along<T>(line: Line, isProxy: boolean, send: (signal: AbortSignal) => Promise<T>, signal: AbortSignal): Promise<T | CutLine> {
+  async #along<T>(line: Line, isCounted: boolean, send: (signal: AbortSignal) => Promise<T>, signal: AbortSignal): Promise<T | CutLine> {
     this.#underWay.add(line)
-    if (isProxy) this.#asked++
+    if (isCounted) this.#asked++
     try {
       return await send(AbortSignal.any([signal, line.cut.signal]))
     } catch (error) {
@@ -98,7 +98,7 @@ export class Lines {
       return refuse("PEER_CLOSED", "the line to the peer was cut")
     } finally {
       this.#underWay.delete(line)
-      if (isProxy) this.#asked--
+      if (isCounted) this.#asked--
     }
   }
 
@@ -116,6 +116,11 @@ export class Lines {
     this.#counts.set(way, count + 1)
     return this.fate(from, to, count)
   }
+}
+
+/** What a history is about: all else only follows the ledger. */
+export function isWork(protocol: ProtocolName): boolean {
+  return protocol === "proxy" || protocol === "pieces"
 }
 
 /** The same for both directions. */

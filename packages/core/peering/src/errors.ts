@@ -43,6 +43,15 @@ export type PeeringErrorCode =
   | "MEETING_EXPIRED"
   | "MEETING_NOT_COMPARED"
   | "PIECES_MESSAGE_INVALID"
+  | "PIECES_FAILED"
+  | "PIECE_OFFER_INVALID"
+  | "PIECE_CONFLICT"
+  | "PIECE_UNKNOWN"
+  | "REDISTRIBUTION_CONTRIBUTIONS_WRONG"
+  | "UNLOCK_NOT_OWNER"
+  | "UNLOCK_REVOKED"
+  | "UNLOCK_GENERATION"
+  | "UNLOCK_TOO_OFTEN"
 
 /** Codes between owners, readers and proxies. */
 export const peeringErrors: ErrorTable<PeeringErrorCode> = {
@@ -97,7 +106,7 @@ export const peeringErrors: ErrorTable<PeeringErrorCode> = {
     meaning: "The request was signed too long ago or in the future.",
     remedy: "Set the clocks of both machines.",
   },
-  RATE_LIMITED: { class: "peers", meaning: "A peer asks a proxy too often.", remedy: "Wait a moment." },
+  RATE_LIMITED: { class: "peers", meaning: "A peer asks a proxy, or a holder of key pieces, too often.", remedy: "Wait a moment." },
   PROXY_FAILED: { class: "peers", meaning: "The proxy could not do its part.", remedy: "Ask another proxy; its log tells its owner more." },
   JOIN_MESSAGE_INVALID: {
     class: "failed",
@@ -215,5 +224,50 @@ export const peeringErrors: ErrorTable<PeeringErrorCode> = {
     class: "failed",
     meaning: "A node was asked about key pieces, or answered, in a form that is not known here.",
     remedy: "Use the same version of keygrove on both sides.",
+  },
+  PIECES_FAILED: {
+    class: "peers",
+    meaning: "A holder of key pieces could not do its part.",
+    remedy: "Ask other holders; its log tells its owner more.",
+  },
+  PIECE_OFFER_INVALID: {
+    class: "failed",
+    meaning: "A piece was offered with another index, number of commitments or sender than its holder, key generation and owner have.",
+    remedy: "Read the ledger to its end on both sides; use the same version of keygrove.",
+  },
+  PIECE_CONFLICT: {
+    class: "refused",
+    meaning: "The holder keeps another piece of this owner and key generation, and none holds two.",
+    remedy: "Nothing: the owner shares again in the next key generation.",
+  },
+  PIECE_UNKNOWN: {
+    class: "refused",
+    meaning: "The node that was asked keeps no piece of that sharing.",
+    remedy: "Ask another holder; `keygrove pieces status` names them.",
+  },
+  REDISTRIBUTION_CONTRIBUTIONS_WRONG: {
+    class: "refused",
+    meaning: "What a coordinator hands on is not of as many standing holders as the older sharing needs, each once and under its own key.",
+    remedy: "Nothing: another attempt begins by itself.",
+  },
+  UNLOCK_NOT_OWNER: {
+    class: "refused",
+    meaning: "Who asks for pieces does not have the boot key of their owner, or that is no member any more.",
+    remedy: "Unlock the node with its passphrase; it says what its boot key is by itself.",
+  },
+  UNLOCK_REVOKED: {
+    class: "refused",
+    meaning: "The node was revoked or replaced: its pieces are not given back.",
+    remedy: "See `keygrove node list` on another node of the cluster.",
+  },
+  UNLOCK_GENERATION: {
+    class: "refused",
+    meaning: "Pieces were asked for of a sharing that the ledger does not have, or no more.",
+    remedy: "Let the locked node read the ledger to its end; it tries again by itself.",
+  },
+  UNLOCK_TOO_OFTEN: {
+    class: "refused",
+    meaning: "A holder was asked to unlock the node five times within an hour.",
+    remedy: "Wait an hour, or use the passphrase; see who starts that node so often.",
   },
 }

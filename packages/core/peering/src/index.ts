@@ -123,3 +123,17 @@ export {
   type CarriedSubpiece,
   type PieceAnswer,
 } from "./pieces/piece-answers.ts"
+export {
+  admitContributions,
+  admitMove,
+  admitOffer,
+  callingMember,
+  isKeyOf,
+  judgeKept,
+  type AdmittedMove,
+  type AdmittedPiece,
+  type CustodyView,
+  type OfferRefusal,
+  type PieceMoveRefusal,
+} from "./pieces/piece-admission.ts"
+export { admitReturn, callingOwner, isApproved, type AdmittedUnlock, type UnlockRefusal } from "./pieces/unlock-admission.ts"

@@ -2,7 +2,7 @@ import type { CborValue, Result } from "@keygrove/base"
 import type { CallOptions } from "./call-options.ts"
 
 /**
- * A node's small durable state that is not a secret and not on the ledger: fragments it serves (sealed), jobs under way,
+ * A node's small durable state that is not a secret and not on the ledger: fragments it serves and key pieces it keeps (sealed), jobs under way,
  * receipts, names of its labels. A put or remove that resolved survives a crash at any later instruction.
  */
 export interface Storage extends AsyncDisposable {
@@ -28,6 +28,9 @@ export type StorageCollection =
   | "meeting"
   | "key-chain"
   | "trusted"
+  | "piece"
+  | "sharing-job"
+  | "unlock-count"
 export type StorageRefusal = "STORAGE_CORRUPT" | "DISK_FULL" | "STORAGE_FAILED"
 
 export interface StorageRecord {

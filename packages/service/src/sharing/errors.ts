@@ -19,6 +19,9 @@ export type SharingErrorCode =
   | "NICKNAME_TAKEN"
   | "CLUSTER_NOT_TRUSTED"
   | "CLUSTER_AMBIGUOUS"
+  | "UNLOCK_REQUEST_UNKNOWN"
+  | "UNLOCK_NOT_SHARED"
+  | "CUSTODY_JOIN_FAILED"
 
 /** Codes of granting, revoking and reading, of meeting and of trust. */
 export const sharingErrors: ErrorTable<SharingErrorCode> = {
@@ -96,5 +99,20 @@ export const sharingErrors: ErrorTable<SharingErrorCode> = {
     class: "usage",
     meaning: "Several trusted clusters begin with these digits.",
     remedy: "Give more digits, or a nickname.",
+  },
+  UNLOCK_REQUEST_UNKNOWN: {
+    class: "refused",
+    meaning: "No locked node asked this one with such a request within the last 15 minutes.",
+    remedy: "Compare the 8 digits that the locked node shows, and approve on a member that it reached.",
+  },
+  UNLOCK_NOT_SHARED: {
+    class: "locked",
+    meaning: "No storage key of this keystore is shared on the ledger, so no pieces open it.",
+    remedy: "Unlock it with its passphrase; it then shares a key in the next key generation.",
+  },
+  CUSTODY_JOIN_FAILED: {
+    class: "peers",
+    meaning: "The node did not become a member: too few members took its pieces, gave theirs, or shared in the key generation.",
+    remedy: "Start the nodes that the message names, and try again; nothing of the attempt is left.",
   },
 }

@@ -1,0 +1,168 @@
+import type { RandomBytes, Refusal } from "@keygrove/base"
+import type { NodePath } from "@keygrove/hierarchy"
+import type { CustodyView, UnlockApproval } from "@keygrove/peering"
+import { decodePieceIndex, membersOf, type PieceHolder, type PieceIndex, type PlacedSharing } from "@keygrove/pieces"
+import type { CallOptions } from "../ports/call-options.ts"
+import type { LedgerReplica } from "../ledger/replica.ts"
+import type { Clock } from "../ports/clock.ts"
+import type { Keystore } from "../ports/keystore.ts"
+import type { LockedKeystore, PieceKeys, ReturnedPiece } from "../ports/piece-keys.ts"
+import type { Transport } from "../ports/transport.ts"
+import { peerOf } from "./custody-view.ts"
+import { askMember } from "./piece-client.ts"
+
+/** What a locked node works with. Nothing here is owned by it. */
+export interface UnlockSources {
+  readonly keystore: LockedKeystore
+  /** Under the boot key. */
+  readonly transport: Pick<Transport, "request">
+  readonly replica: LedgerReplica
+  readonly clock: Clock
+  readonly random: RandomBytes
+  readonly log: (line: string) => void
+}
+
+/** What unlocking came to. */
+export interface UnlockedByPieces {
+  readonly keystore: Keystore & PieceKeys
+  /** Who sent a wrong piece. */
+  readonly liars: readonly NodePath[]
+}
+
+/** What came of asking one holder. */
+export type HolderAnswer =
+  | { readonly kind: "piece"; readonly path: NodePath; readonly piece: ReturnedPiece }
+  | { readonly kind: "waiting"; readonly path: NodePath }
+  | { readonly kind: "refused" | "unreachable"; readonly path: NodePath; readonly reason: string }
+
+interface GatherOrder {
+  readonly view: CustodyView
+  readonly placed: PlacedSharing
+  readonly request: Uint8Array
+  readonly approvals: readonly UnlockApproval[]
+}
+
+/** What a round of asking came to. */
+export type Gathered =
+  | ({ readonly kind: "unlocked" } & UnlockedByPieces)
+  /** Not yet: these holders have answered so far. */
+  | { readonly kind: "missing"; readonly answers: readonly HolderAnswer[] }
+  /** The keystore refuses for a reason that no further piece changes. */
+  | { readonly kind: "failed"; readonly answers: readonly HolderAnswer[]; readonly refusal: Refusal }
+
+/**
+ * Asks all holders of a sharing at once for their pieces, and unlocks as soon as enough right ones are there: the slowest are never waited for. Whoever sent a wrong piece is named, and its
+ * piece left out.
+ */
+export async function gatherPieces(sources: UnlockSources, order: GatherOrder, options: CallOptions): Promise<Gathered> {
+  const { custody, self } = order.view
+  const holders = membersOf(custody, order.placed.generation).filter(({ member }) => member.path !== self.path)
+  const over = new AbortController()
+  const signal = AbortSignal.any([options.signal, over.signal])
+  const arrivals = new Arrivals()
+  const asking = holders.map(async (holder) => arrivals.add(await askHolder(sources, order, holder, { signal })))
+  const all = Promise.allSettled(asking).then(() => arrivals.end())
+  try {
+    return await combine(sources, order, arrivals, options)
+  } finally {
+    over.abort()
+    await all
+  }
+}
+
+/** Tries with what has come whenever it may be enough. */
+async function combine(sources: UnlockSources, order: GatherOrder, arrivals: Arrivals, options: CallOptions): Promise<Gathered> {
+  const { placed, request, view } = order
+  const { cluster, path } = view.self
+  const { commitments } = placed.sharing
+  const liars = new Set<NodePath>()
+  const sharing = { cluster, owner: path, generation: placed.generation.generation, commitments }
+  for (;;) {
+    const isOver = await arrivals.next()
+    options.signal.throwIfAborted()
+    const answers = arrivals.all.map((answer) => (liars.has(answer.path) ? wrongPiece(answer.path) : answer))
+    const pieces = answers.flatMap((answer) => (answer.kind === "piece" ? [answer.piece] : []))
+    if (pieces.length >= commitments.length) {
+      const unlocked = await sources.keystore.unlock({ sharing, request, pieces }, options)
+      for (const liar of unlocked.ok ? unlocked.value.liars : liarsIn(unlocked)) nameLiar(sources, placed, liar, liars)
+      if (unlocked.ok) return { kind: "unlocked", keystore: unlocked.value.keystore, liars: [...liars] }
+      if (unlocked.code !== "PIECES_INSUFFICIENT") return { kind: "failed", answers, refusal: unlocked }
+      if (liarsIn(unlocked).length > 0) continue
+    }
+    if (isOver) return { kind: "missing", answers }
+  }
+}
+
+async function askHolder(
+  sources: UnlockSources,
+  order: GatherOrder,
+  { index, member }: PieceHolder,
+  options: CallOptions,
+): Promise<HolderAnswer> {
+  const { approvals, placed, request, view } = order
+  const { path } = member
+  const peer = peerOf(view, member)
+  if (peer === undefined) return { kind: "unreachable", path, reason: "it is no node any more" }
+  const { generation } = placed.generation
+  const asked = { op: "return", owner: view.self.path, generation, sharing: placed.sharing.id, request, approvals } as const
+  const answer = await askMember(sources.transport, peer, asked, options)
+  if (!answer.ok) return { kind: isOfLine(answer) ? "unreachable" : "refused", path, reason: `${answer.code}: ${answer.message}` }
+  if (answer.value.kind === "waiting") return { kind: "waiting", path }
+  return { kind: "piece", path, piece: { index, holderSigningKey: peer.signingKey, sealed: answer.value.sealed } }
+}
+
+function nameLiar({ log }: UnlockSources, placed: PlacedSharing, index: PieceIndex, liars: Set<NodePath>): void {
+  const path = placed.generation.members[index - 1]?.path
+  if (path === undefined || liars.has(path)) return
+  liars.add(path)
+  log(`${path} sent a key piece of generation ${placed.generation.generation} that is not the one it was given; it is left out`)
+}
+
+function wrongPiece(path: NodePath): HolderAnswer {
+  return { kind: "refused", path, reason: "PIECE_INVALID: it sent a wrong piece" }
+}
+
+/** The indices that a refusal of the keystore names. */
+function liarsIn({ code, data }: Refusal): readonly PieceIndex[] {
+  const named = code === "PIECES_INSUFFICIENT" ? data?.["liars"] : undefined
+  if (typeof named !== "string" || named === "") return []
+  return named.split(",").flatMap((digits) => {
+    const index = decodePieceIndex(Number(digits))
+    return index.ok ? [index.value] : []
+  })
+}
+
+/** Whether there was no answer, rather than one that refuses. */
+function isOfLine({ code }: Refusal): boolean {
+  return code.startsWith("PEER_") || code === "MESSAGE_TOO_LONG"
+}
+
+/** Answers in the order in which they come, each waking whoever waits for the next. */
+class Arrivals {
+  readonly all: HolderAnswer[] = []
+  #seen = 0
+  #isOver = false
+  #next: PromiseWithResolvers<void> = Promise.withResolvers()
+
+  add(answer: HolderAnswer): void {
+    this.all.push(answer)
+    this.#wake()
+  }
+
+  end(): void {
+    this.#isOver = true
+    this.#wake()
+  }
+
+  /** Resolves when there is another answer, or when none will come: then with `true`. */
+  async next(): Promise<boolean> {
+    while (this.#seen === this.all.length && !this.#isOver) await this.#next.promise
+    this.#seen = this.all.length
+    return this.#isOver
+  }
+
+  #wake(): void {
+    this.#next.resolve()
+    this.#next = Promise.withResolvers()
+  }
+}

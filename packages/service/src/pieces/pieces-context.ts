@@ -1,0 +1,10 @@
+import type { NodeContext } from "../node-context.ts"
+import type { Keystore } from "../ports/keystore.ts"
+import type { PieceKeys } from "../ports/piece-keys.ts"
+
+/** What keeping and sharing key pieces works with. Nothing here is owned by it. */
+export interface PiecesContext extends Pick<NodeContext, "primitives" | "replica" | "storage" | "transport" | "clock" | "random"> {
+  readonly keystore: Keystore & PieceKeys
+  /** One line for the node's log. */
+  readonly log: (line: string) => void
+}

@@ -1,0 +1,302 @@
+import { DatabaseSync } from "node:sqlite"
+import { Secret, unwrap, type Result } from "@keygrove/base"
+import { nativePrimitives } from "@keygrove/curves-native"
+import type { NodePath } from "@keygrove/hierarchy"
+import { createSealing } from "@keygrove/hpke"
+import {
+  bootSecretOf,
+  KEYSTORE_MIGRATIONS,
+  LockedEngine,
+  RUN_MIGRATIONS,
+  unlockKeystore,
+  unlockNode,
+  type BootSecretSource,
+  type KeystoreTools,
+  type UnlockedKeystore,
+} from "@keygrove/keystore"
+import { MemoryLedgerEngine, MemoryStorage, seededRandom, type MemoryNetwork, type SimulatedClock } from "@keygrove/memory"
+import {
+  CustodyKeeper,
+  followHost,
+  LedgerReplica,
+  PeerGuard,
+  PieceDesk,
+  statementSigner,
+  Turns,
+  unlockByPieces,
+  type NodeContext,
+  type PeerAddress,
+  type PiecesContext,
+  type StorageSlot,
+  type Transport,
+  type UnlockProgress,
+} from "@keygrove/service"
+import { systemRandom } from "@keygrove/system"
+import { holdRekey } from "../../../packages/adapters/keystore/src/ceremony/rekey.ts"
+import { storeNode } from "../../../packages/adapters/keystore/src/ceremony/store-node.ts"
+import type { CeremonyStage } from "../../../packages/adapters/keystore/src/ceremony/ceremony-kit.contract.ts"
+import { lastingEngine, Lifeline, mortalEngine, mortalStorage, mortalTransport } from "../lifeline.ts"
+import type { Lie, Lines } from "../lines.ts"
+import { call } from "../member.ts"
+import { Rekeying } from "../rekeying.ts"
+import type { Busy } from "./busy.ts"
+import type { FoundedMember } from "./founded-members.ts"
+
+/** What a machine is in the midst of. */
+export interface World {
+  readonly seed: string
+  readonly clock: SimulatedClock
+  readonly network: MemoryNetwork
+  readonly lines: Lines
+  readonly host: PeerAddress
+  readonly stage: CeremonyStage
+  readonly busy: Busy
+  readonly faults: string[]
+}
+
+/** What it has while it runs unlocked. */
+interface Running {
+  readonly context: PiecesContext
+  readonly desk: PieceDesk
+  readonly keeper: CustodyKeeper
+  readonly rekeying: Rekeying
+  readonly life: Lifeline
+  readonly owned: AsyncDisposableStack
+}
+
+type OpenKeystore = PiecesContext["keystore"]
+
+/**
+ * One member of a cluster: a real keystore over a real database, a replica, the desk and the keeper of key pieces over fakes. Its disk outlives its process, which can be killed at any of its
+ * effects, and started again with its key file or by its pieces.
+ */
+export class Machine implements AsyncDisposable {
+  readonly name: string
+  readonly path: NodePath
+  /** The key by which the lines know it for ever. */
+  readonly firstKey: Uint8Array
+  readonly storage: MemoryStorage = new MemoryStorage()
+  readonly database: DatabaseSync = new DatabaseSync(":memory:")
+  readonly log: string[] = []
+  lie: Lie | undefined
+  readonly #world: World
+  readonly #tools: KeystoreTools
+  readonly #copy = new MemoryLedgerEngine(nativePrimitives)
+  readonly #boot: Secret = Secret.take(systemRandom(32))
+  readonly #bootSource: BootSecretSource = bootSecretOf(this.#boot)
+  #running: Running | undefined
+  #starts = 0
+
+  constructor(world: World, name: string, founded: FoundedMember) {
+    this.name = name
+    this.path = founded.place.path
+    this.#world = world
+    // What a keystore makes need not depend on the seed; what happens when does.
+    this.#tools = {
+      primitives: nativePrimitives,
+      sealing: createSealing({ x25519: nativePrimitives.x25519, random: systemRandom }),
+      random: systemRandom,
+    }
+    for (const sql of [...KEYSTORE_MIGRATIONS, ...RUN_MIGRATIONS]) this.database.exec(sql)
+    using secret = this.#keyBytes()
+    const { nodeSecret } = founded
+    unwrap(storeNode(this.database, this.#tools, { method: "key-file", secret }, { place: founded.place, nodeSecret }))
+    this.firstKey = unlockedKey(this.#tools, founded)
+  }
+
+  get isRunning(): boolean {
+    return this.#running !== undefined
+  }
+
+  get isDead(): boolean {
+    return this.#running?.life.isDead ?? false
+  }
+
+  get context(): PiecesContext {
+    return this.#live().context
+  }
+
+  get desk(): PieceDesk {
+    return this.#live().desk
+  }
+
+  get keeper(): CustodyKeeper {
+    return this.#live().keeper
+  }
+
+  get life(): Lifeline {
+    return this.#live().life
+  }
+
+  /** The ways in that are on its disk. */
+  slots(): readonly StorageSlot[] {
+    const locked = LockedEngine.open(this.database, this.#tools, this.#bootSource)
+    return locked.ok ? locked.value.slots : []
+  }
+
+  /** Starts it with its key file. */
+  async start(): Promise<void> {
+    const { keystore, vaultSecrets } = this.#openByFile()
+    await this.#run(keystore, vaultSecrets)
+  }
+
+  /** Starts it locked and has it unlocked by its pieces, if that can be until the signal fires; then it goes on as after {@link start}. */
+  async startByPieces(
+    options: { readonly signal: AbortSignal },
+    onProgress?: (progress: UnlockProgress) => void,
+  ): Promise<Result<unknown>> {
+    const opened = LockedEngine.open(this.database, this.#tools, this.#bootSource)
+    if (!opened.ok) return opened
+    const keystore = this.#world.busy.watchKeystore(opened.value)
+    const unlocked = await this.#unlock(keystore, options, onProgress)
+    await keystore[Symbol.asyncDispose]()
+    if (!unlocked.ok) return unlocked
+    await this.#run(unlocked.value.keystore)
+    return unlocked
+  }
+
+  /** Ends the process, however dead it is already. Its disk stays. */
+  async stop(): Promise<void> {
+    const running = this.#running
+    this.#running = undefined
+    await running?.owned.disposeAsync()
+  }
+
+  /** Becomes a member, without waiting for what follows. */
+  async announce(unlock: "auto" | "approve" = "auto"): Promise<Result<unknown>> {
+    const { keystore, replica, transport } = this.context
+    const keys = unwrap(await keystore.bootKeys(call))
+    const custody = replica.state.clusters.get(keystore.identity().cluster)?.custody
+    const revision = (custody?.members.get(this.path)?.revision ?? custody?.left.get(this.path) ?? 0) + 1
+    const body = {
+      revision,
+      bootSigningKey: keys.signingKey,
+      bootSealingKey: keys.sealingKey,
+      unlock,
+      addresses: [...transport.addresses()],
+    }
+    return await replica.append([{ kind: "custody-joined", body }], statementSigner(keystore), call)
+  }
+
+  /** Takes its next epoch while it runs; what is cut off there the background ends. */
+  async rekey(): Promise<void> {
+    const { context, rekeying } = this.#live()
+    const exchange = await context.keystore.beginRekey(call)
+    if (exchange.ok) {
+      const { cluster, generation, keys, path } = context.keystore.identity()
+      const order = { place: { cluster, path, generation, epoch: keys.epoch }, unlock: this.#world.stage.unlock, exchange: exchange.value }
+      const { entry, sealed } = unwrap(await this.#world.busy.track(holdRekey(this.database, this.#tools, order, call)))
+      if (sealed === undefined) throw new TypeError("what an exchange asks for is sealed to it")
+      unwrap(await context.keystore.acceptRekey({ entry, sealed }, call))
+    }
+    await rekeying.settle()
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.stop()
+    this.#boot[Symbol.dispose]()
+    this.database.close()
+  }
+
+  async #unlock(
+    keystore: LockedEngine,
+    options: { readonly signal: AbortSignal },
+    onProgress: ((progress: UnlockProgress) => void) | undefined,
+  ): ReturnType<typeof unlockByPieces> {
+    await using owned = new AsyncDisposableStack()
+    const { clock, lines, network, seed } = this.#world
+    const key = keystore.bootKeys.signingKey
+    const transport = owned.use(lines.connect({ name: this.name, key }, network.join(key), () => undefined))
+    const replica = await this.#follow(transport, new Lifeline(), owned)
+    const random = seededRandom(`${seed}/${this.name}/${++this.#starts}`)
+    return await unlockByPieces({ keystore, transport, replica, clock, random, log: (line) => this.log.push(line) }, options, onProgress)
+  }
+
+  async #run(opened: OpenKeystore, vaultSecrets?: Disposable): Promise<void> {
+    if (this.#running !== undefined) throw new TypeError(`${this.name} runs already`)
+    await using owned = new AsyncDisposableStack()
+    const { busy, clock, lines, network, seed } = this.#world
+    if (vaultSecrets !== undefined) owned.use(vaultSecrets)
+    const keystore = owned.use(busy.watchKeystore(opened))
+    const life = new Lifeline()
+    const key = keystore.identity().keys.signingKey
+    const line = lines.connect({ name: this.name, key }, network.join(key), () => this.lie)
+    const transport = owned.use(mortalTransport(line, life))
+    const replica = await this.#follow(transport, life, owned)
+    const { cluster } = keystore.identity()
+    const guard = owned.use(new PeerGuard({ transport, replica, clock, own: cluster, predecessors: [], peers: "trusted" }))
+    const random = seededRandom(`${seed}/${this.name}/${++this.#starts}`)
+    const parts = {
+      primitives: nativePrimitives,
+      keystore,
+      replica,
+      transport: guard,
+      clock,
+      random,
+      log: (line: string) => this.log.push(line),
+    }
+    const context: PiecesContext = { ...parts, storage: mortalStorage(this.storage, life) }
+    const desk = owned.use(unwrap(await PieceDesk.open(context, call)))
+    const keeper = new CustodyKeeper(context, desk)
+    const node: NodeContext = { ...context, labelTurns: new Turns() }
+    const rekeying = new Rekeying(node, life, () => undefined)
+    const running = { context, desk, keeper, rekeying, life }
+    owned.use(this.#background(running))
+    this.#running = { ...running, owned: owned.move() }
+  }
+
+  async #follow(transport: Transport, life: Lifeline, owned: AsyncDisposableStack): Promise<LedgerReplica> {
+    const { clock, host } = this.#world
+    const view: { replica?: LedgerReplica } = {}
+    const engine = followHost({
+      transport,
+      host,
+      copy: lastingEngine(this.#copy),
+      clock,
+      primitives: nativePrimitives,
+      folded: () => view.replica,
+    })
+    const replica = owned.use(unwrap(await LedgerReplica.open({ primitives: nativePrimitives, engine: mortalEngine(engine, life) }, call)))
+    view.replica = replica
+    return replica
+  }
+
+  /** What the daemon does by itself. */
+  #background({ keeper, life, rekeying }: Omit<Running, "owned">): AsyncDisposable {
+    const stop = new AbortController()
+    const guard = async (work: Promise<unknown>): Promise<void> => {
+      try {
+        await work
+      } catch (error) {
+        if (!stop.signal.aborted && !life.isDead) this.#world.faults.push(`${this.name}: ${String(error)}`)
+      }
+    }
+    const work = Promise.all([guard(keeper.run(stop)), guard(rekeying.run(stop))])
+    return {
+      [Symbol.asyncDispose]: async () => {
+        stop.abort()
+        await work
+      },
+    }
+  }
+
+  #openByFile(): UnlockedKeystore {
+    using secret = this.#keyBytes()
+    return unwrap(unlockKeystore(this.database, this.#tools, { method: "key-file", secret }, this.#bootSource))
+  }
+
+  #keyBytes(): Secret {
+    return Secret.take(Uint8Array.from(this.#world.stage.keyBytes))
+  }
+
+  #live(): Running {
+    if (this.#running === undefined) throw new TypeError(`${this.name} does not run`)
+    return this.#running
+  }
+}
+
+/** The signing key of a node in its first epoch. */
+function unlockedKey({ primitives }: KeystoreTools, { nodeSecret, place }: FoundedMember): Uint8Array {
+  using node = unlockNode(primitives, nodeSecret, place)
+  return node.identity.keys.signingKey
+}
