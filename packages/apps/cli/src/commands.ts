@@ -229,7 +229,7 @@ export const commands: readonly CommandSpec[] = [
   },
   {
     name: "ledger status",
-    summary: "length, head and host of the log",
+    summary: "length, head and host of the log, and this node's snapshot of it",
     examples: ["keygrove ledger status"],
     load: () => import("./commands/ledger-status.ts"),
   },
@@ -237,11 +237,31 @@ export const commands: readonly CommandSpec[] = [
     name: "ledger log",
     summary: "the entries of the log, newest last",
     options: [
-      { flags: "--from <INDEX>", description: "first entry to show (default: the last --limit)" },
+      { flags: "--from <INDEX>", description: "first entry to show (default: the last --limit; with --kind, from the beginning)" },
       { flags: "--limit <N>", description: "how many at most, up to 256 (default: 20)" },
+      { flags: "--kind <KIND>", description: "entries of this kind only, such as node, rekey or policy-granted" },
     ],
-    examples: ["keygrove ledger log --limit 5"],
+    examples: ["keygrove ledger log --limit 5", "keygrove ledger log --kind node-revoked"],
     load: () => import("./commands/ledger-log.ts"),
+  },
+  {
+    name: "ledger verify",
+    summary: "read the whole log again and believe nothing of it",
+    details:
+      "Every signature, how each entry chains to the one before, and whether the snapshot that the node starts from is what the entries say. " +
+      "Works on the home's own copy, whether or not the node runs; where it runs, the log has to go through the head that it goes by.",
+    examples: ["keygrove ledger verify"],
+    load: () => import("./commands/ledger-verify.ts"),
+  },
+  {
+    name: "ledger snapshot",
+    summary: "take a signed snapshot of what the log says, to start from",
+    details:
+      "The node takes one by itself every 10,000 entries and after each rekey. With --prune it then drops the entries before it from its own copy, but " +
+      "those that say who the nodes of clusters are. They cannot be had back from this copy: `ledger log` and `ledger verify` need a node that keeps the whole log.",
+    options: [{ flags: "--prune", description: "drop from this node's copy what came before the snapshot" }],
+    examples: ["keygrove ledger snapshot", "keygrove ledger snapshot --prune"],
+    load: () => import("./commands/ledger-snapshot.ts"),
   },
   {
     name: "unlock",

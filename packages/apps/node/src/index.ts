@@ -1,6 +1,7 @@
 export type { CeremonySources } from "./home/ceremony-process.ts"
 export { administerNode, type AdministerOptions, type NodeAct, type SignedAct } from "./home/administer.ts"
 export { initialiseNode, type InitialisedNode, type InitialiseOptions } from "./home/initialise.ts"
+export { verifyLedger, type LedgerVerification, type VerifiedLedger } from "./home/verify-ledger.ts"
 export { moveNode, type MovedNode, type MoveOrder, type MoveSources } from "./home/move-node.ts"
 export { moveHome, type MovedHome, type MoveHomeOptions } from "./home/move-home.ts"
 export { openRoot, type RootAct, type RootOptions, type RootOutcome } from "./home/open-root.ts"

@@ -5,6 +5,7 @@ import {
   GrantRemaking,
   LedgerPlacement,
   ProxyService,
+  SnapshotKeeper,
   Turns,
   type CallOptions,
   type NodeContext,
@@ -45,6 +46,8 @@ export interface NodeRuntime extends AsyncDisposable {
   readonly rekeys: Rekeys
   /** Replaces the root of the cluster, where this home has a plan for that. */
   readonly rootRekeying: RootRekeying
+  /** Takes snapshots of the ledger. */
+  readonly snapshots: SnapshotKeeper
   readonly role: LedgerRole
   /** How the etcd is that the ledger is in. */
   readonly etcd: OpenedLedger["etcd"]
@@ -65,10 +68,12 @@ export async function startNode(
 ): Promise<Result<NodeRuntime>> {
   await using stack = new AsyncDisposableStack()
   const { keystore: client } = stack.use(process)
-  const opened = await openContext({ home, config }, client, stack, call)
+  const opened = await openContext({ home, config }, client, { log: options.log, stack }, call)
   if (!opened.ok) return opened
   const { context, ledger, settled } = opened.value
   const { etcd, followed, guard, replica, role } = ledger
+  const { known, store } = ledger.snapshots
+  const snapshots = stack.use(SnapshotKeeper.start({ ...context, snapshots: store }, known))
   const rekeys = new Rekeys(context, options.log)
   await rekeys.settle(call)
   const proxy = await ProxyService.open(context, call)
@@ -96,6 +101,7 @@ export async function startNode(
     remaking,
     rekeys,
     rootRekeying,
+    snapshots,
     role,
     followed,
     etcd,
@@ -134,7 +140,7 @@ interface OpenedContext {
 async function openContext(
   { config, home }: Omit<HeldHome, keyof Disposable>,
   keystore: KeystoreClient,
-  stack: AsyncDisposableStack,
+  { log, stack }: NodeOptions & { readonly stack: AsyncDisposableStack },
   call: CallOptions,
 ): Promise<Result<OpenedContext>> {
   const storage = await openStorage(home, keystore, stack, call)
@@ -143,7 +149,7 @@ async function openContext(
   if (!transport.ok) return transport
   stack.use(transport.value)
   const settled = keepPort(home, config, transport.value)
-  const ledger = await openLedger(home, settled, { identity: keystore.identity(), transport: transport.value, stack }, call)
+  const ledger = await openLedger(home, settled, { identity: keystore.identity(), log, transport: transport.value, stack }, call)
   if (!ledger.ok) return ledger
   const context: NodeContext = {
     primitives: nativePrimitives,

@@ -24,4 +24,5 @@ export type { AuditedUse, NamedKey, NamedKeyRules, NamedKeyType, NamedKeyVersion
 export type { Policy } from "./policy.ts"
 export type { MeetingPhase, MeetingState } from "./rpc/meeting.ts"
 export type { ClusterNode, ClusterNodes } from "./rpc/nodes.ts"
+export { Ledger, type LedgerEntryInfo, type LedgerInfo, type LedgerSnapshotInfo } from "./ledger.ts"
 export { Trust, type TrustedClusterInfo } from "./trust.ts"

@@ -16,6 +16,7 @@ import { decodePolicy, type Policy } from "./policy.ts"
 import { AnswerFields } from "./rpc/fields.ts"
 import { readNodes, type ClusterNodes } from "./rpc/nodes.ts"
 import { callRpc, type RpcEndpoint } from "./rpc/rpc-client.ts"
+import { Ledger } from "./ledger.ts"
 import { Trust } from "./trust.ts"
 
 /** Bound into the sealed file key that the node hands out. */
@@ -74,6 +75,8 @@ export interface GrantOrder {
 export class Keygrove implements AsyncDisposable {
   /** The named keys of the node. */
   readonly keys: Keys = new Keys(async (method, params, options) => await this.#call(method, params, options))
+  /** The ledger that the node goes by. */
+  readonly ledger: Ledger = new Ledger(async (method, params, options) => await this.#call(method, params, options))
   /** Meetings with other people, and the clusters that are trusted since. */
   readonly trust: Trust = new Trust(async (method, params, options) => await this.#call(method, params, options))
   readonly #endpoint: RpcEndpoint

@@ -17,6 +17,7 @@ export type {
   VerificationFacts,
 } from "./key-results.ts"
 export type { MeetingApiParams, MeetingPhase, MeetView, MetNode, TrustedClusterFacts, TrustedClusters } from "./meeting-methods.ts"
+export type { LedgerApiParams, LedgerEntries, LedgerEntryFacts, SnapshotFacts, TakenSnapshotFacts } from "./ledger-methods.ts"
 export type { MethodSpec } from "./method-spec.ts"
 export { apiMethods, decodeMethodParams, isMethodName, type ApiParams, type MethodName } from "./methods.ts"
 export { openRpcDocument } from "./open-rpc.ts"
@@ -25,7 +26,6 @@ export type {
   ConsoleLink,
   DecryptKey,
   LabelKey,
-  LedgerEntryFacts,
   EtcdFacts,
   EtcdMemberFacts,
   LedgerStatus,

@@ -1,5 +1,6 @@
 import { ok, type Result } from "@keygrove/base"
 import { keyMethods, type KeyApiParams } from "./key-methods.ts"
+import { ledgerMethods, type LedgerApiParams } from "./ledger-methods.ts"
 import { meetingMethods, type MeetingApiParams } from "./meeting-methods.ts"
 import type { MethodSpec } from "./method-spec.ts"
 import { decodeParams, type ParamSpec } from "./params.ts"
@@ -9,7 +10,7 @@ import { treeMethods, type TreeApiParams } from "./tree-methods.ts"
 type None = Readonly<Record<never, never>>
 
 /** Decoded parameters by method. */
-export interface ApiParams extends KeyApiParams, MeetingApiParams, SshAgentApiParams, TreeApiParams {
+export interface ApiParams extends KeyApiParams, LedgerApiParams, MeetingApiParams, SshAgentApiParams, TreeApiParams {
   readonly "node.status": None
   readonly "node.identity": None
   readonly "node.stop": None
@@ -30,8 +31,6 @@ export interface ApiParams extends KeyApiParams, MeetingApiParams, SshAgentApiPa
   readonly "policy.show": { readonly policy: string }
   readonly "proxy.offer": { readonly until: number; readonly capacity: number }
   readonly "proxy.status": None
-  readonly "ledger.status": None
-  readonly "ledger.entries": { readonly from: number; readonly limit: number }
   readonly "console.link": None
   readonly "rpc.discover": None
 }
@@ -99,14 +98,7 @@ export const apiMethods: { readonly [M in MethodName]: MethodSpec } = {
     },
   },
   "proxy.status": { summary: "The offer of this node and how many fragments it keeps.", params: {} },
-  "ledger.status": { summary: "Length, head and host of the log.", params: {} },
-  "ledger.entries": {
-    summary: "Entries of the log.",
-    params: {
-      from: { type: "integer", min: 0, max: Number.MAX_SAFE_INTEGER, description: "index of the first entry" },
-      limit: { type: "integer", min: 1, max: 256, description: "entries at most" },
-    },
-  },
+  ...ledgerMethods,
   ...treeMethods,
   ...meetingMethods,
   ...keyMethods,

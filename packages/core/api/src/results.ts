@@ -1,3 +1,4 @@
+import type { SnapshotFacts } from "./ledger-methods.ts"
 /** A node as results name it. */
 export interface NodeName {
   /** 64 hex digits. */
@@ -88,6 +89,10 @@ export interface LedgerStatus {
   readonly head: string
   /** Where others have it as well: a node's address with /p2p/, or etcd://…; null when there is none. */
   readonly address: string | null
+  /** The newest snapshot that this node has; null before the first. */
+  readonly snapshot: SnapshotFacts | null
+  /** Index before which this node keeps only entries of key chains; 0 where it keeps all. */
+  readonly prunedTo: number
   /** How etcd is, as it last answered; null when the ledger is not in etcd, and before the first answer. */
   readonly etcd: EtcdFacts | null
 }
@@ -171,14 +176,6 @@ export interface RevocationFacts {
 export interface ProxyStatus {
   readonly terms: { readonly until: number; readonly capacity: number; readonly addresses: readonly string[] } | null
   readonly fragments: number
-}
-
-/** An entry as `ledger.entries` answers. */
-export interface LedgerEntryFacts extends NodeName {
-  readonly index: number
-  readonly kind: string
-  /** Hex of the author's key. */
-  readonly key: string
 }
 
 /** Answer of `console.link`. */

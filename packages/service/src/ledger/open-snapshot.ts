@@ -91,8 +91,9 @@ async function standsOnLog(
   return refuse("SNAPSHOT_INVALID", `the snapshot at entry ${head.length} is of another log than the one that this node holds`)
 }
 
-async function readSnapshot(
-  { primitives, snapshots }: SnapshotSources,
+/** Reads a snapshot whose head holds: all of its chunks, and nothing else than was signed. Who signed it, and whether its log is the right one, is not judged here. */
+export async function readSnapshot(
+  { primitives, snapshots }: Pick<SnapshotSources, "primitives" | "snapshots">,
   head: SnapshotHead,
   options: CallOptions,
 ): Promise<Result<LedgerSnapshot, SnapshotRefusal | LedgerFileRefusal>> {

@@ -17,7 +17,7 @@ const status: NodeStatus = {
   startedAt: 1_767_225_600_000,
   peers: 3,
   addresses: ["/ip4/127.0.0.1/tcp/7410"],
-  ledger: { role: "host", length: 4, head: digits, address: null, etcd: null },
+  ledger: { role: "host", length: 4, head: digits, address: null, snapshot: null, prunedTo: 0, etcd: null },
   unlocks: { by: "passphrase", keyFile: null, note: null },
   policies: { granted: 0, readable: 1 },
   remaking: { labels: 1, policies: 2, problem: "it waits" },
@@ -48,7 +48,7 @@ const meeting: MeetView = {
 describe("an answer of the node", () => {
   test("is read as the contract has it, without what the page does not show", () => {
     const { addresses: _addresses, idleLock: _idleLock, pid: _pid, predecessors: _predecessors, unlocks: _unlocks, ...shown } = status
-    const { etcd: _etcd, ...ledger } = status.ledger
+    const { etcd: _etcd, prunedTo: _prunedTo, snapshot: _snapshot, ...ledger } = status.ledger
     expect(decodeStatus(status)).toEqual({ ...shown, ledger })
     expect(decodeTree(tree)).toEqual({ nodes: tree.nodes, next: null })
     expect(decodeTrust(trust)).toEqual(trust.clusters.map(({ keyChain: _keyChain, ...cluster }) => cluster))

@@ -5,7 +5,7 @@ import { AnswerFields } from "./answer-fields.ts"
 export type ShownStatus = Pick<
   NodeStatus,
   "version" | "state" | "id" | "cluster" | "path" | "generation" | "epoch" | "startedAt" | "peers" | "policies" | "remaking" | "warnings"
-> & { readonly ledger: Omit<NodeStatus["ledger"], "etcd"> }
+> & { readonly ledger: Omit<NodeStatus["ledger"], "etcd" | "snapshot" | "prunedTo"> }
 /** What it shows of `trust.list`. */
 export type ShownTrust = Omit<TrustedClusterFacts, "keyChain">
 

@@ -1,5 +1,5 @@
 import { existsSync } from "node:fs"
-import { ok, unwrap, type Result } from "@keygrove/base"
+import { ok, unwrap, type Refusal, type Result } from "@keygrove/base"
 import { nativePrimitives } from "@keygrove/curves-native"
 import { isSameNode, type EpochKeys, type NodeReference } from "@keygrove/hierarchy"
 import { decodeEntry, decodeLedgerIndex, MAX_SLICE_ENTRIES } from "@keygrove/ledger"
@@ -46,6 +46,10 @@ async function lastBetween(
   let last: LastRekey | undefined
   for (let position = from; position < end;) {
     const slice = await engine.read(unwrap(decodeLedgerIndex(position)), end - position, call)
+    if (!slice.ok && slice.code === "LEDGER_PRUNED") {
+      position = nextKept(slice, end)
+      continue
+    }
     if (!slice.ok) return slice
     const { entries } = slice.value
     if (entries.length === 0) break
@@ -56,6 +60,11 @@ async function lastBetween(
     position += entries.length
   }
   return ok(last)
+}
+
+/** Where reading goes on in a file that was pruned, which keeps rekeys. */
+function nextKept({ data }: Refusal, end: number): number {
+  return typeof data?.next === "number" ? data.next : end
 }
 
 function keysOf(bytes: Uint8Array, node: AnchoredNode): EpochKeys | undefined {

@@ -1,13 +1,10 @@
 import { createHash } from "node:crypto"
-import { KeygroveError, ok, refuse, toHex, unwrap, type Result } from "@keygrove/base"
+import { KeygroveError, ok, refuse, toHex, type Result } from "@keygrove/base"
 import type {
   ApiParams,
   ConsoleLink,
   DecryptKey,
-  EtcdFacts,
   LabelKey,
-  LedgerEntryFacts,
-  LedgerStatus,
   MethodName,
   NodeIdentityFacts,
   NodeStatus,
@@ -16,9 +13,8 @@ import type {
   RevocationFacts,
 } from "@keygrove/api"
 import { decodeIdentity, decodeTimestamp, encodeIdentity, type Identity } from "@keygrove/hierarchy"
-import { decodeEntry, decodeLedgerIndex, findNodeByKey, type PolicyState } from "@keygrove/ledger"
+import { findNodeByKey, type PolicyState } from "@keygrove/ledger"
 import type { Caller } from "@keygrove/keys"
-import { formatPeerAddress } from "@keygrove/libp2p"
 import { decodeFileHeader, decodeLabel } from "@keygrove/reencryption"
 import {
   grantPolicy,
@@ -38,8 +34,8 @@ import type { NodeRuntime } from "../node-runtime.ts"
 import type { SshAgents } from "../ssh-agents.ts"
 import { VERSION } from "../version.ts"
 import { keyHandlers } from "./key-methods.ts"
+import { ledgerHandlers, ledgerStatus } from "./ledger-methods.ts"
 import { meetingHandlers } from "./meeting-methods.ts"
-import type { SeenEtcd } from "../runtime/etcd-state.ts"
 import { phaseHandlers, type NodeMethods } from "./phase-methods.ts"
 import { grantsHere, policyFacts, roleOf } from "./policy-facts.ts"
 import { sshAgentHandlers } from "./ssh-agent-methods.ts"
@@ -104,8 +100,7 @@ export const handlers: { readonly [M in MethodName]: Handler<M> } = {
     }
     return ok(facts)
   },
-  "ledger.status": ({ runtime }) => ok(ledgerStatus(runtime)),
-  "ledger.entries": ledgerEntries,
+  ...ledgerHandlers,
   ...treeHandlers,
   ...meetingHandlers,
   ...keyHandlers,
@@ -167,37 +162,6 @@ function identityFacts({ keystore }: NodeRuntime): NodeIdentityFacts {
       delegation: toHex(keys.delegationKey),
       sealing: toHex(keys.sealingKey),
     },
-  }
-}
-
-function ledgerStatus({ config, context, etcd, followed, keystore, role }: NodeRuntime): LedgerStatus {
-  const { replica, transport } = context
-  const [address] = transport.addresses()
-  const own = address === undefined ? null : formatPeerAddress({ signingKey: keystore.identity().keys.signingKey, addresses: [address] })
-  const host = followed === undefined ? config.ledger : formatPeerAddress(followed.host)
-  return {
-    role,
-    length: replica.head.length,
-    head: toHex(replica.head.hash),
-    address: role === "host" ? own : host,
-    etcd: etcd?.seen === undefined ? null : etcdFacts(etcd.seen),
-  }
-}
-
-function etcdFacts({ at, hasLeader, members }: SeenEtcd): EtcdFacts {
-  return {
-    at,
-    hasLeader,
-    members: members.map(({ isLeader, name, status, trouble }) => ({
-      name,
-      problem: trouble ?? null,
-      isLeader,
-      version: status?.version ?? "",
-      raftTerm: status?.raftTerm ?? 0,
-      raftIndex: status?.raftIndex ?? 0,
-      databaseBytes: status?.databaseBytes ?? 0,
-      alarms: status?.alarms ?? [],
-    })),
   }
 }
 
@@ -274,22 +238,6 @@ async function offer({ runtime }: MethodContext, params: ApiParams["proxy.offer"
   }
   const appended = await replica.append([{ kind: "proxy-terms", body }], statementSigner(runtime.keystore), options)
   return appended.ok ? ok({ until: until.value, capacity: params.capacity }) : appended
-}
-
-async function ledgerEntries(
-  { runtime }: MethodContext,
-  params: ApiParams["ledger.entries"],
-  options: CallOptions,
-): Promise<Result<unknown>> {
-  const from = decodeLedgerIndex(params.from)
-  if (!from.ok) return from
-  const slice = await runtime.context.replica.read(from.value, params.limit, options)
-  if (!slice.ok) return slice
-  const entries: LedgerEntryFacts[] = slice.value.entries.map((bytes, offset) => {
-    const { author, kind } = unwrap(decodeEntry(bytes))
-    return { index: slice.value.from + offset, kind, cluster: author.cluster, path: author.path, key: toHex(author.key) }
-  })
-  return ok({ entries })
 }
 
 /** A policy by its id or by its first digits, where these are unique among all policies of the ledger. */

@@ -23,10 +23,13 @@ import { readEtcdSetting } from "../home/etcd-setting.ts"
 import type { Home } from "../home/home.ts"
 import { ledgerRoleOf, type LedgerRole } from "../home/ledger-role.ts"
 import { EtcdState } from "./etcd-state.ts"
+import { findSnapshot, type FoundSnapshot } from "./find-snapshot.ts"
 import { writeConfig } from "./open-transport.ts"
 
 export interface OpenedLedger {
   readonly replica: LedgerReplica
+  /** Kept in the same file, which is the replica's. */
+  readonly snapshots: Pick<FoundSnapshot, "known" | "store">
   readonly role: LedgerRole
   /** The transport that answers only whom the ledger knows; what the node serves it serves through this one. */
   readonly guard: PeerGuard
@@ -39,6 +42,8 @@ export interface OpenedLedger {
 interface LedgerSurroundings {
   readonly transport: Transport
   readonly identity: NodeIdentity
+  /** Told, in one line each, what a person should know. */
+  readonly log: (line: string) => void
   readonly stack: AsyncDisposableStack
 }
 
@@ -46,11 +51,16 @@ interface LedgerSurroundings {
 export async function openLedger(
   home: Home,
   config: NodeConfig,
-  { identity, transport, stack }: LedgerSurroundings,
+  { identity, log, transport, stack }: LedgerSurroundings,
   call: CallOptions,
 ): Promise<Result<OpenedLedger>> {
   const copy = EmbeddedLedgerEngine.open({ path: home.ledger, primitives: nativePrimitives })
   if (!copy.ok) return copy
+  const found = await findSnapshot(copy.value, identity, log, call)
+  if (!found.ok) {
+    await copy.value[Symbol.asyncDispose]()
+    return found
+  }
   const view: FoldView = {}
   const chosen = await openEngine(home, config, { copy: copy.value, transport, view })
   if (!chosen.ok) {
@@ -59,7 +69,8 @@ export async function openLedger(
   }
   const { engine, etcd, followed } = chosen.value
   const role = ledgerRoleOf(config.ledger)
-  const replica = await LedgerReplica.open({ primitives: nativePrimitives, engine }, call)
+  const from = found.value.from === undefined ? {} : { from: found.value.from }
+  const replica = await LedgerReplica.open({ primitives: nativePrimitives, engine, ...from }, call)
   if (!replica.ok) return refuse(replica.code, `${home.ledger}: ${replica.message}`)
   view.replica = replica.value
   stack.use(replica.value)
@@ -76,6 +87,7 @@ export async function openLedger(
   }
   return ok({
     replica: replica.value,
+    snapshots: found.value,
     role,
     guard,
     ...(followed === undefined ? {} : { followed }),
