@@ -5,6 +5,7 @@ import { setTimeout as delay } from "node:timers/promises"
 import { fileURLToPath } from "node:url"
 import { checkHistory } from "./checker/check-history.ts"
 import { readStoredLog } from "./checker/stored-log.ts"
+import type { Violation } from "./checker/history.ts"
 import { inject, type FaultWorld } from "./inject.ts"
 import { planFaults, type PlannedFault } from "./schedule.ts"
 import { summarise } from "./summary.ts"
@@ -28,13 +29,24 @@ export interface WorldRun {
   readonly print: (line: string) => void
 }
 
+/** Why a node may end by itself: its disk is full, or nobody lets it reach etcd. */
+const GOOD_ENDS = /: (?:DISK_FULL|LEDGER_UNREACHABLE): /
+
 /** One run, in namespaces of its own (main.ts): builds the world, breaks it for some minutes, heals it, and checks it. Exit status 0 when nothing was broken for good. */
 export async function runWorld({ minutes, print, seed }: WorldRun): Promise<number> {
   const begun = performance.now()
   const say = (line: string): void => print(`${((performance.now() - begun) / 1_000).toFixed(1).padStart(6)} s  ${line}`)
   say(`seed ${seed}, ${minutes} min; again with: npm run test:faults -- --minutes ${minutes} --seed ${seed}`)
   await using stack = new AsyncDisposableStack()
-  const world = await buildWorld({ stack, say })
+  const crashes: Violation[] = []
+  const world = await buildWorld({
+    stack,
+    say,
+    onNodeEnd: (line) => {
+      say(line)
+      if (!GOOD_ENDS.test(line)) crashes.push({ kind: "crash", message: line })
+    },
+  })
   say(`${world.nodes.length} nodes serve on an etcd of ${world.members.length} members`)
   const faults = planFaults({
     seed,
@@ -56,20 +68,21 @@ export async function runWorld({ minutes, print, seed }: WorldRun): Promise<numb
   )
   const { appends, heads } = workload.history
   const last = world.nodes.map(({ name }) => ({ node: name, start: performance.now(), end: performance.now(), ...head }))
-  const violations = checkHistory(log, { appends, heads: [...heads, ...last] })
+  const violations = [...checkHistory(log, { appends, heads: [...heads, ...last] }), ...crashes]
   for (const { kind, message } of violations) say(`VIOLATION ${kind}: ${message}`)
   for (const line of summarise({ faults, history: workload.history, log, violations })) print(line)
   return violations.length === 0 && log.length === head.length ? 0 : 1
 }
 
-/** Machines with an etcd and nodes that have found their place on its ledger. */
-async function buildWorld({
-  say,
-  stack,
-}: {
+interface WorldPlan {
   readonly stack: AsyncDisposableStack
   readonly say: (line: string) => void
-}): Promise<FaultWorld> {
+  /** Told of an end of a node that no fault is. */
+  readonly onNodeEnd: (line: string) => void
+}
+
+/** Machines with an etcd and nodes that have found their place on its ledger. */
+async function buildWorld({ onNodeEnd, say, stack }: WorldPlan): Promise<FaultWorld> {
   // Named namespaces, disks and logs lie in memory that only this world sees; so do its programs, which have to lie beside their packages.
   const bundles = join(root, ".cache", "bundles")
   for (const path of ["/run", bundles]) run("mount", "-t", "tmpfs", "tmpfs", path)
@@ -81,7 +94,7 @@ async function buildWorld({
   for (const { process: child } of members) stack.use(child)
   await untilLed(members)
   say(`${MEMBERS} members of etcd have a leader`)
-  const nodes = await startNodes({ network, members, bundle, say })
+  const nodes = await startNodes({ network, members, bundle, onEnd: onNodeEnd })
   for (const { process: child } of nodes) stack.use(child)
   await untilServing(nodes)
   return { network, members, nodes }
@@ -91,7 +104,7 @@ async function startNodes(plan: {
   readonly network: Network
   readonly members: readonly EtcdMember[]
   readonly bundle: string
-  readonly say: (line: string) => void
+  readonly onEnd: (line: string) => void
 }): Promise<readonly GroveNode[]> {
   const ledger = `etcd://${plan.members.map(({ url }) => url.replace("http://", "")).join(",")}${PREFIX}`
   const nodes: GroveNode[] = []
@@ -103,7 +116,7 @@ async function startNodes(plan: {
       ledger,
       words: join(STAGE, "words"),
       isFirst: nodes.length === 0,
-      onEnd: plan.say,
+      onEnd: plan.onEnd,
     })
     nodes.push(node)
     // The first one announces the cluster that the others are of.

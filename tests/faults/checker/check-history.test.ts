@@ -145,6 +145,10 @@ describe("finds", () => {
     expect(kindsOf(log, { appends: [append(2, { kind: "refused", code: "NODE_GENERATION_STALE" })] })).toEqual(["refused"])
   })
 
+  test("a fault of the program", () => {
+    expect(kindsOf(log, { appends: [append(9, { kind: "unknown", code: "RPC_INTERNAL" })] })).toEqual(["crash"])
+  })
+
   test("a node that forgot what it knew", () => {
     expect(kindsOf(log, { heads: sound.heads.map((each) => ({ ...each, start: -each.start, end: -each.start + 1 })) })).toEqual([
       "backwards",

@@ -69,6 +69,8 @@ export function headsOf(log: readonly Pick<StoredEntry, "bytes">[]): readonly st
 function checkAppend({ node, outcome, token }: AppendRecord, places: readonly number[]): readonly Violation[] {
   const at = places.join(", ")
   const what = `the ${token} sent to ${node}`
+  if (outcome.kind !== "acknowledged" && outcome.code === "RPC_INTERNAL")
+    return [{ kind: "crash", message: `${what} met a fault of the program` }]
   if (places.length > 1) return [{ kind: "double", message: `${what} stands ${places.length} times, at ${at}` }]
   if (outcome.kind === "refused" && places.length > 0)
     return [{ kind: "refused", message: `${what} was refused with ${outcome.code} and stands at ${at}` }]

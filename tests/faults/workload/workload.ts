@@ -15,11 +15,8 @@ const PAUSE_MS = 150
 const WRITERS = 2
 const DAY_MS = 86_400_000
 
-/**
- * Codes after which the entry may be on the ledger all the same (docs/errors.md): the engine or the node did not answer, or the node's disk was full when it was
- * to keep what the engine had taken.
- */
-const MAYBE: ReadonlySet<string> = new Set(["LEDGER_UNREACHABLE", "NODE_UNREACHABLE", "RPC_ANSWER_INVALID", "RPC_TIMEOUT"])
+/** Codes after which the entry may be on the ledger all the same: the engine, or the node, did not answer. After any other it is not, and never will be. */
+const MAYBE: ReadonlySet<string> = new Set(["LEDGER_UNREACHABLE", "NODE_UNREACHABLE", "RPC_ANSWER_INVALID", "RPC_TIMEOUT", "RPC_INTERNAL"])
 
 /** People who use every node while it breaks, and write down what they asked and were told. */
 export class Workload {
