@@ -60,6 +60,20 @@ describe.each([
     for (const argument of [0, -1, 1.5, 256, Number.NaN]) expect(() => polynomial.evaluateAt(argument)).toThrow(RangeError)
   })
 
+  test("carries nothing over at the largest coefficients, degree and argument", () => {
+    const coefficients = Array.from({ length: 255 }, () => ORDER - 1n)
+    using polynomial = new SecretPolynomial(curve, coefficients.map(secretOf))
+    for (const argument of [1, 2, 254, 255]) {
+      using value = polynomial.evaluateAt(argument)
+      expect(value?.expose(numberOf)).toBe(valueAt(coefficients, BigInt(argument)))
+    }
+    for (const constant of [ORDER - 1n, ORDER - 200n]) {
+      using line = new SecretPolynomial(curve, [constant, 1n].map(secretOf))
+      using value = line.evaluateAt(255)
+      expect(value?.expose(numberOf)).toBe(constant + 255n - ORDER)
+    }
+  })
+
   test("is zero at a small argument without a value, and passes through zero before it", () => {
     using root = new SecretPolynomial(curve, [ORDER - 3n, 1n].map(secretOf))
     expect(root.evaluateAt(3)).toBeUndefined()

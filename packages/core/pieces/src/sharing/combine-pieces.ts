@@ -1,6 +1,6 @@
 import { equalBytes, ok, refuse, unwrap, type Result, type Secret } from "@keygrove/base"
 import { lagrangeAtIndices, type Curve } from "@keygrove/crypto"
-import type { PieceIndex } from "../numbers.ts"
+import { MAX_CUSTODY_MEMBERS, type PieceIndex } from "../numbers.ts"
 import type { Commitments } from "./commitments.ts"
 import type { Piece, SharingTools } from "./split-secret.ts"
 import { sumOfProducts } from "./sum-of-products.ts"
@@ -14,21 +14,27 @@ export interface CombinedPieces {
   readonly liars: readonly PieceIndex[]
 }
 
+/** Most pieces that are looked at, right, wrong and repeated: two of each index. */
+const MAX_PIECES_GIVEN: number = 2 * MAX_CUSTODY_MEMBERS
+
 /**
  * The secret of a sharing from its pieces, which are borrowed. Each is checked against the commitments; wrong ones are named and left out, and of one index given
  * several times the right value counts once. Refuses `PIECES_INSUFFICIENT` when too few are right, with `good`, `threshold` and `liars` (indices, separated by commas)
  * in its data.
+ * @throws RangeError for more than 510 pieces, which the caller lets nobody send.
  */
 export function combinePieces(
   tools: SharingTools,
   commitments: Commitments,
   pieces: readonly Piece[],
 ): Result<CombinedPieces, "PIECES_INSUFFICIENT"> {
+  if (pieces.length > MAX_PIECES_GIVEN)
+    throw new RangeError(`${pieces.length} pieces of one sharing; at most ${MAX_PIECES_GIVEN} are looked at`)
   return combineTogether(tools, commitments, pieces) ?? combineOneByOne(tools.curve, commitments, pieces)
 }
 
-/** Below this, checking all pieces together takes more multiplications than checking each. */
-const MIN_BATCH = 5
+/** Fewer pieces are checked faster one by one. */
+const MIN_TOGETHER = 4
 
 /** What is done when nobody lies: all pieces are checked by one equation. `undefined` when something is not as it should be. */
 function combineTogether(
@@ -37,7 +43,7 @@ function combineTogether(
   pieces: readonly Piece[],
 ): Result<CombinedPieces, never> | undefined {
   const isWhole = pieces.length >= commitments.length && new Set(pieces.map(({ index }) => index)).size === pieces.length
-  if (pieces.length < MIN_BATCH || !isWhole || !verifyPiecesTogether(tools, commitments, pieces)) return undefined
+  if (pieces.length < MIN_TOGETHER || !isWhole || !verifyPiecesTogether(tools, commitments, pieces)) return undefined
   const secret = interpolate(tools.curve, pieces.slice(0, commitments.length))
   if (secret !== undefined && isSecretOf(tools.curve, commitments, secret)) return ok({ secret, liars: [] })
   secret?.[Symbol.dispose]()
