@@ -14,14 +14,14 @@ export interface CombinedPieces {
   readonly liars: readonly PieceIndex[]
 }
 
-/** Most pieces that are looked at, right, wrong and repeated: two of each index. */
-const MAX_PIECES_GIVEN: number = 2 * MAX_CUSTODY_MEMBERS
+/** Most pieces that are looked at, right, wrong and repeated; whoever takes pieces from others has a narrower limit. */
+const MAX_PIECES_GIVEN: number = 4 * MAX_CUSTODY_MEMBERS
 
 /**
  * The secret of a sharing from its pieces, which are borrowed. Each is checked against the commitments; wrong ones are named and left out, and of one index given
  * several times the right value counts once. Refuses `PIECES_INSUFFICIENT` when too few are right, with `good`, `threshold` and `liars` (indices, separated by commas)
  * in its data.
- * @throws RangeError for more than 510 pieces, which the caller lets nobody send.
+ * @throws RangeError for more than 1,020 pieces.
  */
 export function combinePieces(
   tools: SharingTools,

@@ -101,13 +101,13 @@ describe.each(bothPlatforms)("liars, $implementation", ({ curve }) => {
     }
   })
 
-  test("more pieces than two of each index are the caller's mistake", () => {
+  test("more pieces than four of each index are the caller's mistake", () => {
     const tools = toolsOf(6)
     const { commitments, pieces } = shareAmong(tools, 8n, 2, 2)
     const many = (count: number): readonly Piece[] =>
       Array.from({ length: count }, (_each, at) => pieces[at % 2]).filter((piece) => piece !== undefined)
-    expect(combinePieces(tools, commitments, many(510)).ok).toBe(true)
-    expect(() => combinePieces(tools, commitments, many(511))).toThrow(RangeError)
+    expect(combinePieces(tools, commitments, many(1_020)).ok).toBe(true)
+    expect(() => combinePieces(tools, commitments, many(1_021))).toThrow(RangeError)
   })
 
   test("one wrong piece among many is seen by the check of all together, also when the place is badly chosen", () => {
