@@ -13,7 +13,7 @@ const unknown = [...asked].filter((name) => !names.includes(name))
 if (unknown.length > 0) console.error(`unknown: ${unknown.join(", ")}; the benchmarks are ${names.join(", ")}`)
 
 const ready =
-  unknown.length === 0 && names.length > 0 && installPrograms(["age", "gpg", "gpg-agent", "openssl", "softhsm2-util", "ssh-agent"])
+  unknown.length === 0 && names.length > 0 && installPrograms(["age", "etcd", "gpg", "gpg-agent", "openssl", "softhsm2-util", "ssh-agent"])
 const chosen = ready ? names.filter((name) => asked.size === 0 || asked.has(name)) : []
 const verdicts = chosen.map((name) => {
   console.log(`\n== ${name}`)

@@ -34,7 +34,7 @@ export type {
   SealedFragment,
   SigningPurpose,
 } from "./ports/keystore.ts"
-export type { AppendRefusal, LedgerEngine, LedgerSlice, ReadRefusal, RefreshRefusal } from "./ports/ledger-engine.ts"
+export type { AppendOptions, AppendRefusal, LedgerEngine, LedgerSlice, ReadRefusal, RefreshRefusal } from "./ports/ledger-engine.ts"
 export type { LedgerFileRefusal, LedgerSnapshots } from "./ports/ledger-snapshots.ts"
 export type { LedgerSource, SourceRefusal } from "./ports/ledger-source.ts"
 export type { CipherOrder, HeldKey, KeyBackend, KeyBackendRefusal, KeyBackendTraits, MadeKey, NewKey } from "./ports/key-backend.ts"

@@ -10,7 +10,7 @@ import {
   type LedgerHead,
   type LedgerIndex,
 } from "@keygrove/ledger"
-import type { AppendRefusal, CallOptions, LedgerSlice, LedgerSource, SourceRefusal } from "@keygrove/service"
+import type { AppendOptions, AppendRefusal, CallOptions, LedgerSlice, LedgerSource, SourceRefusal } from "@keygrove/service"
 import type { EtcdAccess } from "./access.ts"
 import type { EtcdAddress } from "./address.ts"
 import { nameOfStatus, type GrpcStatus } from "./grpc-status.ts"
@@ -94,9 +94,13 @@ export class EtcdLedgerSource implements LedgerSource {
     return this.#sliceOf(pairs, { from, first, end: Math.min(from + count, now.value.length) })
   }
 
-  async append(batch: readonly Uint8Array[], expected: LedgerHead, { signal }: CallOptions): Promise<Result<LedgerHead, AppendRefusal>> {
+  async append(
+    batch: readonly Uint8Array[],
+    expected: LedgerHead,
+    { signal, verified }: AppendOptions,
+  ): Promise<Result<LedgerHead, AppendRefusal>> {
     signal.throwIfAborted()
-    const heads = checkBatch(this.#primitives, expected, batch)
+    const heads = checkBatch(this.#primitives, expected, batch, verified)
     if (!heads.ok) return heads
     const last = heads.value.at(-1) ?? expected
     const answer = await this.#transact(this.#appending(batch, expected, heads.value), signal)

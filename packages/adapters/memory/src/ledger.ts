@@ -4,6 +4,7 @@ import { checkBatch, emptyHead, isSameHead, MAX_SLICE_BYTES, MAX_SLICE_ENTRIES, 
 import {
   Wakeup,
   watchLog,
+  type AppendOptions,
   type AppendRefusal,
   type CallOptions,
   type LedgerEngine,
@@ -41,12 +42,16 @@ export class MemoryLedgerEngine implements LedgerEngine {
     return ok({ from, before: (this.#heads[from] ?? this.#last()).hash, entries })
   }
 
-  async append(batch: readonly Uint8Array[], expected: LedgerHead, { signal }: CallOptions): Promise<Result<LedgerHead, AppendRefusal>> {
+  async append(
+    batch: readonly Uint8Array[],
+    expected: LedgerHead,
+    { signal, verified }: AppendOptions,
+  ): Promise<Result<LedgerHead, AppendRefusal>> {
     signal.throwIfAborted()
     const head = this.#last()
     if (!isSameHead(head, expected))
       return refuse("LEDGER_HEAD_MOVED", `the ledger has ${head.length} entries, not ${expected.length}, or another history`)
-    const heads = checkBatch(this.#primitives, head, batch)
+    const heads = checkBatch(this.#primitives, head, batch, verified)
     if (!heads.ok) return heads
     this.#entries.push(...batch.map((entry) => Uint8Array.from(entry)))
     this.#heads.push(...heads.value)

@@ -13,6 +13,8 @@ export interface DatabaseFile {
   readonly migrations: readonly string[]
   /** Largest size of the file in bytes; writes beyond are refused with `DISK_FULL`. Unlimited by default. */
   readonly maxBytes?: number
+  /** A committed transaction survives the end of the process, but a power cut only once it was flushed: for what can be had again from elsewhere. */
+  readonly flushesLater?: boolean
 }
 
 /** How long SQLite itself waits for another process's lock. It blocks the event loop, so it is short; callers retry. */
@@ -20,7 +22,7 @@ const BUSY_TIMEOUT_MS = 100
 const PAGE_BYTES = 4096
 
 /**
- * Opens or creates a database of ours: mode 0600, WAL, synchronous FULL (a committed transaction survives power loss), migrated to the newest version.
+ * Opens or creates a database of ours: mode 0600, WAL, synchronous FULL (a committed transaction survives power loss) unless it flushes later, migrated to the newest version.
  * The caller closes it.
  */
 export function openDatabase(file: DatabaseFile): Result<DatabaseSync, DatabaseRefusal> {
@@ -64,7 +66,8 @@ function prepareSchema(database: DatabaseSync, file: DatabaseFile): Result<true,
   if (!isNew && applicationId !== file.applicationId) {
     return refuse("DATABASE_FOREIGN", `${file.path} is a database of another program (application id ${applicationId}); move it away`)
   }
-  database.exec("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA trusted_schema = OFF")
+  const synchronous = file.flushesLater === true ? "NORMAL" : "FULL"
+  database.exec(`PRAGMA journal_mode = WAL; PRAGMA synchronous = ${synchronous}; PRAGMA trusted_schema = OFF`)
   if (file.maxBytes !== undefined) database.exec(`PRAGMA max_page_count = ${Math.max(1, Math.floor(file.maxBytes / PAGE_BYTES))}`)
   return inTransaction(database, () => migrate(database, file))
 }

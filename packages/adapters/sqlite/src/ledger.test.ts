@@ -40,6 +40,18 @@ describe("embedded ledger file", () => {
     expect((await again.head({ signal })).length).toBe(4)
   })
 
+  test("keeps what a copy was given, also where it is not closed", async () => {
+    const path = freshPath()
+    const log = kitLog(4)
+    const copy = (): EmbeddedLedgerEngine => unwrap(EmbeddedLedgerEngine.open({ path, primitives: kitPrimitives, flushesLater: true }))
+    await using left = copy()
+    const head = unwrap(await left.append(log.slice(0, 3), emptyHead(), { signal }))
+    await using again = copy()
+    expect(await again.head({ signal })).toEqual(head)
+    unwrap(await again.append(log.slice(3), head, { signal }))
+    expect((await left.head({ signal })).length).toBe(4)
+  })
+
   test("says LEDGER_CORRUPT to garbage, a cut file and a damaged page", async () => {
     const garbage = freshPath()
     writeFileSync(garbage, "this is no database, but long enough to look like one ".repeat(200))

@@ -15,6 +15,7 @@ import {
 import {
   Wakeup,
   watchLog,
+  type AppendOptions,
   type AppendRefusal,
   type CallOptions,
   type LedgerEngine,
@@ -33,7 +34,15 @@ export interface EmbeddedLedgerOptions {
   readonly primitives: Pick<Primitives, "sha256" | "ed25519">
   /** Largest size of the file in bytes; unlimited by default. */
   readonly maxBytes?: number
+  /**
+   * For a copy of a ledger that is durable elsewhere: appends do not wait for the disk, which has them within about a second. A power cut may leave it short of
+   * what came in that time; the end of the process takes nothing away.
+   */
+  readonly flushesLater?: boolean
 }
+
+/** How long after an append a copy is flushed. */
+const FLUSH_AFTER_MS = 1_000
 
 /** "KGLG" */
 const APPLICATION_ID = 0x4b474c47
@@ -58,6 +67,8 @@ export class EmbeddedLedgerEngine implements LedgerEngine {
   readonly #selectNext: StatementSync
   /** In the same file; they end with the engine. */
   readonly snapshots: SqliteLedgerSnapshots
+  readonly #flushesLater: boolean
+  #flushing: NodeJS.Timeout | undefined
   readonly #appended = new Wakeup()
   readonly #closed = new AbortController()
 
@@ -65,6 +76,7 @@ export class EmbeddedLedgerEngine implements LedgerEngine {
     this.#path = options.path
     this.#primitives = options.primitives
     this.#database = database
+    this.#flushesLater = options.flushesLater ?? false
     this.#selectLast = database.prepare("SELECT position, head FROM entry ORDER BY position DESC LIMIT 1")
     this.#selectHead = database.prepare("SELECT head FROM entry WHERE position = ?")
     this.#selectSlice = database.prepare("SELECT position, bytes FROM entry WHERE position >= ? ORDER BY position LIMIT ?")
@@ -77,8 +89,9 @@ export class EmbeddedLedgerEngine implements LedgerEngine {
 
   /** Opens or creates the file. Entries are verified when they are read by the replica, not here. */
   static open(options: EmbeddedLedgerOptions): Result<EmbeddedLedgerEngine, DatabaseRefusal | "LEDGER_CORRUPT"> {
-    const file = { path: options.path, applicationId: APPLICATION_ID, migrations: MIGRATIONS }
-    const database = openDatabase(options.maxBytes === undefined ? file : { ...file, maxBytes: options.maxBytes })
+    const { flushesLater = false, maxBytes, path } = options
+    const file = { path, applicationId: APPLICATION_ID, migrations: MIGRATIONS, flushesLater }
+    const database = openDatabase(maxBytes === undefined ? file : { ...file, maxBytes })
     if (!database.ok) return asLedgerRefusal(database)
     try {
       const engine = new EmbeddedLedgerEngine(options, database.value)
@@ -106,18 +119,23 @@ export class EmbeddedLedgerEngine implements LedgerEngine {
     return refuse(slice.code === "LEDGER_CORRUPT" ? "LEDGER_CORRUPT" : "LEDGER_UNREACHABLE", slice.message)
   }
 
-  async append(batch: readonly Uint8Array[], expected: LedgerHead, { signal }: CallOptions): Promise<Result<LedgerHead, AppendRefusal>> {
+  async append(
+    batch: readonly Uint8Array[],
+    expected: LedgerHead,
+    { signal, verified }: AppendOptions,
+  ): Promise<Result<LedgerHead, AppendRefusal>> {
     signal.throwIfAborted()
     const current = this.#attempt(() => this.#compare(expected))
     if (!current.ok) return toAppendRefusal(current)
     // Outside the transaction: signatures take far longer than the write, and hold for `expected` or not at all.
-    const heads = checkBatch(this.#primitives, expected, batch)
+    const heads = checkBatch(this.#primitives, expected, batch, verified)
     if (!heads.ok) return heads
     const written = await whileBusy<LedgerHead, AppendRefusal | DatabaseRefusal>(signal, () =>
       this.#attempt(() => this.#write(batch, heads.value, expected)),
     )
     if (!written.ok) return toAppendRefusal(written)
     this.#appended.wake()
+    this.#flushSoon()
     return written
   }
 
@@ -133,7 +151,18 @@ export class EmbeddedLedgerEngine implements LedgerEngine {
   async [Symbol.asyncDispose](): Promise<void> {
     if (this.#closed.signal.aborted) return
     this.#closed.abort()
+    clearTimeout(this.#flushing)
     this.#database.close()
+  }
+
+  #flushSoon(): void {
+    if (this.#flushesLater) this.#flushing ??= setTimeout(() => this.#flush(), FLUSH_AFTER_MS).unref()
+  }
+
+  /** What cannot be flushed now is at the next append, or when SQLite does it by itself. */
+  #flush(): void {
+    this.#flushing = undefined
+    this.#attempt(() => ok(this.#database.exec("PRAGMA wal_checkpoint(PASSIVE)")))
   }
 
   #write(batch: readonly Uint8Array[], heads: BatchHeads, expected: LedgerHead): Result<LedgerHead, AppendRefusal> {

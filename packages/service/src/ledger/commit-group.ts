@@ -44,8 +44,9 @@ export async function commitGroup(
     const { accepted, refused } = judgeGroup(primitives, ledger, rest)
     if (accepted.length === 0) return settleRefused(refused)
     const steps = accepted.flatMap((each) => each.steps)
-    const batch = accepted.flatMap(({ append }) => append.entries.map(({ bytes }) => bytes))
-    const appended = await log.append(batch, ledger.head, { signal: wanted.signal })
+    const verified = accepted.flatMap(({ append }) => append.entries)
+    const batch = verified.map(({ bytes }) => bytes)
+    const appended = await log.append(batch, ledger.head, { signal: wanted.signal, verified })
     if (appended.ok) {
       const installed = log.install(steps)
       for (const { append, head } of accepted) append.settle(installed.ok ? ok(head) : installed)

@@ -11,7 +11,7 @@ import {
 } from "@keygrove/ledger"
 import type { CallOptions } from "../ports/call-options.ts"
 import type { Clock } from "../ports/clock.ts"
-import type { AppendRefusal, LedgerEngine, LedgerSlice, ReadRefusal, RefreshRefusal } from "../ports/ledger-engine.ts"
+import type { AppendOptions, AppendRefusal, LedgerEngine, LedgerSlice, ReadRefusal, RefreshRefusal } from "../ports/ledger-engine.ts"
 import type { LedgerSource, SourceRefusal } from "../ports/ledger-source.ts"
 import { Wakeup } from "./wakeup.ts"
 
@@ -22,11 +22,17 @@ export interface FollowerOptions<Source extends LedgerSource> {
   readonly copy: LedgerEngine
   readonly clock: Clock
   readonly primitives: Pick<Primitives, "sha256">
+  /**
+   * Resolves when the caller of an append has had its turn: an own batch is written to the copy only then, while the source may already work on the next. At once when missing.
+   */
+  readonly afterTurn?: () => Promise<void>
 }
 
 /** Pauses after failures: doubled from the first to the last. */
 const FIRST_PAUSE_MS = 250
 const LAST_PAUSE_MS = 10_000
+
+const NEVER = new AbortController().signal
 
 type Distrust = Refusal<"LEDGER_FORKED" | "LEDGER_CORRUPT">
 type PullRefusal = RefreshRefusal
@@ -44,6 +50,8 @@ export class FollowerLedgerEngine<Source extends LedgerSource = LedgerSource> im
   #caughtUpOnce = false
   #lastPull: Promise<unknown> = Promise.resolve()
   #appending = 0
+  /** The write of the last own batch to the copy; at most one is under way. */
+  #keeping: Promise<unknown> = Promise.resolve()
   #following: Promise<void> = Promise.resolve()
 
   private constructor(options: FollowerOptions<Source>) {
@@ -79,15 +87,16 @@ export class FollowerLedgerEngine<Source extends LedgerSource = LedgerSource> im
   }
 
   async head(options: CallOptions): Promise<LedgerHead> {
-    return this.#options.copy.head(options)
+    return this.#copyHead(options)
   }
 
   async read(from: LedgerIndex, limit: number, options: CallOptions): Promise<Result<LedgerSlice, ReadRefusal>> {
+    await this.#keeping
     return this.#options.copy.read(from, limit, options)
   }
 
   /** `LEDGER_UNREACHABLE` may mean that the answer was lost: the entries may be on the ledger. They are judged again when they are appended again. */
-  async append(batch: readonly Uint8Array[], expected: LedgerHead, options: CallOptions): Promise<Result<LedgerHead, AppendRefusal>> {
+  async append(batch: readonly Uint8Array[], expected: LedgerHead, options: AppendOptions): Promise<Result<LedgerHead, AppendRefusal>> {
     options.signal.throwIfAborted()
     if (this.#distrust !== undefined) return this.#distrust
     if (batch.length < 1 || batch.length > MAX_BATCH_ENTRIES || sizeOf(batch) > MAX_BATCH_BYTES) {
@@ -121,18 +130,19 @@ export class FollowerLedgerEngine<Source extends LedgerSource = LedgerSource> im
     await this.#options.source[Symbol.asyncDispose]()
     await this.#following
     await this.#lastPull
+    await this.#keeping
     await this.#options.copy[Symbol.asyncDispose]()
   }
 
   async #follow(): Promise<void> {
-    const { clock, copy, source } = this.#options
+    const { clock, source } = this.#options
     const { signal } = this.#stop
     let pauseMs = FIRST_PAUSE_MS
     let remote: LedgerHead | undefined
     try {
       while (this.#distrust === undefined) {
         const pulled = await this.#pull(remote, { signal })
-        const before = await copy.head({ signal })
+        const before = await this.#copyHead({ signal })
         const waited = pulled.ok ? await source.wait(before.length, { signal }) : pulled
         remote = waited.ok ? waited.value : undefined
         // The news may be an own batch, which is about to be kept without being read back.
@@ -157,11 +167,11 @@ export class FollowerLedgerEngine<Source extends LedgerSource = LedgerSource> im
 
   async #pullNow(known: LedgerHead | undefined, options: CallOptions): Promise<Result<true, PullRefusal>> {
     if (this.#distrust !== undefined) return this.#distrust
-    const { copy, source } = this.#options
+    const { source } = this.#options
     const asked = known === undefined ? await source.head(options) : ok(known)
     if (!asked.ok) return this.#judged(asked)
     const remote = asked.value
-    let local = await copy.head(options)
+    let local = await this.#copyHead(options)
     while (local.length < remote.length) {
       const slice = await source.read(local.length, MAX_SLICE_ENTRIES, options)
       if (!slice.ok) return this.#judged(slice)
@@ -178,9 +188,13 @@ export class FollowerLedgerEngine<Source extends LedgerSource = LedgerSource> im
     return ok(true)
   }
 
-  async #appendThere(batch: readonly Uint8Array[], expected: LedgerHead, options: CallOptions): Promise<Result<LedgerHead, AppendRefusal>> {
+  async #appendThere(
+    batch: readonly Uint8Array[],
+    expected: LedgerHead,
+    options: AppendOptions,
+  ): Promise<Result<LedgerHead, AppendRefusal>> {
     const appended = await this.#options.source.append(batch, expected, options)
-    if (appended.ok) return this.#keepOwn(batch, expected, appended.value)
+    if (appended.ok) return this.#keepOwn(batch, expected, { claimed: appended.value, options })
     // What moved the head is fetched at once, so that the caller's next try starts from there.
     if (appended.code === "LEDGER_HEAD_MOVED") await this.#pull(undefined, options)
     return this.#distrust ?? appended
@@ -214,12 +228,32 @@ export class FollowerLedgerEngine<Source extends LedgerSource = LedgerSource> im
   }
 
   /** Keeps an own batch that the source has acknowledged, after checking that the source chained it as everybody does. */
-  async #keepOwn(batch: readonly Uint8Array[], expected: LedgerHead, claimed: LedgerHead): Promise<Result<LedgerHead, AppendRefusal>> {
+  async #keepOwn(
+    batch: readonly Uint8Array[],
+    expected: LedgerHead,
+    { claimed, options }: { readonly claimed: LedgerHead; readonly options: AppendOptions },
+  ): Promise<Result<LedgerHead, AppendRefusal>> {
     const head = batch.reduce((last, entry) => nextHead(this.#options.primitives, last, entry), expected)
     if (!isSameHead(head, claimed)) return this.#fork(head, claimed)
-    // Refused when the background was faster, or the copy is behind: then the next pull brings it.
-    await this.#options.copy.append(batch, expected, { signal: this.#stop.signal })
+    await this.#keeping
+    this.#keeping = this.#keepLater(batch, expected, options)
+    // Whoever looks at the copy next hears of what went wrong.
+    this.#keeping.catch(() => undefined)
     return ok(head)
+  }
+
+  /** A crash before it leaves the copy short of a batch that the source has: the next start reads it from there. */
+  async #keepLater(batch: readonly Uint8Array[], expected: LedgerHead, { verified = [] }: AppendOptions): Promise<void> {
+    await this.#options.afterTurn?.()
+    // Refused when the background was faster, or the copy is behind: then the next pull brings it.
+    await this.#options.copy.append(batch, expected, { verified, signal: NEVER })
+  }
+
+  /** The copy's head, with all that was appended. */
+  async #copyHead(options: CallOptions): Promise<LedgerHead> {
+    options.signal.throwIfAborted()
+    await this.#keeping
+    return this.#options.copy.head(options)
   }
 
   #judged(refusal: Refusal<SourceRefusal>): Refusal<PullRefusal> {

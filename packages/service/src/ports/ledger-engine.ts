@@ -1,6 +1,6 @@
 import type { Result } from "@keygrove/base"
 import type { CallOptions } from "./call-options.ts"
-import type { LedgerHead, LedgerIndex } from "@keygrove/ledger"
+import type { LedgerHead, LedgerIndex, VerifiedEntry } from "@keygrove/ledger"
 
 /** Consecutive encoded entries of a log. */
 export interface LedgerSlice {
@@ -9,6 +9,11 @@ export interface LedgerSlice {
   /** Hash of the head before the first entry, 32 bytes: whoever holds another one there holds another history. */
   readonly before: Uint8Array
   readonly entries: readonly Uint8Array[]
+}
+
+export interface AppendOptions extends CallOptions {
+  /** The entries of the batch, where the caller has verified them already: an engine need not do it again. */
+  readonly verified?: readonly VerifiedEntry[]
 }
 
 export type AppendRefusal =
@@ -35,7 +40,7 @@ export interface LedgerEngine extends AsyncDisposable {
   /** Up to `limit` (≤ 256) entries, and at most 960 KiB unless the first is longer, from `from`; empty at the end, and shorter before one that was dropped. */
   read(from: LedgerIndex, limit: number, options: CallOptions): Promise<Result<LedgerSlice, ReadRefusal>>
   /** Appends the batch (1–64 entries) whole and durably if the head is still `expected`, else refuses with `LEDGER_HEAD_MOVED`. */
-  append(batch: readonly Uint8Array[], expected: LedgerHead, options: CallOptions): Promise<Result<LedgerHead, AppendRefusal>>
+  append(batch: readonly Uint8Array[], expected: LedgerHead, options: AppendOptions): Promise<Result<LedgerHead, AppendRefusal>>
   /** Learns now what is new at the source, instead of waiting to be told; an engine that is the source has nothing to learn. */
   refresh(options: CallOptions): Promise<Result<true, RefreshRefusal>>
   /**

@@ -1,7 +1,7 @@
 import type { Result } from "@keygrove/base"
 import type { LedgerHead, LedgerIndex } from "@keygrove/ledger"
 import type { CallOptions } from "./call-options.ts"
-import type { AppendRefusal, LedgerSlice } from "./ledger-engine.ts"
+import type { AppendOptions, AppendRefusal, LedgerSlice } from "./ledger-engine.ts"
 
 /** `LEDGER_CORRUPT`: what the source shows cannot be a ledger, so that nothing more of it is believed. */
 export type SourceRefusal = "LEDGER_UNREACHABLE" | "LEDGER_CORRUPT"
@@ -18,7 +18,7 @@ export interface LedgerSource extends AsyncDisposable {
   /** Up to `limit` (≤ 256) entries from `from`, within the limits of `LedgerEngine.read`. */
   read(from: LedgerIndex, limit: number, options: CallOptions): Promise<Result<LedgerSlice, SourceRefusal>>
   /** Appends as `LedgerEngine.append` does. After `LEDGER_UNREACHABLE` the batch may have been appended. */
-  append(batch: readonly Uint8Array[], expected: LedgerHead, options: CallOptions): Promise<Result<LedgerHead, AppendRefusal>>
+  append(batch: readonly Uint8Array[], expected: LedgerHead, options: AppendOptions): Promise<Result<LedgerHead, AppendRefusal>>
   /** The head once its length is another than `length`, or whatever it is after some time, at most a minute. */
   wait(length: LedgerIndex, options: CallOptions): Promise<Result<LedgerHead, SourceRefusal>>
 }

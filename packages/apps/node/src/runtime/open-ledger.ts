@@ -1,3 +1,4 @@
+import { setImmediate } from "node:timers/promises"
 import { ok, refuse, unreachable, type Result } from "@keygrove/base"
 import { nativePrimitives } from "@keygrove/curves-native"
 import { formatPeerAddress, parsePeerAddress } from "@keygrove/libp2p"
@@ -54,7 +55,11 @@ export async function openLedger(
   { identity, log, transport, stack }: LedgerSurroundings,
   call: CallOptions,
 ): Promise<Result<OpenedLedger>> {
-  const copy = EmbeddedLedgerEngine.open({ path: home.ledger, primitives: nativePrimitives })
+  const copy = EmbeddedLedgerEngine.open({
+    path: home.ledger,
+    primitives: nativePrimitives,
+    flushesLater: ledgerRoleOf(config.ledger) === "etcd",
+  })
   if (!copy.ok) return copy
   const found = await findSnapshot(copy.value, identity, log, call)
   if (!found.ok) {
@@ -152,7 +157,7 @@ async function openEtcd(home: Home, config: NodeConfig, copy: LedgerEngine): Pro
   if (!setting.ok) return refuse(setting.code, `${home.config}: ${setting.message}`)
   const { EtcdLedgerSource } = await import("@keygrove/etcd")
   const source = new EtcdLedgerSource({ ...setting.value, primitives: nativePrimitives })
-  const engine = FollowerLedgerEngine.start({ source, copy, clock: systemClock, primitives: nativePrimitives })
+  const engine = FollowerLedgerEngine.start({ source, copy, clock: systemClock, primitives: nativePrimitives, afterTurn: setImmediate })
   return ok({ engine, etcd: new EtcdState(source, systemClock) })
 }
 
