@@ -1,4 +1,4 @@
-import type { Result, Secret } from "@keygrove/base"
+import { wipeableCopy, type Result, type Secret } from "@keygrove/base"
 import {
   decodeSealedMessage,
   encodeSealedMessage,
@@ -25,7 +25,7 @@ export async function sealMessage(
   plaintext: Secret,
 ): Promise<Result<Uint8Array, "SEAL_RECIPIENT_INVALID">> {
   // The port is asynchronous and a secret is not exposed across an await, so it gets a copy that is wiped here.
-  const copy = plaintext.expose((bytes) => Uint8Array.from(bytes))
+  const copy = wipeableCopy(plaintext)
   try {
     const sealed = await tools.sealing.seal(parties.recipient, copy, { info: sealedMessageInfo(parties) })
     if (!sealed.ok) return sealed

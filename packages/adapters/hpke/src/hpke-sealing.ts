@@ -78,9 +78,14 @@ class X25519Kem extends Dhkem {
   }
 }
 
-/** An `ArrayBuffer` of exactly these bytes: the library takes nothing else, and a view's buffer may hold more. */
+/**
+ * An `ArrayBuffer` of exactly these bytes: the library takes nothing else, and a view's buffer may hold more. Not the buffer of a copy: up to 64 bytes of one lie in the engine's heap first, and
+ * stay there when its buffer is asked for and wiped.
+ */
 function owned(bytes: Uint8Array): ArrayBuffer {
-  return Uint8Array.from(bytes).buffer
+  const buffer = new ArrayBuffer(bytes.length)
+  new Uint8Array(buffer).set(bytes)
+  return buffer
 }
 
 function invalidRecipient(reason: string): ReturnType<typeof refuse<"SEAL_RECIPIENT_INVALID">> {

@@ -1,4 +1,4 @@
-import { Secret, type RandomBytes } from "@keygrove/base"
+import { Secret, wipeableCopy, type RandomBytes } from "@keygrove/base"
 import type { X25519 } from "@keygrove/crypto"
 import type { SealingKey } from "@keygrove/service"
 import type { DhkemPrimitives } from "@hpke/common"
@@ -80,7 +80,7 @@ export class SecretX25519 implements DhkemPrimitives, Disposable {
     // RFC 9180 §7.1.4: an all-zero result must not be used.
     if (!exchanged.ok) throw new RangeError(exchanged.message)
     using shared = exchanged.value
-    const bytes = shared.expose((each) => Uint8Array.from(each))
+    const bytes = wipeableCopy(shared)
     this.#shared.push(bytes)
     return bytes.buffer
   }

@@ -1,4 +1,4 @@
-import { ok, refuse, utf8, type RandomBytes, type Result, type Secret } from "@keygrove/base"
+import { ok, refuse, utf8, wipeableCopy, type RandomBytes, type Result, type Secret } from "@keygrove/base"
 import type { Primitives } from "@keygrove/crypto"
 import { labelSecret } from "@keygrove/hierarchy"
 import { createUmbral, decodeLabel, deriveFileKey, type Umbral } from "@keygrove/reencryption"
@@ -54,7 +54,7 @@ export class KeystoreEngine implements Keystore, PieceKeys {
   #rekeying: Promise<unknown> | undefined
   #unlocked = true
 
-  /** @param pieces of a keystore that pieces can open; owned, too. */
+  /** @param pieces of a keystore that pieces can open; borrowed. */
   constructor(tools: KeystoreTools, node: UnlockedNode, pieces?: PieceMeans) {
     const { curve, sha256 } = tools.primitives
     this.#tools = tools
@@ -219,7 +219,7 @@ export class KeystoreEngine implements Keystore, PieceKeys {
     using seed = keySeed
     if (headerDigest.length !== 32) return invalid(`header digest has ${headerDigest.length} bytes; expected 32`)
     using fileKey = deriveFileKey(this.#tools.primitives, seed, headerDigest)
-    const bytes = fileKey.expose((key) => Uint8Array.from(key))
+    const bytes = wipeableCopy(fileKey)
     try {
       const sealed = await this.#tools.sealing.seal(recipientKey, bytes, { info: RELEASE_INFO })
       return sealed.ok ? sealed : invalid(sealed.message)

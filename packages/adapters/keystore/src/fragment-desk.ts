@@ -1,5 +1,5 @@
 import { setImmediate } from "node:timers/promises"
-import { ok, refuse, type Refusal, type Result, type Secret } from "@keygrove/base"
+import { ok, refuse, wipeableCopy, type Refusal, type Result, type Secret } from "@keygrove/base"
 import {
   decodeSealedMessage,
   encodeSealedMessage,
@@ -157,7 +157,7 @@ export class FragmentDesk implements Disposable {
     const parties = this.#parties(policyId, this.#node.identity.keys.signingKey, recipient.sealingKey)
     using encoded = this.#umbral.encodeFragment(fragment)
     const digest = encoded.expose((bytes) => primitives.sha256(bytes))
-    const plaintext = encoded.expose((bytes) => Uint8Array.from(bytes))
+    const plaintext = wipeableCopy(encoded)
     try {
       const body = await sealing.seal(recipient.sealingKey, plaintext, { info: sealedMessageInfo(parties) })
       if (!body.ok) return invalid(body.message)

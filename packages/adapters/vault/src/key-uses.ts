@@ -1,4 +1,4 @@
-import { ok, refuse, utf8, type Refusal, type Result } from "@keygrove/base"
+import { ok, refuse, utf8, wipeableCopy, type Refusal, type Result } from "@keygrove/base"
 import {
   chooseSignature,
   verifyingVersions,
@@ -119,7 +119,7 @@ export class KeyUses {
       if (!backed.ok) return backed
       const { backend, key } = backed.value
       if (backend.withSecret === undefined) return unsupportedBy(backend, "never gives its secret out")
-      const plain = backend.withSecret(key, (secret) => secret.expose((bytes) => Uint8Array.from(bytes)))
+      const plain = backend.withSecret(key, wipeableCopy)
       if (!plain.ok) return plain
       try {
         const sealed = await this.#parts.sealing.seal(recipientKey, plain.value, { info: EXPORT_INFO })

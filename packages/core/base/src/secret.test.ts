@@ -1,7 +1,7 @@
 import { inspect } from "node:util"
 import fc from "fast-check"
 import { describe, expect, test } from "vitest"
-import { equalConstantTime, Secret } from "./secret.ts"
+import { equalConstantTime, Secret, wipeableCopy } from "./secret.ts"
 
 describe("Secret", () => {
   test("takes bytes over and wipes where they were", () => {
@@ -10,6 +10,15 @@ describe("Secret", () => {
     expect(bytes).toEqual(new Uint8Array(3))
     expect(secret.expose((inner) => [...inner])).toEqual([1, 2, 3])
     expect(secret.length).toBe(3)
+  })
+
+  test("a copy of a short one is outside of the heap, so that wiping it leaves nothing behind", () => {
+    using secret = Secret.take(Uint8Array.of(1, 2, 3))
+    const copy = wipeableCopy(secret)
+    const { buffer } = copy
+    expect([...new Uint8Array(buffer)]).toEqual([1, 2, 3])
+    copy.fill(0)
+    expect([new Uint8Array(buffer), secret.expose((inner) => [...inner])]).toEqual([new Uint8Array(3), [1, 2, 3]])
   })
 
   test("wipes on disposal, once, and gives nothing out afterwards", () => {

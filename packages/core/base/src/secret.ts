@@ -87,6 +87,16 @@ export class Secret implements Disposable {
 // Node's `util.inspect` asks by this symbol; defined here because isolated declarations cannot name a computed member.
 Object.defineProperty(Secret.prototype, Symbol.for("nodejs.util.inspect.custom"), { value: () => "[secret]" })
 
+/**
+ * A copy of a secret for whatever takes nothing but bytes, to be wiped (`fill(0)`) by the caller when that is done. It has a buffer of its own: a typed array of up to 64 bytes lies in the heap of the
+ * engine, which leaves it behind when it moves it, and when it is asked for its buffer.
+ */
+export function wipeableCopy(secret: Secret): Uint8Array<ArrayBuffer> {
+  const copy = new Uint8Array(new ArrayBuffer(secret.length))
+  secret.expose((bytes) => copy.set(bytes))
+  return copy
+}
+
 /** Compares equal-length byte strings without an early exit; unequal lengths are unequal. */
 export function equalConstantTime(a: Uint8Array, b: Uint8Array): boolean {
   if (a.length !== b.length) return false

@@ -1,4 +1,4 @@
-import { KeygroveError, unwrap, utf8, type Secret } from "@keygrove/base"
+import { KeygroveError, unwrap, utf8, wipeableCopy, type Secret } from "@keygrove/base"
 import { nativeSealing } from "../native-sealing.ts"
 
 const IMPORT_INFO = utf8("keygrove/v1/key-import")
@@ -6,7 +6,7 @@ const EXPORT_INFO = utf8("keygrove/v1/key-export")
 
 /** A secret sealed to the node's sealing key (32 bytes), for `key.add`. The secret is borrowed; the copy that is sealed is wiped. */
 export async function sealForImport(sealingKey: Uint8Array, secret: Secret): Promise<Uint8Array> {
-  const plaintext = secret.expose((bytes) => Uint8Array.from(bytes))
+  const plaintext = wipeableCopy(secret)
   try {
     return unwrap(await nativeSealing.seal(sealingKey, plaintext, { info: IMPORT_INFO }))
   } finally {
