@@ -19,9 +19,14 @@ export function decodeCommitments(curve: Curve, encoded: readonly Uint8Array[]):
   return asCommitments(points)
 }
 
+/** Whether so many pieces may be needed: 2 to 255. */
+export function isThreshold(count: number): boolean {
+  return Number.isSafeInteger(count) && count >= MIN_THRESHOLD && count <= MAX_CUSTODY_MEMBERS
+}
+
 /** Checks the number of commitments. */
 export function asCommitments(points: readonly Point[]): Result<Commitments, "SHARING_INVALID"> {
-  if (points.length >= MIN_THRESHOLD && points.length <= MAX_CUSTODY_MEMBERS) return ok(points as Commitments)
+  if (isThreshold(points.length)) return ok(points as Commitments)
   return refuse("SHARING_INVALID", `a sharing has ${MIN_THRESHOLD} to ${MAX_CUSTODY_MEMBERS} commitments, not ${points.length}`)
 }
 

@@ -178,6 +178,7 @@ describe.each(bothPlatforms)("redistribution, $implementation", ({ curve }) => {
     expect(sum([a, b])).toMatchObject({ code: "SHARING_INVALID" })
     expect(sum([a, b, c, d])).toMatchObject({ code: "SHARING_INVALID" })
     expect(sum([a, b, a])).toMatchObject({ code: "SHARING_INVALID" })
+    for (const none of [0, 1, 256, Number.NaN]) expect(sum([a, b, c], none)).toMatchObject({ code: "SHARING_INVALID" })
     expect(sum([a, b, c], 3)).toMatchObject({ code: "SUBPIECE_INVALID", data: { index: 1 } })
     const longer = give(tools, { index: b.index, value: from.pieces[1]?.value ?? secretOf(1n) }, { threshold: 3, count: 3 })
     expect(sum([a, longer, c])).toMatchObject({ code: "SUBPIECE_INVALID", data: { index: 2 } })

@@ -1,7 +1,7 @@
 import { equalBytes, ok, refuse, type Result, type Secret } from "@keygrove/base"
 import { lagrangeAtIndices, type Curve, type Point } from "@keygrove/crypto"
 import type { PieceIndex } from "../numbers.ts"
-import { asCommitments, piecePoint, type Commitments } from "./commitments.ts"
+import { asCommitments, isThreshold, piecePoint, type Commitments } from "./commitments.ts"
 import { interpolate } from "./combine-pieces.ts"
 import { verifyPiece } from "./verify-piece.ts"
 
@@ -42,8 +42,8 @@ export function verifySubsharing(curve: Curve, from: Commitments, contribution: 
 
 /**
  * The commitments of the moved sharing: C′ₖ = Σ λᵢ·Cᵢₖ over the contributions of exactly as many old holders as the old sharing needs. Everything here is public,
- * so everybody computes the same. The first equals that of the old sharing, else a liar is named in `data.index` of `SUBPIECE_INVALID`. `SHARING_INVALID` are
- * contributions that are too few, too many, repeated, or for another threshold. Takes one multiplication for each old times new piece needed.
+ * so everybody computes the same. The first equals that of the old sharing, else a liar is named in `data.index` of `SUBPIECE_INVALID`, and so is who shared for
+ * another threshold. `SHARING_INVALID` are contributions that are too few, too many or repeated. Takes one multiplication for each old times new piece needed.
  */
 export function redistributedCommitments(
   curve: Curve,
@@ -100,6 +100,8 @@ function sumCommitments(
       "SHARING_INVALID",
       `${contributions.length} contributions to a redistribution; the old sharing needs exactly ${from.length}`,
     )
+  // Before anybody is named for sharing otherwise.
+  if (!isThreshold(threshold)) return refuse("SHARING_INVALID", `a sharing cannot move to ${threshold} pieces needed`)
   const other = contributions.find(({ commitments }) => commitments.length !== threshold)
   if (other !== undefined) return lie(other.index, `shared its piece for a threshold of ${other.commitments.length}, not ${threshold}`)
   const factors = lagrangeAtIndices(contributions.map(({ index }) => index))

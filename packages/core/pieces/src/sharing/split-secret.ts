@@ -1,7 +1,7 @@
 import { ok, refuse, type RandomBytes, type Result, type Secret } from "@keygrove/base"
 import { randomScalar, SecretPolynomial, type Curve } from "@keygrove/crypto"
 import { MAX_CUSTODY_MEMBERS, type PieceIndex } from "../numbers.ts"
-import { asCommitments, MIN_THRESHOLD, type Commitments } from "./commitments.ts"
+import { asCommitments, isThreshold, MIN_THRESHOLD, type Commitments } from "./commitments.ts"
 
 /** What the scheme needs of its platform. */
 export interface SharingTools {
@@ -57,7 +57,7 @@ export function splitSecret(
  */
 export function beginSharing(tools: SharingTools, order: SplitOrder): Result<PieceSeries, "SHARING_INVALID"> {
   const { indices, secret, threshold } = order
-  if (!Number.isSafeInteger(threshold) || threshold < MIN_THRESHOLD || threshold > MAX_CUSTODY_MEMBERS)
+  if (!isThreshold(threshold))
     return refuse("SHARING_INVALID", `${threshold} pieces needed; it must be ${MIN_THRESHOLD} to ${MAX_CUSTODY_MEMBERS}`)
   if (indices.length < threshold) return refuse("SHARING_INVALID", `${indices.length} pieces are fewer than the ${threshold} needed`)
   if (new Set(indices).size !== indices.length) return refuse("SHARING_INVALID", "two pieces of a sharing have the same index")
