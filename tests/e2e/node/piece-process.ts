@@ -104,13 +104,28 @@ export function processSubject(directory: string): PieceKeysSubject {
 
 /** The port with the life of its process: disposing of it ends the process. */
 function portOf(keystore: PieceKeystore, end: () => PromiseLike<void>): PieceKeystore {
-  const { acceptFragment, acceptRekey, beginRekey, finishRekey, generateFragments, labelPublicKey } = keystore
-  const { openOriginal, openReencrypted, reencrypt, sign } = keystore
-  const { acceptPiece, bootKeys, combineSubpieces, keepSlots, provePiece, returnPiece, share, slots, subshare } = keystore
+  const { acceptFragment, acceptPiece, acceptRekey, beginRekey, bootKeys, combineSubpieces, finishRekey, generateFragments } = keystore
+  const { keepSlots, labelPublicKey, openOriginal, openReencrypted, provePiece, reencrypt, returnPiece, share, sign, slots } = keystore
   return {
-    ...{ acceptFragment, acceptRekey, beginRekey, finishRekey, generateFragments, labelPublicKey },
-    ...{ openOriginal, openReencrypted, reencrypt, sign },
-    ...{ acceptPiece, bootKeys, combineSubpieces, keepSlots, provePiece, returnPiece, share, slots, subshare },
+    acceptFragment,
+    acceptPiece,
+    acceptRekey,
+    beginRekey,
+    bootKeys,
+    combineSubpieces,
+    finishRekey,
+    generateFragments,
+    keepSlots,
+    labelPublicKey,
+    openOriginal,
+    openReencrypted,
+    provePiece,
+    reencrypt,
+    returnPiece,
+    share,
+    sign,
+    slots,
+    subshare: keystore.subshare,
     state: () => keystore.state(),
     identity: () => keystore.identity(),
     pendingRekey: () => keystore.pendingRekey(),

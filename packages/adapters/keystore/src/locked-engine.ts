@@ -104,9 +104,10 @@ export class LockedEngine implements LockedKeystore {
     const combined = await this.#combine(order, commitments.value, signal)
     if (!combined.ok) return combined
     using storageKey = combined.value.secret
-    const runKey = this.#store.keyBySlot({ ...slot, storageKey })
-    if (!runKey.ok) return runKey
-    const unlocked = this.#openWith(runKey.value)
+    const found = this.#store.keyBySlot({ ...slot, storageKey })
+    if (!found.ok) return found
+    using runKey = found.value
+    const unlocked = this.#openWith(runKey)
     if (!unlocked.ok) return unlocked
     this.#pair[Symbol.dispose]()
     return ok({ unlocked: unlocked.value, liars: combined.value.liars })
@@ -165,20 +166,16 @@ export class LockedEngine implements LockedKeystore {
     return opened.ok ? opened.value : undefined
   }
 
-  /** Takes the run key over. */
+  /** The run key is borrowed. */
   #openWith(runKey: Secret): Result<UnlockedKeystore, PieceRefusal> {
-    using opening = new DisposableStack()
-    opening.use(runKey)
-    const record = freshRecord(this.#database, this.#store)
-    if (!record.ok) return record
-    const opened = this.#store.open(runKey, record.value)
+    const found = freshRecord(this.#database, this.#store)
+    if (!found.ok) return found
+    const opened = this.#store.open(runKey, found.value)
     if (!opened.ok) return opened
-    const { node, vaultSecrets } = opened.value
-    const { tokenNamespace, trail } = record.value.record
+    const { tokenNamespace, trail } = found.value.record
     const facts = { tokenNamespace, ...(trail === undefined ? {} : { trail }) }
-    const runs = new RunKeeper(this.#store, { secrets: vaultSecrets, facts }, this.#tools.random, runKey)
-    opening.move()
-    return ok(unlockedKeystore(this.#tools, { node, vaultSecrets }, facts, { runs, boot: this.#boot }))
+    const runs = new RunKeeper(this.#store, { secrets: opened.value.vaultSecrets, facts }, this.#tools.random)
+    return ok(unlockedKeystore(this.#tools, opened.value, facts, { runs, boot: this.#boot }))
   }
 }
 

@@ -193,7 +193,6 @@ export class PieceDesk implements Disposable {
 
   [Symbol.dispose](): void {
     this.#seals[Symbol.dispose]()
-    this.#means?.runs[Symbol.dispose]()
   }
 
   /** What is wrong with one names its old holder: whoever coordinates goes on without it. */

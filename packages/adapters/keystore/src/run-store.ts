@@ -76,7 +76,7 @@ export class RunStore {
     }
   }
 
-  /** Seals a state as the run record, in the place of the one that there is; with a slot, when one is given. All of it is borrowed. */
+  /** Seals a state as the run record, in the place of the one that there is; with a slot, when one is given, in the place of the one of its generation. All of it is borrowed. */
   write(runKey: Secret, state: NodeState, { facts, secrets: vault }: RunVault, slot?: SlotKey): void {
     const open = encodeRunRecord(state, facts)
     atOnce(this.#database, () => {
@@ -116,11 +116,6 @@ export class RunStore {
   slots(): readonly StorageSlot[] {
     const rows = this.#database.prepare("SELECT generation, public_key FROM run_slot ORDER BY generation LIMIT ?").all(MAX_SLOTS)
     return rows.map((row) => ({ generation: unwrap(decodeKeyGeneration(row["generation"])), publicKey: blob(row["public_key"]) }))
-  }
-
-  /** Adds a slot, or puts it in the place of the one of its generation. The keys are borrowed. */
-  putSlot(runKey: Secret, slot: SlotKey): void {
-    atOnce(this.#database, () => this.#putSlot(runKey, slot))
   }
 
   /** Wipes slots; with the last of them the run record, which nothing opens then. */
