@@ -2,7 +2,7 @@ import { refuse, toHex } from "@keygrove/base"
 import type { InboundRequest, ProtocolName, Transport } from "@keygrove/service"
 
 /** What becomes of a message. */
-export type Fate = "delivered" | "request lost" | "answer lost"
+export type Fate = "delivered" | "delivered twice" | "request lost" | "answer lost"
 
 /** Answers in the place of an honest node, which it may ask. */
 export type Lie = (request: InboundRequest, honest: () => Promise<Uint8Array>) => Promise<Uint8Array>
@@ -66,7 +66,9 @@ export class Lines {
         if (fate === "request lost") return refuse("PEER_CLOSED", "the request was lost")
         const send = async (signal: AbortSignal): ReturnType<Transport["request"]> =>
           await transport.request(peer, protocol, body, { signal })
-        const answer = await this.#along({ from, to, cut: new AbortController() }, isWork(protocol), send, options.signal)
+        const end = { from, to, cut: new AbortController() }
+        if (fate === "delivered twice") await this.#along(end, isWork(protocol), send, options.signal)
+        const answer = await this.#along(end, isWork(protocol), send, options.signal)
         return fate === "answer lost" ? refuse("PEER_CLOSED", "the answer was lost") : answer
       },
       serve: (protocol, handler) =>

@@ -24,6 +24,7 @@ import {
   statementSigner,
   Turns,
   unlockByPieces,
+  type InboundRequest,
   type NodeContext,
   type PeerAddress,
   type PiecesContext,
@@ -52,6 +53,8 @@ export interface World {
   readonly stage: CeremonyStage
   readonly busy: Busy
   readonly faults: string[]
+  /** Sees what a machine answers to whom. */
+  readonly witness: (machine: Machine, asked: InboundRequest, answer: Uint8Array) => void
 }
 
 /** What it has while it runs unlocked. */
@@ -230,7 +233,7 @@ export class Machine implements AsyncDisposable {
       primitives: nativePrimitives,
       keystore,
       replica,
-      transport: guard,
+      transport: this.#watched(guard),
       clock,
       random,
       log: (line: string) => this.log.push(line),
@@ -243,6 +246,24 @@ export class Machine implements AsyncDisposable {
     const running = { context, desk, keeper, rekeying, life }
     owned.use(this.#background(running))
     this.#running = { ...running, owned: owned.move() }
+  }
+
+  /** A transport whose answers about pieces are seen by the world. */
+  #watched(guard: PeerGuard): Transport {
+    return {
+      addresses: () => guard.addresses(),
+      peers: () => guard.peers(),
+      request: async (peer, protocol, body, options) => await guard.request(peer, protocol, body, options),
+      serve: (protocol, handler) =>
+        guard.serve(protocol, async (asked, options) => {
+          const answer = await this.#world.busy.track(handler(asked, options))
+          if (!("ok" in answer)) this.#world.witness(this, asked, answer)
+          return answer
+        }),
+      disconnect: (signingKey) => guard.disconnect(signingKey),
+      move: async (identity, options) => await guard.move(identity, options),
+      [Symbol.asyncDispose]: async () => await guard[Symbol.asyncDispose](),
+    }
   }
 
   async #follow(transport: Transport, life: Lifeline, owned: AsyncDisposableStack): Promise<LedgerReplica> {

@@ -22,6 +22,9 @@ export class PieceWorld implements AsyncDisposable, World {
   readonly faults: string[] = []
   readonly machines: Machine[] = []
   readonly root: Root
+  readonly witness: World["witness"] = (machine, asked, answer) => this.onAnswer(machine, asked, answer)
+  /** Set by whoever wants to see all answers about pieces. */
+  onAnswer: World["witness"] = () => undefined
   readonly #owned: AsyncDisposableStack
   #host: Host | undefined
 
@@ -64,6 +67,7 @@ export class PieceWorld implements AsyncDisposable, World {
     const machine = this.#owned.use(new Machine(this, name, founded))
     await machine.start()
     this.machines.push(machine)
+    await this.settle()
     return machine
   }
 

@@ -1,37 +1,296 @@
-import { unwrap } from "@keygrove/base"
-import { currentGeneration, owersOf } from "@keygrove/pieces"
-import { expect, test } from "vitest"
+import { ok, unwrap, type Result } from "@keygrove/base"
+import { currentGeneration, owersOf, sharingsOf } from "@keygrove/pieces"
+import {
+  custodyReport,
+  joinCustody,
+  leaveCustody,
+  MAX_UNLOCKS,
+  UNLOCK_WINDOW_MS,
+  verifyPieces,
+  type JoinProgress,
+  type UnlockProgress,
+} from "@keygrove/service"
+import { describe, expect, test } from "vitest"
+import { call } from "../member.ts"
 import type { Machine } from "./machine.ts"
+import { pieceLie } from "./piece-liars.ts"
 import { PieceWorld } from "./piece-world.ts"
 
+const MINUTE_MS = 60_000
+
 /** A world whose members have shared and hold everything. */
-async function grown(seed: string, names: readonly string[]): Promise<PieceWorld> {
+async function grown(seed: string, names: string, unlock: "auto" | "approve" = "auto"): Promise<PieceWorld> {
   const world = await PieceWorld.plant(seed)
   for (const name of names) await world.add(name)
-  for (const machine of world.machines) unwrap(await machine.announce())
+  for (const machine of world.machines) unwrap(await machine.announce(unlock))
   await world.pass(30_000)
   return world
 }
 
-/** Stops a machine and has its pieces open it again. */
-async function reopen(world: PieceWorld, machine: Machine): Promise<void> {
-  await machine.stop()
-  const opening = machine.startByPieces({ signal: AbortSignal.timeout(60_000) })
-  await world.settle()
-  unwrap(await opening)
-  await world.settle()
+function machineOf(world: PieceWorld, name: string): Machine {
+  const machine = world.machines.find((each) => each.name === name)
+  if (machine === undefined) throw new TypeError(`there is no ${name}`)
+  return machine
 }
 
-test("three nodes become members, share, and open each other", async () => {
-  await using world = await grown("three", ["a", "b", "c"])
-  const current = currentGeneration(world.custody)
-  expect(current?.members.map(({ path }) => path)).toEqual(["/a", "/b", "/c"])
-  expect(current === undefined ? [] : owersOf(world.custody, current)).toEqual([])
-  expect([...(current?.sharings.values() ?? [])].map(({ held }) => held)).toEqual([
-    [2, 3],
-    [1, 3],
-    [1, 2],
-  ])
-  for (const machine of world.machines) await reopen(world, machine)
-  expect(world.machines.map(({ isRunning }) => isRunning)).toEqual([true, true, true])
+/** Has pieces open a machine again, within some time of its clock; how far it came at last. */
+async function reopen(
+  world: PieceWorld,
+  machine: Machine,
+  withinMs = 0,
+): Promise<{ readonly code: string; readonly last?: UnlockProgress }> {
+  await machine.stop()
+  const over = new AbortController()
+  const seen: { last?: UnlockProgress } = {}
+  const opening: Promise<Result<unknown>> = machine
+    .startByPieces(over, (progress) => (seen.last = progress))
+    .catch((error: unknown) => (over.signal.aborted ? ok("gave up") : Promise.reject(error)))
+  await world.pass(withinMs)
+  over.abort()
+  const opened = await opening
+  await world.settle()
+  return { code: opened.ok ? (machine.isRunning ? "unlocked" : "gave up") : opened.code, ...seen }
+}
+
+function generationOf(world: PieceWorld): number | undefined {
+  return currentGeneration(world.custody)?.generation
+}
+
+function openGenerations(world: PieceWorld): readonly number[] {
+  return [...world.custody.generations.values()].map(({ generation }) => generation)
+}
+
+/** Owners of the pieces on a machine's disk, by generation. */
+function kept(machine: Machine): readonly string[] {
+  return machine.desk
+    .pieces()
+    .map(({ generation, owner }) => `${generation}${owner}`)
+    .toSorted()
+}
+
+describe("a cluster", () => {
+  test("of three shares, and its members open each other", async () => {
+    await using world = await grown("three", "abc")
+    const current = currentGeneration(world.custody)
+    expect(current?.members.map(({ path }) => path)).toEqual(["/a", "/b", "/c"])
+    expect(current === undefined ? [] : owersOf(world.custody, current)).toEqual([])
+    expect([...(current?.sharings.values() ?? [])].map(({ held }) => held)).toEqual([
+      [2, 3],
+      [1, 3],
+      [1, 2],
+    ])
+    for (const machine of world.machines) expect(await reopen(world, machine)).toMatchObject({ code: "unlocked" })
+  })
+
+  test("grows by several nodes at once, shrinks by one that leaves and one that is revoked, and wipes what is over", async () => {
+    await using world = await grown("growing", "abc")
+    const newcomers = [await world.add("d"), await world.add("e"), await world.add("f")]
+    await Promise.all(newcomers.map(async (each) => unwrap(await each.announce())))
+    await world.pass(MINUTE_MS)
+    const grownTo = generationOf(world)
+    expect(currentGeneration(world.custody)?.members).toHaveLength(6)
+    expect(openGenerations(world)).toEqual([grownTo])
+    unwrap(await leaveCustody(machineOf(world, "d").context, call))
+    unwrap(await world.ledger.appendEntries([world.root.revocation(machineOf(world, "e").path)], call))
+    await machineOf(world, "e").stop()
+    await world.pass(MINUTE_MS)
+    expect(currentGeneration(world.custody)?.members.map(({ path }) => path)).toEqual(["/a", "/b", "/c", "/f"])
+    const last = generationOf(world)
+    expect(kept(machineOf(world, "a"))).toEqual([`${last}/b`, `${last}/c`, `${last}/f`])
+    expect(kept(machineOf(world, "d"))).toEqual([])
+    expect(world.custody.members.get(machineOf(world, "a").path)?.wipedUpTo).toBe((last ?? 0) - 1)
+    expect(
+      machineOf(world, "a")
+        .slots()
+        .map(({ generation }) => Number(generation)),
+    ).toEqual([last])
+  })
+
+  test("shares fresh storage keys when it is asked to, and when a slot is gone", async () => {
+    await using world = await grown("fresh", "abc")
+    const before = generationOf(world) ?? 0
+    machineOf(world, "b").keeper.renew()
+    await world.pass(MINUTE_MS)
+    expect(generationOf(world)).toBe(before + 1)
+    unwrap(await machineOf(world, "c").context.keystore.keepSlots([], call))
+    await world.pass(2 * MINUTE_MS)
+    expect(generationOf(world)).toBe(before + 2)
+    expect(await reopen(world, machineOf(world, "c"))).toMatchObject({ code: "unlocked" })
+  })
+
+  test("goes on when members rekey, and says where they are then", async () => {
+    await using world = await grown("rekeying", "abc")
+    for (const machine of world.machines) await machine.rekey()
+    await world.pass(MINUTE_MS)
+    for (const machine of world.machines) expect(await reopen(world, machine)).toMatchObject({ code: "unlocked" })
+    machineOf(world, "a").keeper.renew()
+    await world.pass(2 * MINUTE_MS)
+    expect(currentGeneration(world.custody)?.sharings.size).toBe(3)
+  })
+})
+
+describe("a member that is off", () => {
+  test("while the cluster changes is opened by a majority of those that are members now", async () => {
+    await using world = await grown("away", "abc")
+    const away = machineOf(world, "c")
+    await away.stop()
+    for (const name of "de") unwrap(await (await world.add(name)).announce())
+    await world.pass(MINUTE_MS)
+    const newest = currentGeneration(world.custody)
+    expect(newest?.members).toHaveLength(5)
+    expect(sharingsOf(world.custody, away.path).map(({ generation }) => Number(generation.generation))).toEqual([1])
+    // Nobody waits longer than it takes to be sure that it is off.
+    await world.pass(15 * MINUTE_MS)
+    const [moved] = sharingsOf(world.custody, away.path)
+    expect(moved?.generation.generation).toBe(newest?.generation)
+    expect(moved?.sharing.moved?.from).toBe(1)
+    expect(openGenerations(world)).toEqual([Number(newest?.generation)])
+    await machineOf(world, "a").stop()
+    expect(await reopen(world, away)).toMatchObject({ code: "unlocked" })
+  })
+
+  test("is moved although an old holder lies about its sub-pieces", async () => {
+    await using world = await grown("lying", "abcde")
+    await machineOf(world, "e").stop()
+    machineOf(world, "b").lie = pieceLie("bad sub-piece")
+    unwrap(await (await world.add("f")).announce())
+    await world.pass(30 * MINUTE_MS)
+    expect(sharingsOf(world.custody, machineOf(world, "e").path)[0]?.sharing.moved).toBeDefined()
+    const named = world.machines.flatMap((machine) => (machine.isRunning ? machine.keeper.progress.liars : []))
+    expect(new Set(named.map(({ path }) => path))).toEqual(new Set(["/b"]))
+    expect(await reopen(world, machineOf(world, "e"))).toMatchObject({ code: "unlocked" })
+  })
+})
+
+describe("unlocking", () => {
+  test("names holders with wrong pieces and succeeds without them", async () => {
+    await using world = await grown("wrong", "abcde")
+    for (const name of "bc") machineOf(world, name).lie = pieceLie("bad piece")
+    expect(await reopen(world, machineOf(world, "a"))).toMatchObject({ code: "gave up", last: { given: 2, needed: 3, refused: [{}, {}] } })
+    machineOf(world, "b").lie = undefined
+    expect(await reopen(world, machineOf(world, "a"))).toMatchObject({ code: "unlocked" })
+    expect(machineOf(world, "a").log.filter((line) => line.includes("/c sent a key piece"))).not.toEqual([])
+  })
+
+  test("waits for an approval of another member, which holders that were not asked take too", async () => {
+    await using world = await grown("approved", "abcd", "approve")
+    const locked = machineOf(world, "a")
+    await locked.stop()
+    const seen: UnlockProgress[] = []
+    const opening = locked.startByPieces({ signal: AbortSignal.timeout(600_000) }, (progress) => seen.push(progress))
+    await world.settle()
+    const digits = seen.at(-1)?.request ?? ""
+    expect(seen.at(-1)).toMatchObject({ given: 0, needed: 3, waiting: ["/b", "/c", "/d"], refused: [], unreachable: [] })
+    const { desk } = machineOf(world, "c")
+    expect(desk.waiting()).toMatchObject([{ owner: "/a", request: digits, approved: false }])
+    expect(await desk.approve(locked.path, "00000000", call)).toMatchObject({ ok: false, code: "UNLOCK_REQUEST_UNKNOWN" })
+    expect(await desk.approve(locked.path, digits.slice(0, 7), call)).toMatchObject({ ok: false, code: "UNLOCK_REQUEST_UNKNOWN" })
+    unwrap(await desk.approve(locked.path, digits, call))
+    await world.pass(MINUTE_MS)
+    unwrap(await opening)
+    expect(locked.isRunning).toBe(true)
+  })
+
+  test("is refused after five within an hour, also by holders that were restarted", async () => {
+    await using world = await grown("often", "abc")
+    const machine = machineOf(world, "a")
+    for (let count = 0; count < MAX_UNLOCKS; count++) expect(await reopen(world, machine)).toMatchObject({ code: "unlocked" })
+    const holder = machineOf(world, "b")
+    await holder.stop()
+    await holder.start()
+    await world.settle()
+    const refused = await reopen(world, machine)
+    expect(refused).toMatchObject({ code: "gave up", last: { given: 0 } })
+    expect(refused.last?.refused.map(({ reason }) => reason.split(":")[0])).toEqual(["UNLOCK_TOO_OFTEN", "UNLOCK_TOO_OFTEN"])
+    await world.pass(UNLOCK_WINDOW_MS)
+    expect(await reopen(world, machine)).toMatchObject({ code: "unlocked" })
+  })
+
+  test("is refused to a node that was revoked", async () => {
+    await using world = await grown("revoked", "abcd")
+    const machine = machineOf(world, "a")
+    await machine.stop()
+    unwrap(await world.ledger.appendEntries([world.root.revocation(machine.path)], call))
+    await world.settle()
+    const before = machine.slots().length
+    expect(await reopen(world, machine, MINUTE_MS)).toMatchObject({ code: "UNLOCK_REVOKED" })
+    expect(before).toBe(1)
+    expect(kept(machineOf(world, "b")).filter((piece) => piece.endsWith("/a"))).toEqual([])
+  })
+
+  test("goes on until its holders are there", async () => {
+    await using world = await grown("late", "abc")
+    for (const name of "bc") await machineOf(world, name).stop()
+    const machine = machineOf(world, "a")
+    expect(await reopen(world, machine, MINUTE_MS)).toMatchObject({ code: "gave up", last: { given: 0, unreachable: [{}, {}] } })
+    for (const name of "bc") await machineOf(world, name).start()
+    expect(await reopen(world, machine, MINUTE_MS)).toMatchObject({ code: "unlocked" })
+  })
+})
+
+describe("joining", () => {
+  test("tells of its three steps", async () => {
+    await using world = await grown("steps", "abc")
+    const { context, desk, keeper } = await world.add("d")
+    const steps: JoinProgress[] = []
+    const joining = joinCustody({ context, desk, keeper }, { unlock: "auto", onProgress: (progress) => steps.push(progress) }, call)
+    await world.pass(MINUTE_MS)
+    expect(unwrap(await joining)).toMatchObject({ kind: "member", progress: { step: "complete", needed: 3 } })
+    expect(steps.at(-1)?.step).toBe("complete")
+  })
+
+  test("waits where there are fewer than three members", async () => {
+    await using world = await PieceWorld.plant("few")
+    const { context, desk, keeper } = await world.add("a")
+    expect(unwrap(await joinCustody({ context, desk, keeper }, { unlock: "auto" }, call))).toEqual({ kind: "waiting", members: 1 })
+  })
+
+  test("that finds no majority leaves nothing behind, and says who was missing", async () => {
+    await using world = await grown("stuck", "abc")
+    for (const name of "bc") await machineOf(world, name).stop()
+    const newcomer = await world.add("d")
+    const { context, desk, keeper } = newcomer
+    const joining = joinCustody({ context, desk, keeper }, { unlock: "auto" }, call)
+    await world.pass(20 * MINUTE_MS)
+    const failed = await joining
+    expect(failed).toMatchObject({ ok: false, code: "CUSTODY_JOIN_FAILED" })
+    expect(failed.ok ? "" : failed.message).toMatch(/^1 of 3 members that are needed took a piece of this node; missing: \/a, \/b, \/c/)
+    await world.pass(MINUTE_MS)
+    expect([...world.custody.members.values()].map(({ path }) => path)).toEqual(["/a", "/b", "/c"])
+    expect(openGenerations(world)).toEqual([1])
+    expect([...kept(machineOf(world, "a")), ...kept(newcomer)]).toEqual(["1/b", "1/c"])
+    expect(newcomer.slots()).toEqual([])
+  })
+})
+
+describe("what is told", () => {
+  test("are holders that have their piece, and those that lost it", async () => {
+    await using world = await grown("proofs", "abcd")
+    const { context, desk, keeper } = machineOf(world, "a")
+    const check = async (): Promise<readonly string[]> =>
+      unwrap(await verifyPieces({ context, desk, liars: keeper.liars }, { owner: machineOf(world, "a").path }, call)).map(
+        ({ holder, outcome }) => `${holder} ${outcome}`,
+      )
+    expect(await check()).toEqual(["/b proved", "/c proved", "/d proved"])
+    machineOf(world, "b").lie = pieceLie("bad proof")
+    await machineOf(world, "c").stop()
+    const holder = machineOf(world, "d")
+    const [lost] = holder.desk.pieces()
+    if (lost !== undefined) unwrap(await holder.desk.wipe(lost, call))
+    expect(await check()).toEqual(["/b wrong", "/c unreachable", "/d lost"])
+    const all = unwrap(await verifyPieces({ context, desk, liars: keeper.liars }, {}, call))
+    expect(all.filter(({ owner, outcome }) => owner === "/b" && outcome === "proved").map(({ holder: path }) => path)).toEqual(["/a", "/d"])
+  })
+
+  test("is who could be unlocked now, and what would be lost with which machines", async () => {
+    await using world = await grown("report", "abcd")
+    await machineOf(world, "d").stop()
+    const report = custodyReport(machineOf(world, "a").context)
+    const [first] = report.members
+    expect(first).toMatchObject({ path: "/a", couldUnlock: false, lossCount: 3, losses: [["/b"], ["/c"], ["/d"]] })
+    expect(report.members.map(({ couldUnlock }) => couldUnlock)).toEqual([false, false, false, true])
+    expect(first?.text).toBe(
+      "/a could not be unlocked now: 2 of 3 holders are reachable and 3 are needed; if /b (or one of 2 other sets of 1) died, its pieces would be lost and its passphrase alone would open it",
+    )
+  })
 })

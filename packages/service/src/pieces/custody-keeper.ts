@@ -44,7 +44,6 @@ export class CustodyKeeper {
   readonly #redistribution = new Redistribution()
   readonly #troubles: Map<string, Refusal> = new Map()
   #isRenewalWished = false
-  #isWorking = false
 
   constructor(context: PiecesContext, desk: PieceDesk) {
     this.#context = context
@@ -66,11 +65,6 @@ export class CustodyKeeper {
   /** Who lied; others may name liars too. */
   get liars(): Liars {
     return this.#liars
-  }
-
-  /** Whether it does something now, rather than to wait for the next time. */
-  get isWorking(): boolean {
-    return this.#isWorking
   }
 
   /** Has it start a key generation soon, whoever the members are: every node gets a new storage key. */
@@ -109,11 +103,12 @@ export class CustodyKeeper {
   }
 
   async #look(options: CallOptions): Promise<number> {
-    this.#isWorking = true
     try {
       return await this.#round(options)
+    } catch (error) {
+      if (!options.signal.aborted) throw error
+      return 0
     } finally {
-      this.#isWorking = false
       this.#sightings.endRound()
     }
   }
@@ -121,8 +116,8 @@ export class CustodyKeeper {
   /** Does what is due, one duty after the other. A duty that is refused does not keep the others from being done. */
   async #round(options: CallOptions): Promise<number> {
     const context = this.#context
-    const wiped = await wipePieces(context, this.#desk, options)
-    this.#judge("wipe pieces", wiped)
+    this.#judge("wipe pieces", await wipePieces(context, this.#desk, options))
+    if (context.keystore.state() === "unlocked") this.#judge("wipe slots", await tidySlots(context, options))
     let nextMs = MAX_PAUSE_MS
     for (const [name, duty] of Object.entries(this.#duties())) {
       options.signal.throwIfAborted()
@@ -155,7 +150,6 @@ export class CustodyKeeper {
       },
       "share the storage key": async (round, options) => await this.#sharing.work(round, options),
       "report pieces": reportPieces,
-      "wipe slots": tidySlots,
       "abort a stuck key generation": abortStuckGeneration,
       "move sharings": async (round, options) => await this.#redistribution.work(round, options),
     }

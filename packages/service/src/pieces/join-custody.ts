@@ -10,6 +10,7 @@ import {
   type GenerationState,
   type UnlockMode,
 } from "@keygrove/pieces"
+import { refreshReplica } from "../ledger/refresh-replica.ts"
 import type { CallOptions } from "../ports/call-options.ts"
 import { listenAddresses } from "./announce-member.ts"
 import type { CustodyKeeper } from "./custody-keeper.ts"
@@ -97,6 +98,7 @@ export async function leaveCustody(context: PiecesContext, options: CallOptions)
 async function announce(context: PiecesContext, { unlock }: JoinOrder, options: CallOptions): Promise<Result<unknown>> {
   const keys = await context.keystore.bootKeys(options)
   if (!keys.ok) return keys
+  await refreshReplica(context, options)
   const { custody, self } = custodyView(context)
   const revision = (custody.members.get(self.path)?.revision ?? custody.left.get(self.path) ?? 0) + 1
   const { sealingKey, signingKey } = keys.value

@@ -66,17 +66,15 @@ export class OwnSharing {
   /** One look: begins, goes on or ends. */
   async work(round: CustodyRound, options: CallOptions): Promise<DutyOutcome> {
     const { context, self } = round
-    const jobs = await listSharingJobs(context.storage, options)
+    const jobs = await endSharingJobs(context, options)
     if (!jobs.ok) return jobs
-    const ended = jobs.value.filter((job) => isEnded(context, job))
-    const removed = await removeSharingJobs(context.storage, ended, options)
-    if (!removed.ok) return removed
-    for (const { generation } of ended) this.#offerings.delete(generation)
+    const isLeft = (generation: number): boolean => jobs.value.some((job) => job.generation === generation)
+    for (const generation of this.#offerings.keys()) if (!isLeft(generation)) this.#offerings.delete(generation)
     const { custody } = custodyView(context)
     let pauseMs = MAX_PAUSE_MS
     for (const generation of [startingGeneration(custody), currentGeneration(custody)]) {
       if (generation === undefined || indexIn(custody, generation, self.path) === undefined) continue
-      const job = jobs.value.find((each) => each.generation === generation.generation && !ended.includes(each))
+      const job = jobs.value.find((each) => each.generation === generation.generation)
       const isMoving = generation.attempts.has(self.path)
       const isDue = !isMoving && (job !== undefined || !generation.sharings.has(self.path))
       const worked = isDue ? await this.#share(round, generation, job, options) : ok(MAX_PAUSE_MS)
@@ -172,6 +170,15 @@ export class OwnSharing {
 }
 
 const RECEIPT_WRONG: ReadonlySet<string> = new Set(["PIECE_RECEIPT_INVALID", "PIECE_RECEIPT_HOLDER_WRONG"])
+
+/** Ends the jobs of which nothing is left to offer, durably, and returns the others. */
+export async function endSharingJobs(context: PiecesContext, options: CallOptions): Promise<Result<readonly SharingJob[]>> {
+  const jobs = await listSharingJobs(context.storage, options)
+  if (!jobs.ok) return jobs
+  const ended = jobs.value.filter((job) => isEnded(context, job))
+  const removed = await removeSharingJobs(context.storage, ended, options)
+  return removed.ok ? ok(jobs.value.filter((job) => !ended.includes(job))) : removed
+}
 
 /** Makes the storage key, its slot and its pieces, and makes them durable before anybody hears of them. */
 async function begin({ context, self }: CustodyRound, generation: GenerationState, options: CallOptions): Promise<Result<SharingJob>> {

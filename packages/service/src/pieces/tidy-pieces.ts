@@ -7,7 +7,7 @@ import { custodyView } from "./custody-view.ts"
 import type { PieceDesk } from "./piece-desk.ts"
 import type { PieceRecord } from "./piece-records.ts"
 import type { PiecesContext } from "./pieces-context.ts"
-import { listSharingJobs } from "./sharing-job.ts"
+import { endSharingJobs } from "./own-sharing.ts"
 
 /** Wipes the pieces that can never count any more. */
 export async function wipePieces(context: PiecesContext, desk: PieceDesk, options: CallOptions): Promise<Result<true>> {
@@ -48,15 +48,19 @@ function unreported(custody: CustodyState, records: readonly PieceRecord[]): rea
   })
 }
 
-/** Has the keystore wipe the slots that no pieces can open any more. Only what a ledger that is up to date says counts: a slot that is gone does not come back. */
-export async function tidySlots({ context, self }: CustodyRound, options: CallOptions): Promise<DutyOutcome> {
-  const { keystore, storage } = context
+/**
+ * Has the keystore wipe the slots that no pieces can open any more: all of them, once this node is no member. Only what a ledger that is up to date says counts: a slot that is gone does not
+ * come back.
+ */
+export async function tidySlots(context: PiecesContext, options: CallOptions): Promise<DutyOutcome> {
+  const { keystore } = context
   const slots = await keystore.slots(options)
   if (!slots.ok) return slots
-  const jobs = await listSharingJobs(storage, options)
+  const jobs = await endSharingJobs(context, options)
   if (!jobs.ok) return jobs
   const isNeeded = (custody: CustodyState): ((publicKey: Uint8Array) => boolean) => {
-    const sharings = [...sharingsOf(custody, self.path).map(({ sharing }) => sharing), ...jobs.value]
+    const { path } = keystore.identity()
+    const sharings = [...sharingsOf(custody, path).map(({ sharing }) => sharing), ...jobs.value]
     const keys = new Set(sharings.map(({ commitments }) => toHex(commitments[0] ?? new Uint8Array(0))))
     return (publicKey) => keys.has(toHex(publicKey))
   }
