@@ -201,6 +201,16 @@ describe("an etcd that somebody changed", () => {
     expect(await engine.append(kitLog(4).slice(3), headOf(kitLog(3)), call)).toMatchObject({ ok: false, code: "LEDGER_CORRUPT" })
   })
 
+  test("is found corrupt by who follows it as soon as its head is none", async () => {
+    const name = freshName()
+    await using engine = kitEngine(cluster.address(name))
+    unwrap(await engine.append(kitLog(2), emptyHead(), call))
+    unwrap(await engine.caughtUp(call))
+    await cluster.put(`/${name}/head`, utf8("no head"))
+    await vi.waitFor(() => expect(engine.distrust?.code).toBe("LEDGER_CORRUPT"), { timeout: 60_000 })
+    expect(unwrap(await engine.read(emptyHead().length, 10, call)).entries).toHaveLength(2)
+  })
+
   test("is not written over where it has entries that its head does not count", async () => {
     const name = freshName()
     await using source = kitSource(cluster.address(name))

@@ -41,6 +41,7 @@ export class GrpcConnection implements Disposable {
   /** Sessions over which something can have left. */
   readonly #connected = new WeakSet<ClientHttp2Session>()
   #heard = 0
+  #isDisposed = false
 
   /** @param place HOST:PORT */
   constructor(place: string, tls: GrpcTls | undefined) {
@@ -53,19 +54,23 @@ export class GrpcConnection implements Disposable {
     const late = new AbortController()
     const before = this.#heard
     const timer = setTimeout(() => late.abort(), timeoutMs)
+    const tooMany = new AbortController()
     const messages: Uint8Array[] = []
+    const onMessage = (message: Uint8Array): void => {
+      if (messages.push(message) > 1) tooMany.abort()
+    }
     const headers = { ...call.headers, "grpc-timeout": `${timeoutMs}m` }
-    const signal = AbortSignal.any([call.signal, late.signal])
-    const end = await this.#exchange({ ...call, headers, signal }, { isOpen: false, onMessage: (message) => messages.push(message) })
+    const signal = AbortSignal.any([call.signal, late.signal, tooMany.signal])
+    const end = await this.#exchange({ ...call, headers, signal }, { isOpen: false, onMessage })
     clearTimeout(timer)
     // Silent all the time: the next call had better try a fresh connection.
     if (late.signal.aborted && this.#heard === before) this.#drop()
     if (end.kind === "lost" && late.signal.aborted) return { ...end, message: `no answer within ${timeoutMs} ms` }
-    if (end.kind !== "ended") return end
+    if (end.kind !== "ended" && !tooMany.signal.aborted) return end
     const [body] = messages
     return body !== undefined && messages.length === 1
       ? { kind: "answered", body }
-      : { kind: "lost", message: `it answered with ${messages.length} messages`, left: true }
+      : { kind: "lost", message: `it answered with ${messages.length === 0 ? "no message" : "more than one message"}`, left: true }
   }
 
   /** One request, many answers, until the signal or the server ends it. Never throws, unless `onMessage` does. */
@@ -75,7 +80,9 @@ export class GrpcConnection implements Disposable {
     return await this.#exchange(call, { isOpen: true, onMessage })
   }
 
+  /** Calls under way are lost, and so is every later one. */
   [Symbol.dispose](): void {
+    this.#isDisposed = true
     this.#drop()
   }
 
@@ -145,6 +152,7 @@ export class GrpcConnection implements Disposable {
 
   /** The connection, opened if there is none; `undefined` when it cannot even be begun. */
   #open(): ClientHttp2Session | undefined {
+    if (this.#isDisposed) return undefined
     const known = this.#session
     if (known !== undefined && !known.closed && !known.destroyed) return known
     const tls = this.#tls

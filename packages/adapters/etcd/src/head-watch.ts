@@ -32,23 +32,28 @@ export class HeadWatch implements AsyncDisposable {
   readonly #stop = new AbortController()
   readonly #changed = new Wakeup()
   #seen: SeenHead | undefined
+  /** The key has something that is no head. */
+  #isBroken = false
   #running: Promise<void> | undefined
 
   constructor(options: HeadWatchOptions) {
     this.#options = options
   }
 
-  /** Tells of a head that was learnt otherwise, in this revision. */
+  /** Tells of an own head, written in this revision: who waits for news is not woken by it, and its event is none. */
   saw(seen: SeenHead): void {
-    if (this.#seen !== undefined && this.#seen.revision < seen.revision) this.#keep(seen)
+    if (this.#seen !== undefined && this.#seen.revision < seen.revision) this.#seen = seen
   }
 
-  /** A head of another length than `length`, as soon as there is one; `undefined` when the signal fires first. Begins to watch at the first call. */
+  /**
+   * A head of another length than `length`, as soon as there is one; `undefined` when the signal fires first, or when the key has something that is no head. Begins
+   * to watch at the first call.
+   */
   async wait(length: number, signal: AbortSignal): Promise<LedgerHead | undefined> {
     this.#running ??= this.#run()
     for (;;) {
       const count = this.#changed.count
-      if (signal.aborted || this.#stop.signal.aborted) return undefined
+      if (signal.aborted || this.#stop.signal.aborted || this.#isBroken) return undefined
       if (this.#seen !== undefined && this.#seen.head.length !== length) return this.#seen.head
       await this.#changed.wait(signal, count)
     }
@@ -75,6 +80,7 @@ export class HeadWatch implements AsyncDisposable {
     const { key, members, read } = this.#options
     const seen = await read(stop).catch(() => undefined)
     if (seen === undefined || stop.aborted) return false
+    this.#isBroken = false
     this.#keep(seen)
     const member = members.preferred
     const over = new AbortController()
@@ -86,9 +92,12 @@ export class HeadWatch implements AsyncDisposable {
       const last = answer.changes.at(-1)
       if (last === undefined) return
       const head = this.#options.decode(last.value)
-      // What is no head is found, and named, by whoever reads it.
-      if (head === undefined) over.abort()
-      else if (last.revision > (this.#seen?.revision ?? 0)) this.#keep({ head, revision: last.revision })
+      // What is no head is named by whoever reads it, which is the one who waits.
+      if (head === undefined) {
+        this.#isBroken = true
+        this.#changed.wake()
+        over.abort()
+      } else if (last.revision > (this.#seen?.revision ?? 0)) this.#keep({ head, revision: last.revision })
     }
     const call = { method: "Watch/Watch", message: encodeWatch(key, seen.revision + 1), signal: AbortSignal.any([stop, over.signal]) }
     const end = await member.stream(call, members.deadlines.tryMs, onMessage)

@@ -87,7 +87,8 @@ export class EtcdMembers implements Disposable {
       if (!isCutShort || !troubles.has(member.name)) troubles.set(member.name, describe(outcome))
       this.avoid(member)
       if (tries % this.all.length !== 0) continue
-      await sleep(Math.max(0, Math.min(pauseMs, end - performance.now())), undefined, { signal: call.signal })
+      await sleep(Math.max(0, Math.min(pauseMs, end - performance.now())), undefined, { signal: call.signal }).catch(() => undefined)
+      call.signal.throwIfAborted()
       pauseMs = Math.min(2 * pauseMs, LAST_PAUSE_MS)
     }
   }

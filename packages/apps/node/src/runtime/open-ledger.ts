@@ -1,5 +1,6 @@
 import { setImmediate } from "node:timers/promises"
 import { ok, refuse, unreachable, type Result } from "@keygrove/base"
+import type { EtcdLedgerSource } from "@keygrove/etcd"
 import { nativePrimitives } from "@keygrove/curves-native"
 import { formatPeerAddress, parsePeerAddress } from "@keygrove/libp2p"
 import {
@@ -72,7 +73,7 @@ export async function openLedger(
     await copy.value[Symbol.asyncDispose]()
     return chosen
   }
-  const { engine, etcd, followed } = chosen.value
+  const { engine, followed, source } = chosen.value
   const role = ledgerRoleOf(config.ledger)
   const from = found.value.from === undefined ? {} : { from: found.value.from }
   const replica = await LedgerReplica.open({ primitives: nativePrimitives, engine, ...from }, call)
@@ -83,7 +84,7 @@ export async function openLedger(
   const clusters = { own: identity.cluster, predecessors, peers: config.peers ?? "ledger" } as const
   const admission = { ...clusters, clock: systemClock, replica: replica.value }
   const guard = stack.use(new PeerGuard({ ...admission, transport }))
-  if (etcd !== undefined) stack.use(etcd)
+  const etcd = source === undefined ? undefined : stack.use(new EtcdState(source, systemClock))
   if (role === "host" || role === "etcd") {
     stack.use(serveLedger({ transport: guard, engine, clock: systemClock, replica: replica.value }))
     stack.use(
@@ -105,8 +106,9 @@ interface FoldView {
   replica?: LedgerReplica
 }
 
-interface ChosenEngine extends Pick<OpenedLedger, "followed" | "etcd"> {
+interface ChosenEngine extends Pick<OpenedLedger, "followed"> {
   readonly engine: LedgerEngine
+  readonly source?: EtcdLedgerSource
 }
 
 interface EngineSurroundings {
@@ -158,7 +160,7 @@ async function openEtcd(home: Home, config: NodeConfig, copy: LedgerEngine): Pro
   const { EtcdLedgerSource } = await import("@keygrove/etcd")
   const source = new EtcdLedgerSource({ ...setting.value, primitives: nativePrimitives })
   const engine = FollowerLedgerEngine.start({ source, copy, clock: systemClock, primitives: nativePrimitives, afterTurn: setImmediate })
-  return ok({ engine, etcd: new EtcdState(source, systemClock) })
+  return ok({ engine, source })
 }
 
 /** The host has another key now: the next start looks for it under that one. */
