@@ -16,11 +16,13 @@ import {
   type VaultSecrets,
 } from "@keygrove/hierarchy"
 import { decodeEntry, emptyLedger, findNode, foldEntry, openInvitation, type FoldedLedger } from "@keygrove/ledger"
+import { decodeKeyGeneration, decodePieceIndex } from "@keygrove/pieces"
 import { systemRandom } from "@keygrove/system"
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest"
 import type { KeystoreEngine } from "../engine.ts"
 import { KEY_FILE_BYTES } from "../key-encryption.ts"
 import { claimedRecord, MAX_PREDECESSORS } from "../node-record.ts"
+import { bootSecretOf } from "../boot-key.ts"
 import { RUN_MIGRATIONS } from "../run-store.ts"
 import { KEYSTORE_MIGRATIONS, SealedRecords } from "../sealed-records.ts"
 import { tokenNamespaceOf } from "../token-namespace.ts"
@@ -128,9 +130,24 @@ function start(database: DatabaseSync): KeystoreEngine {
 }
 
 const contentOf = (database: DatabaseSync): string =>
-  JSON.stringify(database.prepare("SELECT id, open, sealed FROM record ORDER BY id").all(), (_key, value: unknown) =>
-    value instanceof Uint8Array ? toHex(value) : value,
+  JSON.stringify(
+    ["SELECT id, open, sealed FROM record ORDER BY id", "SELECT * FROM run_record", "SELECT * FROM run_slot"].map((sql) =>
+      database.prepare(sql).all(),
+    ),
+    (_key, value: unknown) => (value instanceof Uint8Array ? toHex(value) : value),
   )
+
+/** Shares a storage key of the store's node, so that pieces open it. */
+async function shareIn(database: DatabaseSync): Promise<void> {
+  using secret = Secret.take(Uint8Array.from(keyBytes))
+  using boot = Secret.take(systemRandom(32))
+  const { keystore, vaultSecrets } = unwrap(unlockKeystore(database, tools, { method: "key-file", secret }, bootSecretOf(boot)))
+  await using owner = keystore
+  const { sealingKey } = owner.identity().keys
+  const recipients = [2, 3].map((index) => ({ index: unwrap(decodePieceIndex(index)), sealingKey }))
+  unwrap(await owner.share({ generation: unwrap(decodeKeyGeneration(1)), threshold: 2, recipients }, call))
+  vaultSecrets[Symbol.dispose]()
+}
 
 let store: DatabaseSync
 beforeEach(() => {
@@ -242,13 +259,16 @@ describe("at each point where it is cut off", () => {
     ["the first row", "CREATE TRIGGER cut BEFORE INSERT ON record BEGIN SELECT RAISE(ABORT, 'cut off'); END"],
     ["the second", "CREATE TRIGGER cut BEFORE UPDATE ON record BEGIN SELECT RAISE(ABORT, 'cut off'); END"],
     ["the end", "CREATE TRIGGER cut AFTER UPDATE ON record BEGIN SELECT RAISE(ABORT, 'cut off'); END"],
-  ])("before %s the store is as it was", async (_point, trigger) => {
+    ["the run record goes", "CREATE TRIGGER cut BEFORE DELETE ON run_record BEGIN SELECT RAISE(ABORT, 'cut off'); END"],
+  ])("before %s the store is as it was, and afterwards no pieces open it", async (_point, trigger) => {
+    await shareIn(store)
     const content = contentOf(store)
     store.exec(trigger)
     await expect(move(store)).rejects.toThrow("cut off")
     expect(contentOf(store)).toBe(content)
     store.exec("DROP TRIGGER cut")
     expect((await move(store)).ok).toBe(true)
+    for (const table of ["run_record", "run_secret", "run_slot"]) expect(store.prepare(`SELECT 1 FROM ${table}`).get()).toBeUndefined()
   })
 
   test("what the vault does not hand over leaves all as it was", async () => {
