@@ -13,6 +13,9 @@ const CODES: ReadonlyMap<number, Fault> = new Map([
   [26, "DATABASE_CORRUPT"],
 ])
 
+/** Extended result codes that say more than their primary one: no room for the memory that processes share, SQLITE_IOERR_SHMSIZE. */
+const EXTENDED_CODES: ReadonlyMap<number, Fault> = new Map([[4_874, "DISK_FULL"]])
+
 const REMEDIES: Readonly<Record<Fault, string>> = {
   DATABASE_BUSY: "end the process that uses it and try again",
   DATABASE_CORRUPT: "restore it from a backup",
@@ -24,7 +27,7 @@ const REMEDIES: Readonly<Record<Fault, string>> = {
 export function databaseFailure(error: unknown, path: string): Refusal<DatabaseRefusal> {
   if (!(error instanceof Error)) throw error
   if ("errcode" in error && typeof error.errcode === "number") {
-    const code = CODES.get(error.errcode & 0xff) ?? "DATABASE_FAILED"
+    const code = EXTENDED_CODES.get(error.errcode) ?? CODES.get(error.errcode & 0xff) ?? "DATABASE_FAILED"
     const words = "errstr" in error ? String(error.errstr) : "database error"
     return refuse(code, `${path}: ${words} (SQLite ${error.errcode}); ${REMEDIES[code]}`, { sqlite: error.errcode })
   }
