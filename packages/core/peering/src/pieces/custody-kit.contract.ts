@@ -1,4 +1,4 @@
-import { Secret, unwrap } from "@keygrove/base"
+import { unwrap } from "@keygrove/base"
 import { custodyOf, type Statement } from "@keygrove/ledger"
 import { decodeKeyGeneration, decodePieceIndex, pieceReceiptBytes, sharingIdOf, type KeyGeneration } from "@keygrove/pieces"
 import {
@@ -47,7 +47,7 @@ export function said(node: KitNode, statement: Statement): Uint8Array {
 }
 
 export function signedBy(node: KitNode, message: Uint8Array): Uint8Array {
-  using seed: Secret = kitSeed(signingName(node, 1))
+  using seed = kitSeed(signingName(node, 1))
   return kitPrimitives.ed25519.sign(seed, message)
 }
 
