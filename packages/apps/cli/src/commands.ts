@@ -3,6 +3,7 @@ import { etcdOptions } from "./etcd-options.ts"
 import { unlockGenerated } from "./home-options.ts"
 import { keyCommands } from "./key-commands.ts"
 import { meetingCommands } from "./meeting-commands.ts"
+import { piecesCommands } from "./pieces-commands.ts"
 import { rootCommands } from "./root-commands.ts"
 import { sharesOptions, wordsPassphraseOptions } from "./root/root-options.ts"
 import { treeCommands } from "./tree-commands.ts"
@@ -67,7 +68,9 @@ export const commands: readonly CommandSpec[] = [
   {
     name: "up",
     summary: "run the node, in the foreground or detached",
-    details: "Asks for the passphrase on the terminal unless it comes from a file or the node was made with a key file.",
+    details:
+      "Asks for the passphrase on the terminal unless it comes from a file, the node was made with a key file, or it has its pieces at other nodes (`keygrove pieces join`). Those are then asked for " +
+      "them, and no passphrase is needed; --passphrase-file or --key-file is used instead when given. While they do not give enough, the node waits, `status` says for whom, and `keygrove unlock` opens it too.",
     options: [
       { flags: "--detach", description: "return as soon as the node serves, and leave it running" },
       { flags: "--locked", description: "start without any secret, and wait for `keygrove unlock`" },
@@ -210,6 +213,7 @@ export const commands: readonly CommandSpec[] = [
   ...meetingCommands,
   ...rootCommands,
   ...treeCommands,
+  ...piecesCommands,
   ...keyCommands,
   {
     name: "ssh-agent",
@@ -269,8 +273,12 @@ export const commands: readonly CommandSpec[] = [
     details:
       "After `keygrove lock`, an idle lock, `keygrove up --locked`, or the end of the keystore. Everything that depends on the keys starts anew; the node's process stays. The passphrase " +
       "goes from the program that reads it to the keystore itself.",
-    options: [passphraseFile, keyFile],
-    examples: ["keygrove unlock", "keygrove unlock --passphrase-file ~/.keygrove-passphrase"],
+    options: [
+      { flags: "--pieces", description: "ask the other nodes, as `up` does, instead of using a passphrase or key file" },
+      passphraseFile,
+      keyFile,
+    ],
+    examples: ["keygrove unlock", "keygrove unlock --pieces", "keygrove unlock --passphrase-file ~/.keygrove-passphrase"],
     load: () => import("./commands/unlock.ts"),
   },
   {

@@ -82,7 +82,9 @@ function build(specs: readonly CommandSpec[], found: (invocation: Invocation) =>
       (node, word) => node.commands.find((child) => child.name() === word) ?? configure(node.command(word).summary(`${word} …`)),
       program,
     )
-    declare(configure(parent.command(leaf)), spec, program, found)
+    // A group that is a command too may have been begun by one of its own commands.
+    const command = parent.commands.find((child) => child.name() === leaf) ?? configure(parent.command(leaf))
+    declare(command, spec, program, found)
   }
   return nameGroups(program, specs)
 }
@@ -91,7 +93,8 @@ function build(specs: readonly CommandSpec[], found: (invocation: Invocation) =>
 function nameGroups(program: Command, specs: readonly CommandSpec[]): Command {
   for (const group of program.commands) {
     const children = specs.filter((spec) => spec.name.startsWith(`${group.name()} `))
-    if (children.length > 0)
+    // One that is a command too, such as `unlock`, says itself what it does.
+    if (children.length > 0 && !specs.some(({ name }) => name === group.name()))
       group
         .summary(children.map((spec) => spec.name.slice(group.name().length + 1)).join(", "))
         .description(`${group.name()}: ${group.summary()}`)

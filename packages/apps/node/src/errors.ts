@@ -11,6 +11,8 @@ export type NodeErrorCode =
   | "ALREADY_RUNNING"
   | "NODE_NOT_LOCKED"
   | "UNLOCK_UNDER_WAY"
+  | "PIECES_JOIN_UNDER_WAY"
+  | "PIECES_JOIN_STOPPED"
   | "RPC_PORT_IN_USE"
   | "NODE_START_FAILED"
   | "POLICY_AMBIGUOUS"
@@ -78,6 +80,16 @@ export const nodeErrors: ErrorTable<NodeErrorCode> = {
     class: "failed",
     meaning: "The node's keystore is being opened at this moment.",
     remedy: "Wait a moment and look at `keygrove status`.",
+  },
+  PIECES_JOIN_UNDER_WAY: {
+    class: "failed",
+    meaning: "The node is becoming a member already.",
+    remedy: "Wait for it; see keygrove pieces status.",
+  },
+  PIECES_JOIN_STOPPED: {
+    class: "failed",
+    meaning: "The node was stopped, locked, or told to leave before it was a member.",
+    remedy: "Run keygrove pieces join again; nothing of the try is left.",
   },
   RPC_PORT_IN_USE: {
     class: "failed",

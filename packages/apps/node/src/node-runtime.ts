@@ -22,6 +22,7 @@ import { Background } from "./runtime/background.ts"
 import type { LedgerRole } from "./home/ledger-role.ts"
 import { openLedger, type OpenedLedger } from "./runtime/open-ledger.ts"
 import { keepPort, openTransport } from "./runtime/open-transport.ts"
+import { openPieces, type NodePieces } from "./runtime/open-pieces.ts"
 import { openTrust, type NodeTrust } from "./runtime/open-trust.ts"
 import { Rekeys, resumeEpoch } from "./runtime/rekeys.ts"
 import { runRootReplacement } from "./runtime/root-replacement.ts"
@@ -55,6 +56,8 @@ export interface NodeRuntime extends AsyncDisposable {
   readonly followed: OpenedLedger["followed"]
   /** Meetings, and the clusters that this one trusts. */
   readonly trust: NodeTrust
+  /** Key pieces: its own at others, and others' here. */
+  readonly pieces: NodePieces
   /** What needs attention now. */
   warnings(): readonly string[]
 }
@@ -84,6 +87,8 @@ export async function startNode(
   const trust = await openTrust(context, { log: options.log, stack }, call)
   if (!trust.ok) return trust
   guard.alsoKnow((signingKey) => trust.value.keyChains.isAnswered(signingKey))
+  const pieces = await openPieces(context, { home, keystore: client, log: options.log, stack }, call)
+  if (!pieces.ok) return pieces
   const background = new Background(context, { role, followed, home, remaking, rekeys, log: options.log })
   const introduced = await background.introduce(call)
   if (!introduced.ok) return introduced
@@ -106,7 +111,12 @@ export async function startNode(
     followed,
     etcd,
     trust: trust.value,
-    warnings: () => [...warningsOf({ context, background, etcd, remaking, rekeys, role, rootRekeying }), ...trust.value.warnings()],
+    pieces: pieces.value,
+    warnings: () => [
+      ...warningsOf({ context, background, etcd, remaking, rekeys, role, rootRekeying }),
+      ...trust.value.warnings(),
+      ...pieces.value.warnings(),
+    ],
     [Symbol.asyncDispose]: async () => await owned.disposeAsync(),
   })
 }

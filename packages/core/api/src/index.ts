@@ -33,12 +33,25 @@ export type {
   NodeIdentityFacts,
   NodeName,
   NodeStatus,
+  OwnPieces,
   PolicyFacts,
+  PiecesUnlocking,
   PolicyProxyFacts,
   ProxyStatus,
   RevocationFacts,
   UnlockMeans,
 } from "./results.ts"
+export type {
+  KeyGenerationFacts,
+  PiecesApiParams,
+  PiecesJoining,
+  PiecesNode,
+  PiecesOfNode,
+  PiecesSharing,
+  PiecesStatus,
+  PiecesVerification,
+  UnlockRequest,
+} from "./pieces-methods.ts"
 export type { SshAgentQuestions, StartedSshAgent } from "./ssh-agent-methods.ts"
 export {
   MAX_NODE_PAGE,

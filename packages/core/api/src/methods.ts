@@ -4,18 +4,19 @@ import { ledgerMethods, type LedgerApiParams } from "./ledger-methods.ts"
 import { meetingMethods, type MeetingApiParams } from "./meeting-methods.ts"
 import type { MethodSpec } from "./method-spec.ts"
 import { decodeParams, type ParamSpec } from "./params.ts"
+import { piecesMethods, type PiecesApiParams } from "./pieces-methods.ts"
 import { sshAgentMethods, type SshAgentApiParams } from "./ssh-agent-methods.ts"
 import { treeMethods, type TreeApiParams } from "./tree-methods.ts"
 
 type None = Readonly<Record<never, never>>
 
 /** Decoded parameters by method. */
-export interface ApiParams extends KeyApiParams, LedgerApiParams, MeetingApiParams, SshAgentApiParams, TreeApiParams {
+export interface ApiParams extends KeyApiParams, LedgerApiParams, MeetingApiParams, PiecesApiParams, SshAgentApiParams, TreeApiParams {
   readonly "node.status": None
   readonly "node.identity": None
   readonly "node.stop": None
   readonly "node.lock": None
-  readonly "node.unlock": { readonly passphraseSocket?: string; readonly keyFile?: string }
+  readonly "node.unlock": { readonly passphraseSocket?: string; readonly keyFile?: string; readonly byPieces?: boolean }
   readonly "label.publicKey": { readonly label: string }
   readonly "label.list": None
   readonly "data.decryptKey": { readonly header: Uint8Array; readonly recipientKey: Uint8Array }
@@ -62,6 +63,11 @@ export const apiMethods: { readonly [M in MethodName]: MethodSpec } = {
         description: "name of the socket in the home directory at which a keystore program that read the passphrase hands it over",
       },
       keyFile: { type: "text", maxLength: 4_096, optional: true, description: "absolute path of the key file" },
+      byPieces: {
+        type: "boolean",
+        optional: true,
+        description: "whether to ask the peers instead; answers `unlocking` at once, and node.status says how far it is",
+      },
     },
   },
   "label.publicKey": { summary: "The public key to encrypt with under a label; made on first use.", params: { label } },
@@ -102,6 +108,7 @@ export const apiMethods: { readonly [M in MethodName]: MethodSpec } = {
   ...treeMethods,
   ...meetingMethods,
   ...keyMethods,
+  ...piecesMethods,
   ...sshAgentMethods,
   "console.link": {
     summary:

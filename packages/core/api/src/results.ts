@@ -8,11 +8,38 @@ export interface NodeName {
 
 /** What a node is started with when its person says nothing else. */
 export interface UnlockMeans {
-  /** A passphrase, a key file, or one that lies in the home directory itself. */
-  readonly by: "passphrase" | "file" | "generated"
+  /** A passphrase, a key file, one that lies in the home directory itself, or pieces; with pieces, a passphrase or {@link keyFile} opens it too. */
+  readonly by: "passphrase" | "file" | "generated" | "pieces"
   readonly keyFile: string | null
   /** What that means for who has its disk. */
   readonly note: string | null
+}
+
+/** How the pieces of a member are. */
+export interface OwnPieces {
+  readonly unlock: "auto" | "approve"
+  /** Null when it has none yet. */
+  readonly generation: number | null
+  /** Nodes that keep one. */
+  readonly holders: number
+  /** Pieces that open it. */
+  readonly needed: number
+}
+
+/** What the peers of a locked node do about its pieces. */
+export interface PiecesUnlocking {
+  /** The first hex digits of its request, by which a person approves it on another member. */
+  readonly request: string
+  /** How often they were asked. */
+  readonly rounds: number
+  readonly given: number
+  readonly needed: number
+  /** Members that want an approval. */
+  readonly waiting: readonly string[]
+  readonly refused: readonly { readonly path: string; readonly reason: string }[]
+  readonly unreachable: readonly { readonly path: string; readonly reason: string }[]
+  /** The same for people. */
+  readonly text: string
 }
 
 /** Answer of `node.status` of a node that was not unlocked yet since it was started: what its disk tells. */
@@ -27,6 +54,8 @@ export interface LockedNodeStatus extends NodeName {
   /** Milliseconds since 1970. */
   readonly startedAt: number
   readonly unlocks: UnlockMeans
+  /** How far its peers are with unlocking it; null when they are not asked, or have not answered yet. */
+  readonly unlocking: PiecesUnlocking | null
   /** One line each: what needs the person's attention. */
   readonly warnings: readonly string[]
 }
@@ -49,6 +78,8 @@ export interface NodeStatus extends NodeName {
   readonly addresses: readonly string[]
   readonly ledger: LedgerStatus
   readonly unlocks: UnlockMeans
+  /** By the ledger: how the node's own pieces are; null when it is no member. `pieces.status` tells more. */
+  readonly pieces: OwnPieces | null
   readonly policies: { readonly granted: number; readonly readable: number }
   /** When nobody uses the keystore it locks at `locksAt` (milliseconds since 1970; null while it is used, and when it is locked); null when it never does. */
   readonly idleLock: { readonly minutes: number; readonly locksAt: number | null } | null

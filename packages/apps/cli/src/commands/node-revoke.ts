@@ -1,7 +1,9 @@
 import { fromHex, unwrap } from "@keygrove/base"
 import { decodeGeneration, type NodeRevocation } from "@keygrove/hierarchy"
+import { decodePieces } from "keygrove/rpc"
 import type { CommandContext, CommandInput, CommandOutcome } from "../command.ts"
 import { commandError } from "../errors.ts"
+import { callNode } from "../node-call.ts"
 import { optional, required, wholeNumber } from "../options.ts"
 import { pathOperand, readTree, standingNode, type Tree } from "../tree/node-tree.ts"
 import { signAct } from "../tree/sign-act.ts"
@@ -22,12 +24,20 @@ export async function run(input: CommandInput, context: CommandContext): Promise
     ...(lastGood === undefined ? {} : { lastGood }),
     ...(input.options["last"] === true ? { isLast: true } : {}),
   }
+  // Before it is none any more.
+  const pieces = decodePieces("pieces.status", await callNode(context, "pieces.status", { ask: false }))
   const { index } = await signAct(input, context, { act: { kind: "revoke", revocation }, path, signer: "ancestor", tree })
   const below = tree.nodes.filter((each) => each.path.startsWith(`${path}/`) && (each.state === "active" || each.state === "invited"))
   const names = below.map((each) => each.path)
-  const json = { path, generation: node.generation, reason, lastGood: lastGood?.index ?? null, alsoEnded: names, index }
+  const members = new Set(pieces.nodes.map((each) => each.path))
+  const piecesEnded = [path, ...names].filter((each) => members.has(each))
+  const json = { path, generation: node.generation, reason, lastGood: lastGood?.index ?? null, alsoEnded: names, piecesEnded, index }
   const also = names.length === 0 ? "" : `\nended with it: ${names.join(", ")}`
-  return { json, text: `${path} is revoked (${reason}) by entry ${index}${also}` }
+  const replaced =
+    piecesEnded.length === 0
+      ? ""
+      : `\npieces of ${piecesEnded.join(", ")}, and those at them, count no more: the members begin a new key generation`
+  return { json, text: `${path} is revoked (${reason}) by entry ${index}${also}${replaced}` }
 }
 
 function lastGoodOption(input: CommandInput, { origin }: Tree, reason: string): NodeRevocation["lastGood"] {

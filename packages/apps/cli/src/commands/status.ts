@@ -61,7 +61,7 @@ function notRunning(
     ["epoch", prepared === null ? String(epoch) : `${epoch}; ${prepared} is prepared, and counts when the node has started`],
     ["ledger", role === "follower" ? `follower of ${ledger}` : role === "etcd" ? ledger : role],
     ["listens", listen],
-    ["unlocks", unlocksText(unlocks.keyFile, unlocks.note)],
+    ["unlocks", `${unlocks.by === "pieces" ? "with pieces of its peers, or " : ""}${unlocksText(unlocks.keyFile, unlocks.note)}`],
     ["back up", BACKUP],
   ])
   return { json, text, exitStatus: exitStatuses["not-running"] }
@@ -83,6 +83,7 @@ function running(status: AnswerFields, raw: unknown): CommandOutcome {
     ["since", relativeTime(status.number("startedAt"), Date.now())],
     ["process", String(status.number("pid"))],
     unlocksRow(status),
+    ...piecesRows(status),
     ...idleRows(status),
     ...warnings.map((warning): readonly [string, string] => ["warning", warning]),
     ["back up", BACKUP],
@@ -93,7 +94,7 @@ function running(status: AnswerFields, raw: unknown): CommandOutcome {
 /** A node that was started locked knows what its disk tells. */
 function notUnlockedYet(status: AnswerFields, raw: unknown): CommandOutcome {
   const rows: readonly (readonly [string, string])[] = [
-    ["state", status.text("state") === "locked" ? "locked; open it with `keygrove unlock`" : "unlocking"],
+    ["state", lockedState(status)],
     ["node", `${status.text("path")} of cluster ${status.text("cluster")}`],
     ["id", status.text("id")],
     ["epoch", String(status.number("epoch"))],
@@ -106,6 +107,13 @@ function notUnlockedYet(status: AnswerFields, raw: unknown): CommandOutcome {
   return { json: { ...(typeof raw === "object" ? raw : {}), backup: BACKUP }, text: fields(rows) }
 }
 
+/** What a locked node waits for. */
+function lockedState(status: AnswerFields): string {
+  if (status.text("state") === "locked") return "locked; open it with `keygrove unlock`"
+  const unlocking = status.get("unlocking")
+  return unlocking === null || unlocking === undefined ? "unlocking" : `waits for its peers: ${status.object("unlocking").text("text")}`
+}
+
 /** Below a root that was replaced: what was made there is recovered from that root's words only. */
 function wasRow(predecessor: AnswerFields): readonly [string, string] {
   return ["was", `${predecessor.text("path")} of cluster ${predecessor.text("cluster")}; keep its words for what was made then`]
@@ -113,14 +121,28 @@ function wasRow(predecessor: AnswerFields): readonly [string, string] {
 
 function unlocksRow(status: AnswerFields): readonly [string, string] {
   const means = status.object("unlocks")
-  return [
-    "unlocks",
-    unlocksText(means.get("keyFile") === null ? null : means.text("keyFile"), means.get("note") === null ? null : means.text("note")),
-  ]
+  if (means.text("by") === "pieces") return ["unlocks", `with pieces of its peers, or ${unlocksText(...secretOf(means))}`]
+  return ["unlocks", unlocksText(...secretOf(means))]
+}
+
+function secretOf(means: AnswerFields): readonly [string | null, string | null] {
+  return [means.optionalText("keyFile") ?? null, means.optionalText("note") ?? null]
 }
 
 function unlocksText(keyFile: string | null, note: string | null): string {
   return `with ${keyFile === null ? "a passphrase" : `the key file ${keyFile}`}${note === null ? "" : `; ${note}`}`
+}
+
+/** One row on a member. */
+function piecesRows(status: AnswerFields): readonly (readonly [string, string])[] {
+  if (status.get("pieces") === null || status.get("pieces") === undefined) return []
+  const pieces = status.object("pieces")
+  const [holders, needed] = [pieces.number("holders"), pieces.number("needed")]
+  if (needed === 0) return [["pieces", "at no other node yet; see `keygrove pieces status`"]]
+  const approve = pieces.text("unlock") === "approve" ? ", when approved" : ""
+  const spare = holders - needed
+  const lose = spare < 0 ? "too few are left" : spare === 0 ? "none may be lost" : `${spare} may be lost`
+  return [["pieces", `at ${holders} nodes, any ${needed} open this one${approve}; ${lose} (key generation ${pieces.number("generation")})`]]
 }
 
 /** One row when the keystore is locked by itself. */

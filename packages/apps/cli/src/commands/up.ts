@@ -6,6 +6,7 @@ import { forgetKeyVariables, readConfig } from "@keygrove/node/config"
 import { checkHome, homeOf } from "@keygrove/node/home"
 import { programPath } from "@keygrove/node/program-path"
 import { generatedWarning } from "@keygrove/node/unlock-means"
+import { exitStatuses } from "@keygrove/base/exit-statuses"
 import { AnswerFields, callRpc } from "keygrove/rpc"
 import type { CommandContext, CommandInput, CommandOutcome } from "../command.ts"
 import { commandError, CommandError } from "../errors.ts"
@@ -15,6 +16,8 @@ import { errnoOf, openSource } from "../passphrase-source.ts"
 /** How long a detached node may take until it serves; a passphrase may have to be typed. */
 const START_TIMEOUT_MS = 120_000
 const LOOK_MS = 25
+/** How often peers are asked before a detached node is left to itself. */
+const ASKED_ROUNDS = 3
 const MAX_LOG_TAIL_BYTES = 16_384
 
 /** `up [--detach]`: starts the node as a process of its own and hands it the open passphrase source, unread. */
@@ -54,17 +57,38 @@ async function detached(input: CommandInput, context: CommandContext): Promise<C
   const from = fstatSync(log).size
   const child = start(input, context, { output: log, detached: true })
   closeSync(log)
-  const { pid, state } = await waitUntilAnswering(context, child, from).catch(async (error: unknown) => {
+  const status = await waitUntilAnswering(context, child, from).catch(async (error: unknown) => {
     // Nobody waits for it any more: it must not go on asking for the passphrase on this terminal.
     if (child.kill("SIGTERM")) await ended(child)
     throw error
   })
   child.unref()
-  const how = state === "serving" ? "serving" : "locked (`keygrove unlock` opens it)"
-  const config = readConfig(context.home.config)
-  const warnings = config.ok ? generatedWarning(context.home.directory, config.value) : []
-  const lines = [`${how} as process ${pid}; log: ${context.home.log}`, ...warnings.map((warning) => `warning: ${warning}`)]
-  return { json: { state, pid, home: context.home.directory, warnings }, text: lines.join("\n") }
+  return startedOutcome(status, input, context)
+}
+
+function startedOutcome(status: AnswerFields, input: CommandInput, context: CommandContext): CommandOutcome {
+  const { home } = context
+  const [pid, state] = [status.number("pid"), status.text("state")]
+  const config = readConfig(home.config)
+  const warnings = config.ok ? generatedWarning(home.directory, config.value) : []
+  const waits = state === "serving" || input.options["locked"] === true ? undefined : waitingText(status)
+  const how = state === "serving" ? "serving" : waits === undefined ? "locked (`keygrove unlock` opens it)" : "locked"
+  const lines = [
+    `${how} as process ${pid}; log: ${home.log}`,
+    ...(waits === undefined
+      ? []
+      : [`waits for its peers: ${waits}`, "it goes on by itself; `keygrove unlock` opens it with its passphrase or key file instead"]),
+    ...warnings.map((warning) => `warning: ${warning}`),
+  ]
+  const unlocking = waits === undefined ? {} : { waits, unlocking: status.get("unlocking") ?? null }
+  const exit = waits === undefined ? {} : { exitStatus: exitStatuses.locked }
+  return { json: { state, pid, home: home.directory, ...unlocking, warnings }, text: lines.join("\n"), ...exit }
+}
+
+/** What a node waits for that its peers do not unlock. */
+function waitingText(status: AnswerFields): string {
+  if (status.get("unlocking") !== null) return status.object("unlocking").text("text")
+  return status.texts("warnings").join("; ") || "they have not answered yet"
 }
 
 function openLog(path: string): number {
@@ -92,7 +116,10 @@ function start(input: CommandInput, context: CommandContext, { output, detached 
   if (locked && (keyFile !== undefined || optional(input, "passphraseFile") !== undefined))
     throw commandError("USAGE_INVALID", "--locked starts the node without any secret; give it to `keygrove unlock`")
   if (locked) args.push("--locked")
-  const needsPassphrase = !locked && keyFile === undefined && config.value.keyFile === undefined
+  // What is given counts; else what the node was set up with.
+  const asksPeers = !locked && keyFile === undefined && optional(input, "passphraseFile") === undefined && config.value.unlock === "pieces"
+  if (asksPeers) args.push("--pieces")
+  const needsPassphrase = !locked && !asksPeers && keyFile === undefined && config.value.keyFile === undefined
   using source = needsPassphrase ? openSource(optional(input, "passphraseFile"), "passphrase", "--passphrase-file") : undefined
   if (source !== undefined) args.push("--passphrase-inherited")
   const child = spawn(process.execPath, args, { stdio: ["ignore", output, output, source?.descriptor ?? "ignore"], detached })
@@ -106,12 +133,8 @@ async function ended(child: ChildProcess): Promise<number> {
   return await new Promise((resolve, reject) => child.on("error", reject).on("exit", (code) => resolve(code ?? 1)))
 }
 
-/** A node that was not started locked answers once it serves. */
-async function waitUntilAnswering(
-  context: CommandContext,
-  child: ChildProcess,
-  logFrom: number,
-): Promise<{ readonly pid: number; readonly state: string }> {
+/** Waits until a node serves, or waits for somebody else: for `keygrove unlock`, or for its peers, which were asked a few times. */
+async function waitUntilAnswering(context: CommandContext, child: ChildProcess, logFrom: number): Promise<AnswerFields> {
   const { home, signal } = context
   const ending = ended(child)
   const deadline = performance.now() + START_TIMEOUT_MS
@@ -122,9 +145,18 @@ async function waitUntilAnswering(
     const status = answer.ok ? new AnswerFields("node.status", answer.value) : undefined
     const pid = status?.number("pid")
     // Another node on the same home answers too, until ours has ended with its refusal.
-    if (pid !== undefined && pid === child.pid) return { pid, state: status?.text("state") ?? "" }
+    if (status !== undefined && pid === child.pid && isSettled(status)) return status
   }
   throw commandError("START_FAILED", `the node does not serve after ${START_TIMEOUT_MS / 1000} s; see ${home.log}`)
+}
+
+/** Whether the state of a node is one that it does not leave at once by itself. */
+function isSettled(status: AnswerFields): boolean {
+  if (status.text("state") !== "unlocking") return true
+  const unlocking = status.get("unlocking")
+  if (unlocking === undefined || unlocking === null) return false
+  const pieces = status.object("unlocking")
+  return pieces.number("rounds") >= ASKED_ROUNDS || pieces.texts("waiting").length > 0
 }
 
 /** The node's own last words, which carry a code, or where to read more. */

@@ -26,10 +26,10 @@ export function completionWords(commands: readonly CommandSpec[]): readonly Comp
     ...new Set(names.map((words) => words.join(" ")).flatMap((name) => nextWord(name, path))),
   ]
   return [
-    ...[...groups].map((path) => ({ path, words: below(path), options: [] })),
+    ...[...groups].filter((path) => !commands.some(({ name }) => name === path)).map((path) => ({ path, words: below(path), options: [] })),
     ...commands.map(({ name, operands = [], options = [] }) => ({
       path: name,
-      words: operands[0]?.values ?? [],
+      words: operands[0]?.values ?? below(name),
       options: options.flatMap(optionsOf),
     })),
   ]

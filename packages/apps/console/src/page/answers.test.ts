@@ -18,6 +18,7 @@ const status: NodeStatus = {
   peers: 3,
   addresses: ["/ip4/127.0.0.1/tcp/7410"],
   ledger: { role: "host", length: 4, head: digits, address: null, snapshot: null, prunedTo: 0, etcd: null },
+  pieces: null,
   unlocks: { by: "passphrase", keyFile: null, note: null },
   policies: { granted: 0, readable: 1 },
   remaking: { labels: 1, policies: 2, problem: "it waits" },
@@ -47,7 +48,8 @@ const meeting: MeetView = {
 
 describe("an answer of the node", () => {
   test("is read as the contract has it, without what the page does not show", () => {
-    const { addresses: _addresses, idleLock: _idleLock, pid: _pid, predecessors: _predecessors, unlocks: _unlocks, ...shown } = status
+    const { addresses: _addresses, idleLock: _idleLock, pid: _pid, predecessors: _predecessors, ...more } = status
+    const { pieces: _pieces, unlocks: _unlocks, ...shown } = more
     const { etcd: _etcd, prunedTo: _prunedTo, snapshot: _snapshot, ...ledger } = status.ledger
     expect(decodeStatus(status)).toEqual({ ...shown, ledger })
     expect(decodeTree(tree)).toEqual({ nodes: tree.nodes, next: null })

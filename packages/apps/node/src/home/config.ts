@@ -33,6 +33,8 @@ export interface NodeConfig {
   readonly rpcPort: number
   /** Path of the key file that unlocks the keystore instead of a passphrase. */
   readonly keyFile?: string
+  /** `pieces`: peers unlock the node when it starts; {@link keyFile} or a passphrase does when it is told so. */
+  readonly unlock?: "pieces"
   readonly keys?: readonly ConfiguredKey[]
   /** What holds keys of the backend `pkcs11`. */
   readonly pkcs11?: ConfiguredToken
@@ -59,6 +61,7 @@ const shape: Shape<NodeConfig> = v.strictObject({
   peers: v.exactOptional(v.picklist(["ledger", "trusted"])),
   rpcPort: v.pipe(v.number(), v.safeInteger(), v.minValue(0), v.maxValue(65_535)),
   keyFile: v.exactOptional(v.pipe(v.string(), v.minLength(1), v.maxLength(4_096))),
+  unlock: v.exactOptional(v.literal("pieces")),
   keys: v.exactOptional(v.pipe(v.array(configuredKeyShape), v.maxLength(MAX_KEYS))),
   pkcs11: v.exactOptional(configuredTokenShape),
   operators: v.exactOptional(v.pipe(v.array(operatorSettingShape), v.maxLength(MAX_OPERATORS))),

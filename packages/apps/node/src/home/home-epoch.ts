@@ -1,8 +1,8 @@
 import { ok, type Result } from "@keygrove/base"
-import { encodeIdentity } from "@keygrove/hierarchy"
+import { encodeIdentity, type EpochKeys } from "@keygrove/hierarchy"
 import type { CallOptions } from "@keygrove/service"
-import { readMade } from "./home-facts.ts"
-import { homeOf } from "./home.ts"
+import { readMade, type MadeNode } from "./home-facts.ts"
+import { homeOf, type Home } from "./home.ts"
 import { readLastRekey } from "./last-rekey.ts"
 import { readNodeRecord } from "./node-record.ts"
 
@@ -20,11 +20,22 @@ export async function readHomeEpoch(directory: string, call: CallOptions): Promi
   const home = homeOf(directory)
   const made = readMade(home.genesis)
   if (!made.ok) return made
-  const last = await readLastRekey(home.ledger, made.value.node, call)
-  if (!last.ok) return last
+  const keys = await lastKeys(home, made.value, call)
+  if (!keys.ok) return keys
   const record = readNodeRecord(home.keystore)
   if (!record.ok) return record
-  const { encryptionKey, epoch, signingKey } = last.value?.keys ?? made.value.keys
+  const { encryptionKey, epoch, signingKey } = keys.value
   const id = encodeIdentity({ encryptionKey, signingKey, cluster: made.value.node.cluster })
   return ok({ epoch, id, prepared: record.value.epoch > epoch ? record.value.epoch : null })
+}
+
+/** The keys that a home's own ledger knew of its node last, or those that it was made with. */
+export async function readLastKeys(home: Pick<Home, "genesis" | "ledger">, call: CallOptions): Promise<Result<EpochKeys>> {
+  const made = readMade(home.genesis)
+  return made.ok ? await lastKeys(home, made.value, call) : made
+}
+
+async function lastKeys({ ledger }: Pick<Home, "ledger">, { keys, node }: MadeNode, call: CallOptions): Promise<Result<EpochKeys>> {
+  const last = await readLastRekey(ledger, node, call)
+  return last.ok ? ok(last.value?.keys ?? keys) : last
 }

@@ -11,13 +11,18 @@ export function generatedKeyFile(directory: string): string {
 }
 
 /** The warning of a home that holds the key to itself; none otherwise. */
-export function generatedWarning(directory: string, config: Pick<NodeConfig, "keyFile">): readonly string[] {
-  const { by, keyFile, note } = unlockMeans(directory, config)
+export function generatedWarning(directory: string, { keyFile: path }: Pick<NodeConfig, "keyFile">): readonly string[] {
+  const { by, keyFile, note } = secretMeans(directory, path)
   return by === "generated" ? [`the node is unlocked by ${keyFile}: ${note}`] : []
 }
 
 /** What a node is started with when its person says nothing else, and what that means for who has its disk. */
-export function unlockMeans(directory: string, { keyFile }: Pick<NodeConfig, "keyFile">): UnlockMeans {
+export function unlockMeans(directory: string, { keyFile, unlock }: Pick<NodeConfig, "keyFile" | "unlock">): UnlockMeans {
+  const own = secretMeans(directory, keyFile)
+  return unlock === "pieces" ? { ...own, by: "pieces" } : own
+}
+
+function secretMeans(directory: string, keyFile: string | undefined): UnlockMeans & { readonly by: "passphrase" | "file" | "generated" } {
   if (keyFile === undefined) return { by: "passphrase", keyFile: null, note: null }
   if (dirname(keyFile) === directory)
     return {

@@ -1,6 +1,7 @@
 import { notifyServiceManager, type ServiceState } from "@keygrove/posix"
 import type { ConsoleDesk } from "../console/console-desk.ts"
 import type { NodePhases, NodeState } from "./node-phases.ts"
+import { piecesText } from "./pieces-unlocking.ts"
 
 /** Longest wait for a service manager that does not read what it is told. */
 const NOTIFY_TIMEOUT_MS = 2_000
@@ -17,6 +18,7 @@ export class Herald {
   #phases: NodePhases | undefined
   #console: Pick<ConsoleDesk, "endAll"> | undefined
   #told: NodeState | undefined
+  #toldPieces: string | undefined
 
   constructor(options: HeraldOptions) {
     this.#options = options
@@ -37,16 +39,29 @@ export class Herald {
   async #tell(): Promise<void> {
     const { ending, log } = this.#options
     const phases = this.#phases
-    if (phases === undefined || phases.state === this.#told || ending.aborted) return
+    if (phases === undefined || ending.aborted) return
+    if (phases.state === this.#told) return await this.#tellPieces(phases)
     const before = this.#told
     this.#told = phases.state
     if (phases.state === "serving") return await this.#tellServing(phases)
     this.#console?.endAll()
-    if (phases.state === "unlocking") return await notifyManager({ STATUS: "unlocking" }, log)
+    if (phases.state === "unlocking") {
+      this.#toldPieces = undefined
+      return await notifyManager({ STATUS: "unlocking" }, log)
+    }
     if (before === "serving" && phases.node?.runtime.keystore.state() === "gone")
       log("KEYSTORE_GONE: the keystore process has ended; `keygrove unlock` starts another")
     else if (before === undefined) log("locked; `keygrove unlock` opens it")
     await notifyManager({ STATUS: "locked; `keygrove unlock` opens it" }, log)
+  }
+
+  /** What the peers do, when it is another thing than before. */
+  async #tellPieces({ pieces, state }: NodePhases): Promise<void> {
+    const text = state === "unlocking" && pieces !== undefined ? piecesText(pieces) : undefined
+    if (text === undefined || text === this.#toldPieces) return
+    this.#toldPieces = text
+    this.#options.log(`locked: ${text}`)
+    await notifyManager({ STATUS: `locked: ${text}` }, this.#options.log)
   }
 
   async #tellServing({ node }: NodePhases): Promise<void> {

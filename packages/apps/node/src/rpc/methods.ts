@@ -28,6 +28,7 @@ import {
   type KeyCall,
   type LabelRecord,
 } from "@keygrove/service"
+import { readConfig } from "../home/config.ts"
 import { generatedWarning, unlockMeans } from "../home/unlock-means.ts"
 import type { IdleLock } from "../idle-lock.ts"
 import type { NodeRuntime } from "../node-runtime.ts"
@@ -37,6 +38,8 @@ import { keyHandlers } from "./key-methods.ts"
 import { ledgerHandlers, ledgerStatus } from "./ledger-methods.ts"
 import { meetingHandlers } from "./meeting-methods.ts"
 import { phaseHandlers, type NodeMethods } from "./phase-methods.ts"
+import { ownPieces } from "./pieces-facts.ts"
+import { piecesHandlers } from "./pieces-methods.ts"
 import { grantsHere, policyFacts, roleOf } from "./policy-facts.ts"
 import { sshAgentHandlers } from "./ssh-agent-methods.ts"
 import { treeHandlers } from "./tree-methods.ts"
@@ -105,6 +108,7 @@ export const handlers: { readonly [M in MethodName]: Handler<M> } = {
   ...meetingHandlers,
   ...keyHandlers,
   ...sshAgentHandlers,
+  ...piecesHandlers,
   ...phaseHandlers,
   "console.link": (context, _params, { caller }) => consoleLink(context, caller),
 }
@@ -119,6 +123,9 @@ function consoleLink({ console }: MethodContext, caller: Caller): Result<Console
 function nodeStatus({ idleLock, phases, runtime, startedAt }: MethodContext): NodeStatus {
   const { context, keystore } = runtime
   const { cluster, generation, keys, path, predecessors } = keystore.identity()
+  // The settings of now: to become a member changes them.
+  const read = readConfig(runtime.home.config)
+  const config = read.ok ? read.value : runtime.config
   const grants = grantsHere(context).filter(({ revokedAt }) => revokedAt === undefined)
   const { labels, policies, refusal } = runtime.remaking.progress
   return {
@@ -135,7 +142,8 @@ function nodeStatus({ idleLock, phases, runtime, startedAt }: MethodContext): No
     peers: context.transport.peers().length,
     addresses: context.transport.addresses(),
     ledger: ledgerStatus(runtime),
-    unlocks: unlockMeans(runtime.home.directory, runtime.config),
+    unlocks: unlockMeans(runtime.home.directory, config),
+    pieces: ownPieces(runtime.pieces),
     policies: {
       granted: grants.filter((policy) => roleOf(context, policy) === "owner").length,
       readable: grants.filter((policy) => roleOf(context, policy) === "reader").length,

@@ -9,6 +9,7 @@ import { readHomeEpoch } from "../home/home-epoch.ts"
 import { readHomeFacts } from "../home/home-facts.ts"
 import type { Home } from "../home/home.ts"
 import type { NodePhases } from "../phases/node-phases.ts"
+import { piecesText } from "../phases/pieces-unlocking.ts"
 import type { KeystoreSources } from "../runtime/open-keystore.ts"
 import { VERSION } from "../version.ts"
 
@@ -65,7 +66,7 @@ async function lockedStatus({ home, phases, startedAt }: NodeMethods, _params: u
   if (!facts.ok) return facts
   const keys = await readHomeEpoch(home.directory, call)
   if (!keys.ok) return keys
-  const { state, problem } = phases
+  const { pieces, problem, state } = phases
   const warning = problem === undefined ? [] : [`the last try to unlock it failed: ${problem.code}: ${problem.message}`]
   return ok({
     version: VERSION,
@@ -77,12 +78,19 @@ async function lockedStatus({ home, phases, startedAt }: NodeMethods, _params: u
     pid: process.pid,
     startedAt,
     unlocks: facts.value.unlocks,
+    unlocking: pieces === undefined ? null : { ...pieces, text: piecesText(pieces) },
     warnings: warning,
   })
 }
 
 async function unlock({ home, phases }: NodeMethods, params: ApiParams["node.unlock"], { signal }: KeyCall): Promise<Result<unknown>> {
-  const { keyFile, passphraseSocket } = params
+  const { byPieces = false, keyFile, passphraseSocket } = params
+  if (byPieces && (keyFile !== undefined || passphraseSocket !== undefined))
+    return refuse("RPC_PARAMS_INVALID", "peers need neither a passphrase nor a key file", { name: "byPieces" })
+  if (byPieces) {
+    const begun = phases.unlockByPieces()
+    return begun.ok ? ok({ state: "unlocking", path: null }) : begun
+  }
   if (keyFile !== undefined && passphraseSocket !== undefined)
     return refuse("RPC_PARAMS_INVALID", "give either a passphrase or a key file, not both", { name: "keyFile" })
   // The node has a working directory of its own.

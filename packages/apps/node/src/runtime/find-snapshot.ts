@@ -11,10 +11,15 @@ export interface FoundSnapshot {
   readonly from?: LedgerSnapshot
 }
 
+/** The node whose signature a snapshot must have. */
+export interface SnapshotReader extends Pick<NodeIdentity, "cluster" | "path"> {
+  readonly keys: Pick<NodeIdentity["keys"], "signingKey">
+}
+
 /** Finds the snapshot that a node's ledger is gone on from. One that is refused is named, and what came before it is read instead. */
 export async function findSnapshot(
   file: EmbeddedLedgerEngine,
-  { cluster, keys, path }: NodeIdentity,
+  { cluster, keys, path }: SnapshotReader,
   log: (line: string) => void,
   call: CallOptions,
 ): Promise<Result<FoundSnapshot>> {

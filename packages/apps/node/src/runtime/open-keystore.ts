@@ -1,7 +1,7 @@
 import { closeSync } from "node:fs"
 import { join, resolve } from "node:path"
 import { refuse, type Result } from "@keygrove/base"
-import { spawnKeystore, type KeystoreProcess } from "@keygrove/keystore"
+import { spawnKeystore, type KeystoreProcess, type KeystoreProgram } from "@keygrove/keystore"
 import type { CallOptions } from "@keygrove/service"
 import { registerConfiguredKeys } from "../configured-keys.ts"
 import { forgetKeyVariables, type NodeConfig } from "../home/config.ts"
@@ -19,7 +19,7 @@ export interface KeystoreSources {
 }
 
 /** The home of a keystore, and who is told what a person should know. */
-interface Surroundings {
+export interface KeystoreSurroundings {
   readonly home: Home
   readonly config: NodeConfig
   readonly log: (line: string) => void
@@ -27,7 +27,7 @@ interface Surroundings {
 
 /** Starts the keystore process of a home, waits until it is unlocked, and makes sure that the keys of the configuration are there. */
 export async function openKeystore(
-  { config, home, log }: Surroundings,
+  { config, home, log }: KeystoreSurroundings,
   sources: KeystoreSources,
   call: CallOptions,
 ): Promise<Result<KeystoreProcess>> {
@@ -41,14 +41,8 @@ export async function openKeystore(
   return opened
 }
 
-async function startKeystore(
-  home: Home,
-  config: NodeConfig,
-  options: KeystoreSources,
-  call: CallOptions,
-): Promise<Result<KeystoreProcess>> {
-  const { passphraseSocket } = options
-  const keyFile = options.keyFile ?? (passphraseSocket === undefined ? config.keyFile : undefined)
+/** How the keystore process of a home is started: with what opens it, or locked, for pieces. */
+export function keystoreProgram(home: Home, config: NodeConfig, options: KeystoreSources | { readonly locked: true }): KeystoreProgram {
   const args = [
     // A library asks for a diagnostic report when it is loaded, to find out about the system's C library; it would copy variables with keys.
     "--report-exclude-env",
@@ -60,21 +54,33 @@ async function startKeystore(
     home.audit,
     "--boot-key",
     home.bootKey,
-    ...(keyFile === undefined ? [] : ["--key-file", keyFile]),
-    ...(passphraseSocket === undefined ? [] : ["--passphrase-socket", join(home.directory, passphraseSocket)]),
+    ...("locked" in options ? ["--locked"] : unlockArguments(home, config, options)),
     ...(config.keys ?? []).flatMap((key) => variableOf(key) ?? []).flatMap((name) => ["--variable", name]),
     ...tokenArguments(home, config),
     ...(config.operators === undefined ? [] : ["--operators", JSON.stringify(config.operators), "--directory", home.directory]),
   ]
-  const opening = spawnKeystore(
-    {
-      command: process.execPath,
-      args,
-      wipesFreed: config.operators !== undefined,
-      ...(options.passphraseSource === undefined ? {} : { passphraseSource: options.passphraseSource }),
-    },
-    call,
-  )
+  const source = "locked" in options ? undefined : options.passphraseSource
+  const wipesFreed = config.operators !== undefined
+  return { command: process.execPath, args, wipesFreed, ...(source === undefined ? {} : { passphraseSource: source }) }
+}
+
+function unlockArguments(
+  home: Home,
+  config: NodeConfig,
+  { keyFile: given, passphraseSocket, passphraseSource }: KeystoreSources,
+): readonly string[] {
+  if (passphraseSocket !== undefined) return ["--passphrase-socket", join(home.directory, passphraseSocket)]
+  const keyFile = given ?? (passphraseSource === undefined ? config.keyFile : undefined)
+  return keyFile === undefined ? [] : ["--key-file", keyFile]
+}
+
+async function startKeystore(
+  home: Home,
+  config: NodeConfig,
+  options: KeystoreSources,
+  call: CallOptions,
+): Promise<Result<KeystoreProcess>> {
+  const opening = spawnKeystore(keystoreProgram(home, config, options), call)
   const opened = await opening.finally(() => {
     // The terminal or pipe must be free to end while the node runs.
     if (options.passphraseSource !== undefined) closeSync(options.passphraseSource)

@@ -25,7 +25,7 @@ import { readEtcdSetting } from "../home/etcd-setting.ts"
 import type { Home } from "../home/home.ts"
 import { ledgerRoleOf, type LedgerRole } from "../home/ledger-role.ts"
 import { EtcdState } from "./etcd-state.ts"
-import { findSnapshot, type FoundSnapshot } from "./find-snapshot.ts"
+import { findSnapshot, type FoundSnapshot, type SnapshotReader } from "./find-snapshot.ts"
 import { writeConfig } from "./open-transport.ts"
 
 export interface OpenedLedger {
@@ -56,13 +56,53 @@ export async function openLedger(
   { identity, log, transport, stack }: LedgerSurroundings,
   call: CallOptions,
 ): Promise<Result<OpenedLedger>> {
+  const opened = await openReplica(home, config, { log, reader: identity, transport, stack }, call)
+  if (!opened.ok) return opened
+  const { engine, followed, replica, snapshots, source } = opened.value
+  const role = ledgerRoleOf(config.ledger)
+  const predecessors = identity.predecessors.map(({ cluster }) => cluster)
+  const clusters = { own: identity.cluster, predecessors, peers: config.peers ?? "ledger" } as const
+  const admission = { ...clusters, clock: systemClock, replica }
+  const guard = stack.use(new PeerGuard({ ...admission, transport }))
+  const etcd = source === undefined ? undefined : stack.use(new EtcdState(source, systemClock))
+  if (role === "host" || role === "etcd") {
+    stack.use(serveLedger({ transport: guard, engine, clock: systemClock, replica }))
+    stack.use(
+      serveJoin({ ...admission, transport: guard, primitives: nativePrimitives, onEnded: (key, endedAt) => guard.letRead(key, endedAt) }),
+    )
+  }
+  return ok({
+    replica,
+    snapshots,
+    role,
+    guard,
+    ...(followed === undefined ? {} : { followed }),
+    ...(etcd === undefined ? {} : { etcd }),
+  })
+}
+
+/** The ledger of a node, and where it comes from. */
+interface OpenedReplica extends ChosenEngine, Pick<OpenedLedger, "replica" | "snapshots"> {}
+
+interface ReplicaSurroundings extends Omit<LedgerSurroundings, "identity"> {
+  /** Of its snapshots: the node itself. */
+  readonly reader: SnapshotReader
+}
+
+/** Opens a node's copy of its ledger and follows where that comes from, without serving anybody; left on `stack`. */
+export async function openReplica(
+  home: Home,
+  config: NodeConfig,
+  { log, reader, transport, stack }: ReplicaSurroundings,
+  call: CallOptions,
+): Promise<Result<OpenedReplica>> {
   const copy = EmbeddedLedgerEngine.open({
     path: home.ledger,
     primitives: nativePrimitives,
     flushesLater: ledgerRoleOf(config.ledger) === "etcd",
   })
   if (!copy.ok) return copy
-  const found = await findSnapshot(copy.value, identity, log, call)
+  const found = await findSnapshot(copy.value, reader, log, call)
   if (!found.ok) {
     await copy.value[Symbol.asyncDispose]()
     return found
@@ -73,32 +113,13 @@ export async function openLedger(
     await copy.value[Symbol.asyncDispose]()
     return chosen
   }
-  const { engine, followed, source } = chosen.value
-  const role = ledgerRoleOf(config.ledger)
+  const { engine } = chosen.value
   const from = found.value.from === undefined ? {} : { from: found.value.from }
   const replica = await LedgerReplica.open({ primitives: nativePrimitives, engine, ...from }, call)
   if (!replica.ok) return refuse(replica.code, `${home.ledger}: ${replica.message}`)
   view.replica = replica.value
   stack.use(replica.value)
-  const predecessors = identity.predecessors.map(({ cluster }) => cluster)
-  const clusters = { own: identity.cluster, predecessors, peers: config.peers ?? "ledger" } as const
-  const admission = { ...clusters, clock: systemClock, replica: replica.value }
-  const guard = stack.use(new PeerGuard({ ...admission, transport }))
-  const etcd = source === undefined ? undefined : stack.use(new EtcdState(source, systemClock))
-  if (role === "host" || role === "etcd") {
-    stack.use(serveLedger({ transport: guard, engine, clock: systemClock, replica: replica.value }))
-    stack.use(
-      serveJoin({ ...admission, transport: guard, primitives: nativePrimitives, onEnded: (key, endedAt) => guard.letRead(key, endedAt) }),
-    )
-  }
-  return ok({
-    replica: replica.value,
-    snapshots: found.value,
-    role,
-    guard,
-    ...(followed === undefined ? {} : { followed }),
-    ...(etcd === undefined ? {} : { etcd }),
-  })
+  return ok({ ...chosen.value, replica: replica.value, snapshots: found.value })
 }
 
 /** The fold of the ledger, as soon as there is one. */

@@ -1,0 +1,69 @@
+import { setTimeout as delay } from "node:timers/promises"
+import { decodePieces, type PiecesState } from "keygrove/rpc"
+import type { CommandContext, CommandInput, CommandOutcome } from "../command.ts"
+import { commandError, CommandError } from "../errors.ts"
+import { callNode } from "../node-call.ts"
+import { optional } from "../options.ts"
+
+/** How often the node is asked how far it is. */
+const LOOK_MS = 250
+/** How long the node may take to undo what it began. */
+const LEAVE_TIMEOUT_MS = 60_000
+
+/** `pieces join`: returns when this node can be unlocked by its pieces, or when it depends on others who have to join first. */
+export async function run(input: CommandInput, context: CommandContext): Promise<CommandOutcome> {
+  const unlock = optional(input, "unlock")
+  if (unlock !== undefined && unlock !== "auto" && unlock !== "approve")
+    throw commandError("USAGE_INVALID", `--unlock is auto or approve, got "${unlock}"`)
+  const before = decodePieces("pieces.status", await callNode(context, "pieces.status", { ask: false }))
+  const begun = decodePieces("pieces.join", await callNode(context, "pieces.join", unlock === undefined ? {} : { unlock }))
+  const done = await followJoining(begun, context).catch(async (error: unknown) => {
+    // Nothing is left of a node that was not a member before, and whose person gave up.
+    if (context.signal.aborted && !before.isMember)
+      await callNode({ home: context.home, signal: AbortSignal.timeout(LEAVE_TIMEOUT_MS) }, "pieces.leave")
+    throw error
+  })
+  return done.joining?.state === "waiting" ? waiting(done) : joined(done)
+}
+
+function joined({ generation, members, nodes, path }: PiecesState): CommandOutcome {
+  const own = nodes.find((node) => node.path === path)?.sharings.find((each) => each.generation === generation?.generation)
+  const [holders, needed, number] = [own?.holders.length ?? 0, own?.needed ?? 0, generation?.generation ?? 0]
+  return {
+    json: { state: "joined", path, members, generation: number, holders, needed },
+    text: `${path} is a member: ${holders} nodes keep its pieces, any ${needed} open it when it restarts (key generation ${number})`,
+  }
+}
+
+function waiting({ fewest, members, path }: PiecesState): CommandOutcome {
+  const more = fewest - members
+  return {
+    json: { state: "waiting", path, members, fewest },
+    text: `${path} is a member, ${members} of the ${fewest} that there must be: run \`keygrove pieces join\` on ${more} more ${more === 1 ? "node" : "nodes"}; what follows goes by itself`,
+  }
+}
+
+/** Tells each of the three steps once: own pieces are at a majority, others' are here, and a key generation with this node is complete. */
+async function followJoining(begun: PiecesState, context: CommandContext): Promise<PiecesState> {
+  const { signal, stderr } = context
+  let told = ""
+  for (let now = begun; ;) {
+    const { joining } = now
+    if (joining === null) return now
+    if (joining.problem !== null) throw new CommandError(joining.problem.code, joining.problem.message)
+    if (joining.state !== "running") return now
+    const step = stepText(joining)
+    if (step !== told && !context.json) stderr.write(`${step}\n`)
+    told = step
+    await delay(LOOK_MS, undefined, { signal })
+    now = decodePieces("pieces.status", await callNode(context, "pieces.status", { ask: false }))
+  }
+}
+
+function stepText({ given, missing, needed, received, step }: NonNullable<PiecesState["joining"]>): string {
+  const waits = missing.length === 0 ? "" : `; not yet with ${missing.join(", ")}`
+  if (step === "announced") return `1 of 3: ${given} of ${needed} nodes that are needed keep a piece of this one${waits}`
+  if (step === "distributed") return `2 of 3: this node keeps pieces of ${received} others, of ${needed - 1} that are needed${waits}`
+  if (step === "received") return "3 of 3: waiting until a majority has shared in the new key generation"
+  return "this node is on the ledger as a member"
+}

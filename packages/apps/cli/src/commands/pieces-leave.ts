@@ -1,0 +1,21 @@
+import { decodePieces } from "keygrove/rpc"
+import type { CommandContext, CommandInput, CommandOutcome } from "../command.ts"
+import { confirmed } from "../confirm.ts"
+import { commandError } from "../errors.ts"
+import { callNode } from "../node-call.ts"
+
+/** `pieces leave`. */
+export async function run(input: CommandInput, context: CommandContext): Promise<CommandOutcome> {
+  if (input.options["yes"] !== true) {
+    const question = "have the others wipe this node's pieces? it then starts with its passphrase or key file only"
+    if (!(await confirmed(question, context)))
+      throw commandError("NOT_CONFIRMED", "the node is a member as before; answer y, or give --yes")
+  }
+  const { fewest, members, path } = decodePieces("pieces.leave", await callNode(context, "pieces.leave"))
+  const rest =
+    members < fewest ? `; ${members} are left, too few to share pieces anew` : `; the ${members} others begin a new key generation`
+  return {
+    json: { path, members },
+    text: `${path} is no member any more and starts with its passphrase or key file${members === 0 ? "" : rest}`,
+  }
+}

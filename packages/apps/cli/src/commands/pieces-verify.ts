@@ -1,0 +1,30 @@
+import { exitStatuses } from "@keygrove/base/exit-statuses"
+import { AnswerFields } from "keygrove/rpc"
+import type { CommandContext, CommandInput, CommandOutcome } from "../command.ts"
+import { callNode } from "../node-call.ts"
+import { table } from "../text.ts"
+
+/** `pieces verify`: the exit status is the worst of what was found. */
+export async function run(_input: CommandInput, context: CommandContext): Promise<CommandOutcome> {
+  const answer = new AnswerFields("pieces.verify", await callNode(context, "pieces.verify"))
+  const pieces = answer.objects("pieces").map((piece) => ({
+    owner: piece.text("owner"),
+    holder: piece.text("holder"),
+    generation: piece.number("generation"),
+    state: piece.text("state"),
+    reason: piece.optionalText("reason") ?? null,
+  }))
+  const bad = pieces.filter(({ state }) => state !== "proved")
+  const failed = bad.some(({ state }) => state !== "unreachable")
+  const proved = pieces.length - bad.length
+  const summary = `${proved} of ${pieces.length} pieces are proved to be where the ledger says`
+  const rows = bad.map(({ generation, holder, owner, reason, state }) => [
+    holder,
+    `${owner}, generation ${generation}`,
+    state,
+    reason ?? "",
+  ])
+  const text = bad.length === 0 ? summary : `${summary}\n${table(["holder", "piece of", "", "why"], rows)}`
+  const status = bad.length === 0 ? {} : { exitStatus: exitStatuses[failed ? "refused" : "peers"] }
+  return { json: { pieces, proved }, text, ...status }
+}

@@ -1,0 +1,67 @@
+import type { CommandSpec } from "./command.ts"
+
+/** The commands about key pieces. */
+export const piecesCommands: readonly CommandSpec[] = [
+  {
+    name: "unlock requests",
+    summary: "locked nodes that wait for a person's approval",
+    details: "Those that asked this node within the last 15 minutes. Compare the digits with those that the locked node shows.",
+    examples: ["keygrove unlock requests"],
+    load: () => import("./commands/unlock-requests.ts"),
+  },
+  {
+    name: "unlock approve",
+    summary: "have a locked node given its pieces",
+    details:
+      "For a node whose pieces are given back with `--unlock approve` only. Approve what you started yourself: whoever has its disk asks in the same way.",
+    operands: [{ name: "<NAME>", description: "the locked node: a child of this home's node by its name, or any node by its path" }],
+    options: [{ flags: "--request <CODE>", description: "the digits that the locked node shows; needed when it asked more than once" }],
+    examples: ["keygrove unlock approve /server --request 3f9c0a1b"],
+    load: () => import("./commands/unlock-approve.ts"),
+  },
+  {
+    name: "pieces join",
+    summary: "restart without a passphrase: have other nodes of the cluster keep pieces of this node's storage key",
+    details:
+      "A majority of the members gives it back when this node starts, fewer know nothing; this node keeps pieces of theirs. It takes three members at least, and returns when this node's pieces " +
+      "are with a majority and a key generation is complete; until there are three, at once. From then on `keygrove up` asks the others; --passphrase-file and --key-file go on working.",
+    options: [
+      {
+        flags: "--unlock <HOW>",
+        description: "`auto` (default): whoever starts it; `approve`: a person must agree on another node each time",
+        values: ["auto", "approve"],
+      },
+    ],
+    examples: ["keygrove pieces join", "keygrove pieces join --unlock approve"],
+    load: () => import("./commands/pieces-join.ts"),
+  },
+  {
+    name: "pieces leave",
+    summary: "end that: pieces of this node are wiped at the others, and theirs here",
+    details: "From then on the node starts with its passphrase or key file only. The other members begin a new key generation.",
+    options: [{ flags: "--yes", description: "do not ask" }],
+    examples: ["keygrove pieces leave"],
+    load: () => import("./commands/pieces-leave.ts"),
+  },
+  {
+    name: "pieces status",
+    summary: "who keeps whose pieces, who could be unlocked now, and what a loss of machines would mean",
+    examples: ["keygrove pieces status", "keygrove pieces status --json"],
+    load: () => import("./commands/pieces-status.ts"),
+  },
+  {
+    name: "pieces verify",
+    summary: "have every holder prove that it has the pieces that it should",
+    details: "Nothing of a piece leaves its holder. Ends with status 4 when one has not what it says, and 5 when one does not answer.",
+    examples: ["keygrove pieces verify"],
+    load: () => import("./commands/pieces-verify.ts"),
+  },
+  {
+    name: "pieces renew",
+    summary: "begin a new key generation: a new storage key for every member, and the old pieces are wiped",
+    details:
+      "When you think that pieces may have been copied. Members that are off follow when they are on again, or others move their pieces.",
+    examples: ["keygrove pieces renew"],
+    load: () => import("./commands/pieces-renew.ts"),
+  },
+]

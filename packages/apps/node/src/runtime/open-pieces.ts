@@ -1,0 +1,82 @@
+import { ok, type Result } from "@keygrove/base"
+import type { KeystoreClient } from "@keygrove/keystore"
+import { custodyOf } from "@keygrove/ledger"
+import type { CustodyView } from "@keygrove/peering"
+import { currentGeneration, startingGeneration, thresholdOf } from "@keygrove/pieces"
+import { CustodyKeeper, PieceDesk, type CallOptions, type NodeContext, type PiecesContext } from "@keygrove/service"
+import type { Home } from "../home/home.ts"
+import { PiecesMembership } from "./pieces-membership.ts"
+
+/** What a node has to do with key pieces: its own at others, and others' here. */
+export interface NodePieces {
+  readonly context: PiecesContext
+  readonly desk: PieceDesk
+  readonly keeper: CustodyKeeper
+  readonly membership: PiecesMembership
+  /** What the ledger says now. */
+  view(): CustodyView
+  /** What needs attention, one line each. */
+  warnings(): readonly string[]
+}
+
+interface PiecesSurroundings {
+  readonly home: Home
+  readonly keystore: KeystoreClient
+  readonly log: (line: string) => void
+  readonly stack: AsyncDisposableStack
+}
+
+/** Serves protocol `pieces`, and does what a member owes, until the stack is disposed of. A node that is no member answers nobody, and wipes what it may still have. */
+export async function openPieces(
+  node: NodeContext,
+  { home, keystore, log, stack }: PiecesSurroundings,
+  call: CallOptions,
+): Promise<Result<NodePieces>> {
+  const context: PiecesContext = { ...node, keystore, log }
+  const desk = await PieceDesk.open(context, call)
+  if (!desk.ok) return desk
+  stack.use(desk.value)
+  const keeper = new CustodyKeeper(context, desk.value)
+  stack.use(running(keeper, log))
+  // It needs the keeper to the end of what it undoes.
+  const membership = stack.use(new PiecesMembership({ context, desk: desk.value, home, keeper }))
+  const view = (): CustodyView => {
+    const { cluster, path } = keystore.identity()
+    return { state: context.replica.state, custody: custodyOf(context.replica.state, cluster), self: { cluster, path } }
+  }
+  return ok({ context, desk: desk.value, keeper, membership, view, warnings: () => warningsOf(view(), keeper) })
+}
+
+function running(keeper: CustodyKeeper, log: (line: string) => void): AsyncDisposable {
+  const stop = new AbortController()
+  const { signal } = stop
+  const work = keeper.run({ signal }).catch((error: unknown) => {
+    if (!signal.aborted) log(`NODE_BACKGROUND_FAILED: ${error instanceof Error ? error.message : "unknown"}`)
+  })
+  return {
+    [Symbol.asyncDispose]: async () => {
+      stop.abort()
+      await work
+    },
+  }
+}
+
+function warningsOf({ custody, self }: CustodyView, keeper: CustodyKeeper): readonly string[] {
+  if (!custody.members.has(self.path)) return []
+  const { liars, troubles } = keeper.progress
+  const starting = startingGeneration(custody)
+  const own = currentGeneration(custody)?.sharings.get(self.path)
+  const waiting =
+    starting === undefined
+      ? []
+      : [
+          `key generation ${starting.generation} waits: ${starting.sharings.size} of ${starting.members.length} members have shared in it, ${thresholdOf(starting)} must`,
+        ]
+  const without = own === undefined ? ["this node has no pieces at others yet, so that only its passphrase or key file opens it"] : []
+  return [
+    ...without,
+    ...waiting,
+    ...troubles.map(({ duty, refusal }) => `could not ${duty}: ${refusal.code}: ${refusal.message}`),
+    ...liars.map(({ path, what }) => `${path} does not keep to the protocol of key pieces: ${what}`),
+  ]
+}

@@ -1,0 +1,160 @@
+import { AnswerFields } from "./fields.ts"
+
+/** One round in which members share their storage keys. */
+export interface KeyGeneration {
+  readonly generation: number
+  readonly members: number
+  /** Pieces that open a node. */
+  readonly needed: number
+  /** Members whose key is shared in it. */
+  readonly shared: number
+}
+
+/** The pieces of one member in one key generation. */
+export interface PiecesInGeneration {
+  readonly generation: number
+  /** Pieces that open it. */
+  readonly needed: number
+  readonly holders: readonly { readonly path: string; readonly isOn: boolean | null }[]
+  /** Who moved them there, because the member was off; null when it shared them itself. */
+  readonly movedBy: string | null
+}
+
+/** A member: others keep pieces of its storage key. */
+export interface PiecesMember {
+  readonly path: string
+  readonly self: boolean
+  /** `auto`, or `approve` when a person must agree on another node. */
+  readonly unlock: string
+  /** Whether it answers now; null when nobody was asked. */
+  readonly isOn: boolean | null
+  /** The ways to unlock it, of the newest key generation first. */
+  readonly sharings: readonly PiecesInGeneration[]
+  /** Whether enough holders answer now; null when nobody was asked. */
+  readonly canUnlock: boolean | null
+  /** The smallest sets of machines whose loss takes the last way to unlock it by pieces; none when there is none. */
+  readonly losses: readonly (readonly string[])[]
+}
+
+/** How far a node is with becoming a member. */
+export interface PiecesJoining {
+  /** `running`, `member`, `waiting` for more members, or `failed`. */
+  readonly state: string
+  /** The last step that is done: `announced`, `distributed`, `received` or `complete`; null before the first. */
+  readonly step: string | null
+  readonly given: number
+  readonly received: number
+  readonly needed: number
+  readonly missing: readonly string[]
+  readonly problem: { readonly code: string; readonly message: string } | null
+}
+
+/** Who keeps whose pieces, as one node sees it. */
+export interface PiecesState {
+  readonly cluster: string
+  readonly path: string
+  readonly isMember: boolean
+  readonly members: number
+  /** Members that there must be. */
+  readonly fewest: number
+  /** From its pieces nodes unlock; null before the first is complete. */
+  readonly generation: KeyGeneration | null
+  /** Begun and not complete; null when there is none. */
+  readonly starting: KeyGeneration | null
+  readonly nodes: readonly PiecesMember[]
+  /** How far the last joining of this run of the node is; null when there was none. */
+  readonly joining: PiecesJoining | null
+  /** How far this node's own pieces are; null when nothing is left to give. */
+  readonly sharing: {
+    readonly generation: number
+    readonly given: number
+    readonly needed: number
+    readonly missing: readonly { readonly path: string; readonly reason: string }[]
+  } | null
+  /** Pieces of others that this node keeps. */
+  readonly kept: number
+  readonly troubles: readonly string[]
+  readonly liars: readonly { readonly path: string; readonly what: string; readonly at: Date }[]
+}
+
+/** Reads the answer of `pieces.status`, `pieces.join`, `pieces.leave` and `pieces.renew`. */
+export function decodePieces(method: string, answer: unknown): PiecesState {
+  const fields = new AnswerFields(method, answer)
+  return {
+    cluster: fields.text("cluster"),
+    path: fields.text("path"),
+    isMember: fields.boolean("isMember"),
+    members: fields.number("members"),
+    fewest: fields.number("fewest"),
+    generation: optional(fields, "generation", decodeGeneration),
+    starting: optional(fields, "starting", decodeGeneration),
+    nodes: fields.objects("nodes").map(decodeMember),
+    joining: optional(fields, "joining", decodeJoining),
+    sharing: optional(fields, "sharing", decodeSharing),
+    kept: fields.number("kept"),
+    troubles: fields.texts("troubles"),
+    liars: fields.objects("liars").map((liar) => ({ path: liar.text("path"), what: liar.text("what"), at: new Date(liar.number("at")) })),
+  }
+}
+
+function optional<T>(fields: AnswerFields, name: string, decode: (fields: AnswerFields) => T): T | null {
+  return fields.get(name) === null ? null : decode(fields.object(name))
+}
+
+function decodeGeneration(fields: AnswerFields): KeyGeneration {
+  return {
+    generation: fields.number("generation"),
+    members: fields.number("members"),
+    needed: fields.number("needed"),
+    shared: fields.number("shared"),
+  }
+}
+
+function decodeMember(fields: AnswerFields): PiecesMember {
+  return {
+    path: fields.text("path"),
+    self: fields.boolean("self"),
+    unlock: fields.text("unlock"),
+    isOn: answerOrNull(fields, "isOn"),
+    sharings: fields.objects("sharings").map((each) => ({
+      generation: each.number("generation"),
+      needed: each.number("needed"),
+      holders: each.objects("holders").map((holder) => ({ path: holder.text("path"), isOn: answerOrNull(holder, "isOn") })),
+      movedBy: each.optionalText("movedBy") ?? null,
+    })),
+    canUnlock: answerOrNull(fields, "canUnlock"),
+    losses: lists(fields, "losses"),
+  }
+}
+
+function decodeJoining(fields: AnswerFields): PiecesJoining {
+  return {
+    state: fields.text("state"),
+    step: fields.optionalText("step") ?? null,
+    given: fields.number("given"),
+    received: fields.number("received"),
+    needed: fields.number("needed"),
+    missing: fields.texts("missing"),
+    problem: optional(fields, "problem", (problem) => ({ code: problem.text("code"), message: problem.text("message") })),
+  }
+}
+
+/** A list of lists of texts. */
+function lists(fields: AnswerFields, name: string): readonly (readonly string[])[] {
+  const value = fields.get(name)
+  if (!Array.isArray(value)) return fields.texts(name).map((text) => [text])
+  return value.map((list: unknown) => new AnswerFields(name, { list }).texts("list"))
+}
+
+function answerOrNull(fields: AnswerFields, name: string): boolean | null {
+  return fields.get(name) === null ? null : fields.boolean(name)
+}
+
+function decodeSharing(fields: AnswerFields): NonNullable<PiecesState["sharing"]> {
+  return {
+    generation: fields.number("generation"),
+    given: fields.number("given"),
+    needed: fields.number("needed"),
+    missing: fields.objects("missing").map((each) => ({ path: each.text("path"), reason: each.text("reason") })),
+  }
+}
