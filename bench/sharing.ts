@@ -43,7 +43,7 @@ async function contestsFor(threshold: number, count: number): Promise<readonly C
   const shares = (await split(bytes, count, threshold)).slice(count - threshold)
   const isLarge = threshold > 100
   const [point = curve.basePointTimesSecret(secret)] = commitments
-  const full = unwrap(curve.decodeScalar(random(SECRET_BYTES)))
+  const factors = commitments.map(() => unwrap(curve.decodeScalar(random(SECRET_BYTES))))
   const small = unwrap(
     curve.decodeScalar(Uint8Array.from({ length: SECRET_BYTES }, (_each, at) => (at === SECRET_BYTES - 1 ? last.index : 0))),
   )
@@ -56,7 +56,7 @@ async function contestsFor(threshold: number, count: number): Promise<readonly C
       },
       rival: () => split(bytes, count, threshold),
       limit: times(threshold, () => curve.basePointTimesSecret(secret)),
-      ...(isLarge ? { bars: { rival: 1, limit: 0.5 } } : {}),
+      ...(isLarge ? { bars: { rival: 1, limit: 0.45 } } : {}),
     },
     {
       name: `verify one of ${name}`,
@@ -68,8 +68,8 @@ async function contestsFor(threshold: number, count: number): Promise<readonly C
       name: `verify and combine ${name}`,
       ours: () => unwrap(combinePieces(tools, commitments, used)).secret[Symbol.dispose](),
       rival: () => combine(shares),
-      limit: times(threshold, () => curve.multiplyPublic(point, full)),
-      ...(isLarge ? { bars: { limit: 0.5 } } : {}),
+      limit: () => commitments.map((commitment, k) => curve.multiplyPublic(commitment, factors[k] ?? small)),
+      ...(isLarge ? { bars: { limit: 0.45 } } : {}),
     },
   ]
 }
