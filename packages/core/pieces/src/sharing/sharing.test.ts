@@ -116,6 +116,10 @@ describe.each(bothPlatforms)("sharing, $implementation", ({ curve }) => {
     expect(drawn).toHaveLength(3)
     const expected = drawn.map((scalar) => secp256k1.Point.BASE.multiply(BigInt(`0x${scalar}`)).toHex(true))
     expect(encodeCommitments(curve, commitments).slice(1).map(toHex)).toEqual(expected)
+    const made: Secret[] = []
+    const failing = { curve: { ...curve, isScalar: (candidate: Secret) => made.push(candidate) < 4 && curve.isScalar(candidate) }, random }
+    expect(() => splitSecret(failing, { secret, threshold: 4, indices: indicesTo(4) })).toThrow(RangeError)
+    expect(made.map(({ live }) => live)).toEqual([true, ...Array.from({ length: made.length - 1 }, () => false)])
     const zeros = { curve, random: (length: number) => new Uint8Array(length) }
     expect(() => splitSecret(zeros, { secret, threshold: 2, indices: indicesTo(2) })).toThrow(RangeError)
   })

@@ -62,10 +62,13 @@ export function beginSharing(tools: SharingTools, order: SplitOrder): Result<Pie
   if (indices.length < threshold) return refuse("SHARING_INVALID", `${indices.length} pieces are fewer than the ${threshold} needed`)
   if (new Set(indices).size !== indices.length) return refuse("SHARING_INVALID", "two pieces of a sharing have the same index")
   if (!tools.curve.isScalar(secret)) return refuse("SHARING_INVALID", "what is to be shared is no scalar from 1 to the group order less 1")
-  const coefficients = [secret.copy(), ...Array.from({ length: threshold - 1 }, () => randomScalar(tools))]
-  const polynomial = new SecretPolynomial(tools.curve, coefficients)
+  using undo = new DisposableStack()
+  const coefficients = [undo.use(secret.copy())]
+  while (coefficients.length < threshold) coefficients.push(undo.use(randomScalar(tools)))
+  const polynomial = undo.use(new SecretPolynomial(tools.curve, coefficients))
   const commitments = asCommitments(polynomial.commitments())
   if (!commitments.ok) return commitments
+  undo.move()
   const left = indices.values()
   return ok({
     commitments: commitments.value,
