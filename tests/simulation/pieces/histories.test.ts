@@ -5,7 +5,7 @@ import { PieceHistory } from "./piece-history.ts"
 /** Steps of one history. */
 const STEPS = 24
 /** Histories of a run that is not told otherwise. */
-const DEFAULT_HISTORIES = 6
+const DEFAULT_HISTORIES = 4
 
 const { KEYGROVE_HISTORIES, KEYGROVE_SEED } = process.env
 const first = KEYGROVE_SEED === undefined ? randomInt(2 ** 31) : Number(KEYGROVE_SEED)

@@ -78,6 +78,7 @@ export class PieceHistory implements AsyncDisposable {
     await this.#heal()
     for (const machine of this.#world.machines) machine.lie = undefined
     for (const machine of this.#standing) {
+      if (machine.isRunning) machine.life.arm(undefined)
       if (!machine.isDead && machine.isRunning) continue
       await machine.stop()
       await machine.start()
