@@ -31,6 +31,6 @@ export const allTests: readonly (readonly Step[])[] = [
   ["repository"],
   ["interop"],
   ["simulation"],
-  ["fuzz", "console"],
-  ["e2e", "crash", "faults"],
+  ["faults", "fuzz", "console"],
+  ["e2e", "crash"],
 ].map((names) => names.map((name) => tests(name)))

@@ -1,3 +1,4 @@
+import type { Unlocking } from "./unlocking.ts"
 import type { FaultKind, PlannedFault } from "./schedule.ts"
 import { skewClocks } from "./world/clock.ts"
 import type { Disk } from "./world/disk.ts"
@@ -12,6 +13,7 @@ export interface FaultWorld {
   readonly network: Network
   readonly nodes: readonly GroveNode[]
   readonly members: readonly EtcdMember[]
+  readonly unlocking: Unlocking
 }
 
 /** A fault that is at work: what it is about, in words, and how it ends. */
@@ -46,6 +48,9 @@ export async function inject(world: FaultWorld, fault: PlannedFault): Promise<In
     }
     case "slow network":
       return { about, heal: healAll(named.map(({ process }) => world.network.slow(process.host))) }
+    case "kill node":
+    case "fill node's disk":
+      return await injectNode(world, fault)
     default:
       return await injectOne(world.network, machine, fault)
   }
@@ -59,14 +64,8 @@ async function injectOne(network: Network, { disk, process: child }: Machine, { 
       return { about, heal: healAll([await child.kill()]) }
     case "pause":
       return { about, heal: healAll([pause(pids)]) }
-    case "fill": {
-      const full = disk.fill()
-      if (kind.includes("etcd")) return { about, heal: healAll([full]) }
-      // A node in its stride reuses what its files have room for; one that begins has to write.
-      const kill = await child.kill()
-      kill[Symbol.dispose]()
-      return { about: `${about}, which is killed and starts on it`, heal: healAll([full]) }
-    }
+    case "fill":
+      return { about, heal: healAll([disk.fill()]) }
     case "slow":
       return { about, heal: healAll([slowDisk(pids)]) }
     case "skew":
@@ -75,6 +74,25 @@ async function injectOne(network: Network, { disk, process: child }: Machine, { 
     default:
       throw new RangeError(`there is no fault ${kind}`)
   }
+}
+
+/** A node that is killed, and starts again: when the fault is over, or at once and on a full disk. */
+async function injectNode({ nodes, unlocking }: FaultWorld, { kind, machines: [name] }: PlannedFault): Promise<InjectedFault> {
+  const node = nodes.find((each) => each.name === name)
+  if (node === undefined) throw new RangeError(`${kind}: there is no node ${name}`)
+  const kill = await node.process.kill()
+  if (kind === "kill node") {
+    const heal = async (): Promise<void> => {
+      await unlocking.prepare(node)
+      kill[Symbol.dispose]()
+    }
+    return { about: node.name, heal }
+  }
+  // A node in its stride reuses what its files have room for; one that begins has to write. It may begin many times, which its peers would not take part in.
+  node.unlockWith("key file")
+  const full = node.disk.fill()
+  kill[Symbol.dispose]()
+  return { about: `${node.name}, which is killed and starts on it`, heal: healAll([full]) }
 }
 
 /** What leads is asked when the time has come. While nobody leads there is nothing to do to a leader. */

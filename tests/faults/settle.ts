@@ -37,7 +37,7 @@ export async function untilAgreed(nodes: readonly GroveNode[]): Promise<{ readon
 }
 
 /** Asks again until the answer is yes; otherwise it says why not. */
-async function eventually(node: GroveNode, attempt: () => Promise<true | string>): Promise<void> {
+export async function eventually(node: GroveNode, attempt: () => Promise<true | string>): Promise<void> {
   const end = performance.now() + PATIENCE_MS
   for (;;) {
     const answer = await attempt()

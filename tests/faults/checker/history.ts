@@ -46,6 +46,6 @@ export interface StoredEntry {
 
 /** One promise of the ledger that the log and the history together show to be broken. */
 export interface Violation {
-  readonly kind: "gap" | "rewritten" | "fork" | "lost" | "double" | "refused" | "order" | "backwards" | "crash"
+  readonly kind: "gap" | "rewritten" | "fork" | "lost" | "double" | "refused" | "order" | "backwards" | "crash" | "pieces" | "stuck"
   readonly message: string
 }

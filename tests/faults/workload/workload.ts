@@ -3,6 +3,7 @@ import type { Result } from "@keygrove/base"
 import { Dice } from "../../simulation/dice.ts"
 import type { AppendRecord, HeadRecord, History, Outcome } from "../checker/history.ts"
 import { entryToken, offerToken } from "../checker/tokens.ts"
+import { fieldsOf } from "../fields.ts"
 import type { GroveNode } from "../world/grove-node.ts"
 import type { RootAuthor, RootStatement } from "./root-author.ts"
 
@@ -11,6 +12,8 @@ const APPEND_MS = 15_000
 const LOOK_MS = 5_000
 /** Between two calls of one caller, at most. */
 const PAUSE_MS = 150
+/** Between two renewals of everybody's keys, at most. */
+const RENEWAL_MS = 30_000
 /** Callers of each node that append. */
 const WRITERS = 2
 const DAY_MS = 86_400_000
@@ -20,6 +23,7 @@ const MAYBE: ReadonlySet<string> = new Set(["LEDGER_UNREACHABLE", "NODE_UNREACHA
 
 /** People who use every node while it breaks, and write down what they asked and were told. */
 export class Workload {
+  readonly #nodes: readonly GroveNode[]
   readonly #author: RootAuthor
   readonly #dice: Dice
   readonly #stop = new AbortController()
@@ -29,30 +33,39 @@ export class Workload {
   readonly #certified: RootStatement[] = []
   readonly #callers: readonly Promise<void>[]
   #offers = 0
+  /** Key generations that somebody asked for and was heard. */
+  renewals = 0
 
   constructor(nodes: readonly GroveNode[], { author, seed }: { readonly author: RootAuthor; readonly seed: number }) {
+    this.#nodes = nodes
     this.#author = author
     this.#dice = new Dice(seed)
-    this.#callers = nodes.flatMap((node) => [
-      ...Array.from({ length: WRITERS }, () => this.#keepCalling(() => this.#append(node))),
-      this.#keepCalling(() => this.#look(node)),
-    ])
+    const anywhere = (): GroveNode => this.#dice.pick(nodes)
+    this.#callers = [
+      this.#keepCalling(() => this.#renew(anywhere()), RENEWAL_MS),
+      ...nodes.flatMap((node) => [
+        ...Array.from({ length: WRITERS }, () => this.#keepCalling(() => this.#append(node))),
+        this.#keepCalling(() => this.#look(node)),
+      ]),
+    ]
   }
 
   get history(): History {
     return { appends: this.#appends, heads: this.#heads }
   }
 
-  /** Lets every caller finish what it asked. */
+  /** Lets every caller finish what it asked, and asks every node once more what it has. */
   async end(): Promise<void> {
     this.#stop.abort()
     await Promise.all(this.#callers)
+    await Promise.all(this.#nodes.map(async (node) => await this.#look(node)))
   }
 
-  async #keepCalling(call: () => Promise<void>): Promise<void> {
-    while (!this.#stop.signal.aborted) {
+  async #keepCalling(call: () => Promise<void>, pauseMs: number = PAUSE_MS): Promise<void> {
+    const { signal } = this.#stop
+    while (!signal.aborted) {
       await call()
-      await delay(this.#dice.between(1, PAUSE_MS))
+      await delay(this.#dice.between(1, pauseMs), undefined, { signal }).catch(() => undefined)
     }
   }
 
@@ -81,6 +94,11 @@ export class Workload {
     return outcome
   }
 
+  /** Everybody's keys are replaced now and then: members get new pieces, and wipe the old ones. */
+  async #renew(node: GroveNode): Promise<void> {
+    if ((await node.call("pieces.renew", {}, LOOK_MS)).ok) this.renewals++
+  }
+
   async #look(node: GroveNode): Promise<void> {
     const start = performance.now()
     const head = await headOf(node, LOOK_MS)
@@ -100,8 +118,4 @@ function outcomeOf(answer: Result<unknown>): Outcome {
   if (!answer.ok) return { kind: MAYBE.has(answer.code) ? "unknown" : "refused", code: answer.code }
   const { head, length } = fieldsOf(answer.value)
   return typeof head === "string" && typeof length === "number" ? { kind: "acknowledged", head, length } : { kind: "acknowledged" }
-}
-
-function fieldsOf(value: unknown): Readonly<Record<string, unknown>> {
-  return typeof value === "object" && value !== null ? { ...value } : {}
 }

@@ -1,4 +1,5 @@
 import { execFile } from "node:child_process"
+import { readFileSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { promisify } from "node:util"
 import type { Result } from "@keygrove/base"
@@ -15,6 +16,8 @@ export interface GroveNode {
   readonly process: HostProcess
   readonly disk: Disk
   readonly home: string
+  /** By what it is opened from its next start on. The key file is on none of the disks; without it the node has what its disk holds, and its peers. */
+  unlockWith(means: "key file" | "pieces"): void
   /** One call of its JSON-RPC; refused with `NODE_UNREACHABLE` when there is no answer in time. */
   call(method: string, params: object, timeoutMs: number): Promise<Result<unknown>>
 }
@@ -37,20 +40,28 @@ export async function startGroveNode(plan: NodePlan): Promise<GroveNode> {
   const { bundle, directory, host, isFirst, ledger, onEnd, words } = plan
   const disk = new Disk(join(directory, `${host.name}.disk`))
   const home = join(disk.path, "home")
-  const keyFile = join(disk.path, "key")
+  const keyFile = join(directory, `${host.name}.key`)
   const listen = `/ip4/${host.address}/tcp/4001`
   const root = isFirst ? ["--words-out", words] : ["--recover", "--words-file", words]
   const options = ["--name", host.name, "--ledger", ledger, "--listen", listen, "--rpc-port", "0", "--key-file", keyFile, ...root]
   await keygrove({ host, bundle }, ["init", "--home", home, ...options])
-  const command = [process.execPath, join(bundle, "node.mjs"), "--home", home, "--key-file", keyFile]
+  forgetKeyFile(join(home, "config.json"))
+  const command = [process.execPath, join(bundle, "node.mjs"), "--home", home]
   const log = join(directory, `${host.name}.log`)
-  const child = new HostProcess({ host, command, log, onEnd, environment: { NODE_COMPILE_CACHE: join(directory, "compile-cache") } })
+  const child = new HostProcess({
+    host,
+    command: [...command, "--key-file", keyFile],
+    log,
+    onEnd,
+    environment: { NODE_COMPILE_CACHE: join(directory, "compile-cache") },
+  })
   const endpoint = { socketPath: join(home, "rpc.sock"), cookiePath: join(home, ".cookie") }
   return {
     name: host.name,
     process: child,
     disk,
     home,
+    unlockWith: (means) => void (child.command = [...command, ...(means === "pieces" ? ["--pieces"] : ["--key-file", keyFile])]),
     call: async (method, params, timeoutMs) => {
       const signal = AbortSignal.timeout(timeoutMs)
       try {
@@ -61,6 +72,12 @@ export async function startGroveNode(plan: NodePlan): Promise<GroveNode> {
       }
     },
   }
+}
+
+/** The settings of a person who carries the key file along, and names it when it is needed. */
+function forgetKeyFile(path: string): void {
+  const { keyFile: _carried, ...config }: Record<string, unknown> = JSON.parse(readFileSync(path, "utf8"))
+  writeFileSync(path, JSON.stringify(config), { mode: 0o600 })
 }
 
 /** Runs a command of the command line on a machine to its end. */

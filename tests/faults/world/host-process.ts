@@ -20,7 +20,7 @@ export interface HostProgram {
 
 /** A program on one machine that is started again whenever it ends, as a service manager does. */
 export class HostProcess implements AsyncDisposable {
-  readonly #program: HostProgram
+  #program: HostProgram
   #child: ChildProcess | undefined
   #ended: Promise<void> = Promise.resolve()
   #timer: NodeJS.Timeout | undefined
@@ -36,6 +36,11 @@ export class HostProcess implements AsyncDisposable {
 
   get host(): NetworkHost {
     return this.#program.host
+  }
+
+  /** What it is started as from the next start on. */
+  set command(command: readonly string[]) {
+    this.#program = { ...this.#program, command }
   }
 
   /** The last lines that it logged. */

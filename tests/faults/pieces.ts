@@ -1,0 +1,92 @@
+import { join } from "node:path"
+import { DatabaseSync } from "node:sqlite"
+import { decode } from "cborg"
+import type { Violation } from "./checker/history.ts"
+import { fieldsOf } from "./fields.ts"
+import { eventually } from "./settle.ts"
+import type { GroveNode } from "./world/grove-node.ts"
+
+const ANSWER_MS = 10_000
+const JOIN_MS = 90_000
+
+/** Makes every node a member, and waits until each one's storage key is shared among the others. */
+export async function shareKeys(nodes: readonly GroveNode[]): Promise<void> {
+  await Promise.all(
+    nodes.map(async (node) => {
+      await eventually(node, async () => {
+        const joined = await node.call("pieces.join", {}, JOIN_MS)
+        return joined.ok ? true : `${joined.code}: ${joined.message}`
+      })
+    }),
+  )
+  await untilShared(nodes)
+}
+
+/** Waits until no key generation is under way and every node's key is shared in the newest one. */
+export async function untilShared(nodes: readonly GroveNode[]): Promise<void> {
+  await Promise.all(
+    nodes.map(async (node) => {
+      await eventually(node, async () => {
+        const status = await node.call("pieces.status", { ask: false }, ANSWER_MS)
+        if (!status.ok) return `${status.code}: ${status.message}`
+        const { generation, starting, troubles } = fieldsOf(status.value)
+        const { members, shared } = fieldsOf(generation)
+        const isWhole = starting === null && members === nodes.length && shared === nodes.length
+        return isWhole ? true : `its pieces are not where they belong: ${JSON.stringify({ generation, starting, troubles })}`
+      })
+    }),
+  )
+}
+
+/** Has every holder prove what the ledger says that it keeps, and looks into every node's storage: one piece of each owner and generation, and no piece at two nodes. */
+export async function checkPieces(nodes: readonly GroveNode[]): Promise<readonly Violation[]> {
+  const kept = nodes.flatMap((node) => piecesIn(node))
+  const proofs = await Promise.all(nodes.map(unproved))
+  return [
+    ...proofs.flat(),
+    ...twice(kept.map(({ generation, holder, owner }) => `${holder} keeps two pieces of ${owner} in key generation ${generation}`)),
+    ...twice(kept.map(({ index, owner, sharing }) => `piece ${index} of ${owner} (${sharing.slice(0, 8)}…) is kept by two nodes`)),
+  ]
+}
+
+interface KeptPiece {
+  readonly holder: string
+  readonly owner: string
+  readonly generation: number
+  readonly index: number
+  /** 64 hex digits. */
+  readonly sharing: string
+}
+
+/** What lies in a node's database, whatever the node says. */
+function piecesIn(node: GroveNode): readonly KeptPiece[] {
+  using database = new DatabaseSync(join(node.home, "node.db"), { readOnly: true })
+  return database
+    .prepare("SELECT value FROM record WHERE collection = 'piece'")
+    .all()
+    .map(({ value }) => {
+      const { generation, index, owner, sharing } = fieldsOf(value instanceof Uint8Array ? decode(value) : undefined)
+      if (!(sharing instanceof Uint8Array)) throw new Error(`${node.name} keeps a piece that names no sharing`)
+      const digits = Buffer.from(sharing).toString("hex")
+      return { holder: node.name, owner: String(owner), generation: Number(generation), index: Number(index), sharing: digits }
+    })
+}
+
+/** What is said more than once, each time after the first. */
+function twice(lines: readonly string[]): readonly Violation[] {
+  return lines.filter((line, index) => lines.indexOf(line) < index).map((message) => ({ kind: "pieces", message }))
+}
+
+async function unproved(node: GroveNode): Promise<readonly Violation[]> {
+  const verified = await node.call("pieces.verify", {}, JOIN_MS)
+  if (!verified.ok) return [{ kind: "pieces", message: `${node.name} cannot verify pieces: ${verified.code}: ${verified.message}` }]
+  const { pieces } = fieldsOf(verified.value)
+  if (!Array.isArray(pieces) || pieces.length === 0) return [{ kind: "pieces", message: `${node.name} finds no piece to verify` }]
+  return pieces
+    .map(fieldsOf)
+    .filter(({ state }) => state !== "proved")
+    .map(({ holder, owner, reason }) => ({
+      kind: "pieces",
+      message: `${node.name} has no proof that ${String(holder)} keeps its piece of ${String(owner)}: ${String(reason)}`,
+    }))
+}

@@ -1,0 +1,95 @@
+import { setTimeout as delay } from "node:timers/promises"
+import { fieldsOf } from "./fields.ts"
+import { eventually } from "./settle.ts"
+import type { GroveNode } from "./world/grove-node.ts"
+
+/** Pieces that open a node of five, which hold four of them. */
+const NEEDED = 3
+/**
+ * How often peers are asked for one node while things break. They take part in five unlockings of it an hour; one is for the end of the run, and a start that is cut off counts too.
+ */
+const MAX_ASKED = 2
+const ANSWER_MS = 5_000
+const LOOK_MS = 250
+
+/**
+ * How nodes that were killed are opened again: by their peers, or, as people do when too few of these serve or have helped too often, with the key file, which is on none of the
+ * machines' disks.
+ */
+export class Unlocking {
+  readonly #nodes: readonly GroveNode[]
+  readonly #say: (line: string) => void
+  readonly #stop = new AbortController()
+  readonly #asked: Map<string, number> = new Map()
+  readonly #watching: Set<Promise<void>> = new Set()
+  /** Unlockings by peers that were seen to succeed. */
+  byPeers = 0
+  withKeyFile = 0
+
+  constructor(nodes: readonly GroveNode[], say: (line: string) => void) {
+    this.#nodes = nodes
+    this.#say = say
+  }
+
+  /** Decides how a killed node starts, before it does. */
+  async prepare(node: GroveNode): Promise<string> {
+    const serving = await this.#servingBeside(node)
+    const asked = this.#asked.get(node.name) ?? 0
+    if (serving < NEEDED || asked >= MAX_ASKED) {
+      node.unlockWith("key file")
+      this.withKeyFile++
+      return serving < NEEDED ? `with its key file, as ${serving} others serve` : `with its key file, after ${asked} times by its peers`
+    }
+    this.#asked.set(node.name, asked + 1)
+    node.unlockWith("pieces")
+    const watching = this.#watch(node).finally(() => this.#watching.delete(watching))
+    this.#watching.add(watching)
+    return "by its peers"
+  }
+
+  /** Has a node that nobody breaks any more restart and be opened by its peers, however often they helped. */
+  async restart(node: GroveNode): Promise<void> {
+    const kill = await node.process.kill()
+    node.unlockWith("pieces")
+    kill[Symbol.dispose]()
+    const begun = performance.now()
+    await eventually(node, async () => {
+      const state = await stateOf(node)
+      return state === "serving" ? true : `it is ${state ?? "silent"}`
+    })
+    this.#opened(node, begun)
+  }
+
+  /** Waits for the unlockings that were begun. */
+  async settle(): Promise<void> {
+    await Promise.all(this.#watching)
+  }
+
+  [Symbol.dispose](): void {
+    this.#stop.abort()
+  }
+
+  async #servingBeside(node: GroveNode): Promise<number> {
+    const states = await Promise.all(this.#nodes.filter((other) => other !== node).map(stateOf))
+    return states.filter((state) => state === "serving").length
+  }
+
+  async #watch(node: GroveNode): Promise<void> {
+    const begun = performance.now()
+    while ((await stateOf(node)) !== "serving") {
+      if (this.#stop.signal.aborted) return
+      await delay(LOOK_MS)
+    }
+    this.#opened(node, begun)
+  }
+
+  #opened({ name }: GroveNode, begun: number): void {
+    this.byPeers++
+    this.#say(`${name} was unlocked by its peers, ${((performance.now() - begun) / 1_000).toFixed(1)} s after it was started`)
+  }
+}
+
+async function stateOf(node: GroveNode): Promise<string | undefined> {
+  const status = await node.call("node.status", {}, ANSWER_MS)
+  return status.ok ? String(fieldsOf(status.value)["state"]) : undefined
+}
