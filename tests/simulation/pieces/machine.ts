@@ -3,6 +3,7 @@ import { Secret, unwrap, type Result } from "@keygrove/base"
 import { nativePrimitives } from "@keygrove/curves-native"
 import type { NodePath } from "@keygrove/hierarchy"
 import { createSealing } from "@keygrove/hpke"
+import { decodeLedgerIndex } from "@keygrove/ledger"
 import {
   bootSecretOf,
   KEYSTORE_MIGRATIONS,
@@ -84,7 +85,7 @@ export class Machine implements AsyncDisposable {
   lie: Lie | undefined
   readonly #world: World
   readonly #tools: KeystoreTools
-  readonly #copy = new MemoryLedgerEngine(nativePrimitives)
+  #copy = new MemoryLedgerEngine(nativePrimitives)
   readonly #boot: Secret = Secret.take(systemRandom(32))
   readonly #bootSource: BootSecretSource = bootSecretOf(this.#boot)
   #running: Running | undefined
@@ -163,6 +164,16 @@ export class Machine implements AsyncDisposable {
     const running = this.#running
     this.#running = undefined
     await running?.owned.disposeAsync()
+  }
+
+  /** Its copy of the ledger is as it was at a length, as after a loss of power: the end of it had not reached the disk. */
+  async forgetEntries(length: number): Promise<void> {
+    const copy = new MemoryLedgerEngine(nativePrimitives)
+    for (let index = 0; index < length; index++) {
+      const { entries } = unwrap(await this.#copy.read(unwrap(decodeLedgerIndex(index)), 1, call))
+      unwrap(await copy.append(entries, await copy.head(call), call))
+    }
+    this.#copy = copy
   }
 
   /** Becomes a member, without waiting for what follows. */

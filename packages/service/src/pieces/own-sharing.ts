@@ -16,6 +16,7 @@ import {
   type PieceIndex,
   type PieceReceipt,
 } from "@keygrove/pieces"
+import { refreshReplica } from "../ledger/refresh-replica.ts"
 import type { CallOptions } from "../ports/call-options.ts"
 import { MAX_PAUSE_MS, state, type CustodyRound, type DutyOutcome } from "./custody-round.ts"
 import { custodyView, nodeOf, peerOf } from "./custody-view.ts"
@@ -92,6 +93,8 @@ export class OwnSharing {
     options: CallOptions,
   ): Promise<DutyOutcome> {
     const job = known === undefined ? await begin(round, generation, options) : ok(known)
+    // The ledger is newer than this look at it.
+    if (!job.ok && job.code === "SHARING_DUPLICATE") return ok(0)
     if (!job.ok) return job
     const offering = this.#offeringOf(round.context, job.value)
     await this.#offer(round, offering, options)
@@ -183,7 +186,16 @@ export async function endSharingJobs(context: PiecesContext, options: CallOption
 /** Makes the storage key, its slot and its pieces, and makes them durable before anybody hears of them. */
 async function begin({ context, self }: CustodyRound, generation: GenerationState, options: CallOptions): Promise<Result<SharingJob>> {
   const { keystore, storage } = context
+  // An old copy of the ledger may lack this node's own sharing, whose slot another one of the same generation would take the place of.
+  if (!(await refreshReplica(context, options)))
+    return refuse(
+      "LEDGER_UNREACHABLE",
+      "whether this node has shared already is only known when the ledger is within reach; it is tried again",
+    )
   const view = custodyView(context)
+  const still = view.custody.generations.get(generation.generation)
+  if (still === undefined || still.sharings.has(self.path) || still.attempts.has(self.path))
+    return refuse("SHARING_DUPLICATE", `this node has shared in key generation ${generation.generation} already, or that is over`)
   const { cluster, keys } = keystore.identity()
   const recipients = membersOf(view.custody, generation).flatMap(({ index, member }) => {
     const node = member.path === self.path ? undefined : nodeOf(view, member.path)
