@@ -21,6 +21,30 @@ function readWith(settings: object): ReturnType<typeof readConfig> {
 
 const read = (keys: unknown): ReturnType<typeof readConfig> => readWith({ keys })
 
+describe("etcd in config.json", () => {
+  const ledger = "etcd://one,two,three/grove"
+
+  test("is read, and written as it was", () => {
+    const etcd = { caFile: "ca.pem", certificateFile: "node.pem", keyFile: "node.key", user: "grove", passwordFile: "/etc/password" }
+    const config = unwrap(readWith({ ledger, etcd }))
+    expect(config).toMatchObject({ ledger, etcd })
+    expect(JSON.parse(encodeConfig(config))).toEqual({ ...sound, ledger, etcd })
+  })
+
+  test.each<[string, object, string]>([
+    ["a password", { user: "grove", password: "secret" }, '"etcd.password"'],
+    ["a user without the file of a password", { user: "grove" }, "go together"],
+    ["the file of a password without a user", { passwordFile: "password" }, "go together"],
+    ["a certificate without its key", { caFile: "ca.pem", certificateFile: "node.pem" }, "go together"],
+    ["a certificate without TLS", { certificateFile: "node.pem", keyFile: "node.key" }, "over TLS only"],
+    ["a path that is none", { caFile: "" }, '"etcd.caFile"'],
+  ])("is refused when there is %s, without showing it", (_what, etcd, says) => {
+    const read = readWith({ ledger, etcd })
+    expect(read).toMatchObject({ ok: false, code: "CONFIG_INVALID", message: expect.stringContaining(says) })
+    expect(read.ok ? "" : read.message).not.toContain("secret")
+  })
+})
+
 describe("the keys of config.json", () => {
   test("are read, and written as they were", () => {
     const keys = [
