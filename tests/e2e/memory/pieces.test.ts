@@ -1,4 +1,4 @@
-import { mkdtempSync, readFileSync, rmSync } from "node:fs"
+import { mkdtempSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { DatabaseSync } from "node:sqlite"
@@ -6,8 +6,6 @@ import { Secret, unwrap } from "@keygrove/base"
 import type { KeyInfo } from "@keygrove/crypto"
 import { nativePrimitives } from "@keygrove/curves-native"
 import { createSealing } from "@keygrove/hpke"
-import { deriveVault } from "@keygrove/hierarchy"
-import { SealedRecords } from "@keygrove/keystore"
 import { combinePieces, decodeCommitments, encodeCommitments, splitSecret } from "@keygrove/pieces"
 import { openMessage, sealMessage, type Contribution, type SharingReference } from "@keygrove/service"
 import { systemRandom } from "@keygrove/system"
@@ -48,18 +46,13 @@ async function sealedBy({ seed, signingKey }: Played, context: KeyInfo, recipien
   return unwrap(await sealMessage({ sealing, sign }, { context, sender: signingKey, recipient }, secret))
 }
 
-/** The run key of a home, by its key file, as only its owner could. */
-function runKeyOf({ keyFile, store }: ProcessHome): Secret {
+/** The run key of a home, by the storage key, as whoever has that and the disk could. */
+function runKeyOf({ store }: ProcessHome, storageKey: Secret): Secret {
   using database = new DatabaseSync(store)
-  using secret = Secret.take(Uint8Array.from(readFileSync(keyFile)))
-  using records = unwrap(SealedRecords.open(database, { primitives, random: systemRandom }, { method: "key-file", secret }))
-  using node = unwrap(records.get("node")).secret
-  using vault = deriveVault(primitives, node)
   const runs = new RunStore(database, { primitives, random: systemRandom })
-  const stored = unwrap(runs.find())
-  const runKey = stored === undefined ? undefined : runs.keyByVault(stored, vault)
-  if (runKey === undefined) throw new TypeError("there is a run record")
-  return runKey
+  const [slot] = runs.slots()
+  if (slot === undefined) throw new TypeError("there is a slot")
+  return unwrap(runs.keyBySlot({ ...slot, storageKey }))
 }
 
 const patterns = new Map<string, Uint8Array>()
@@ -102,8 +95,9 @@ test.runIf(canReadMemory)("no copy of a storage key, a run key, a piece or a sub
     }),
   )
   for (const { index, value } of values) watch(`piece ${index}`, value)
-  watch("storage key", unwrap(combinePieces(tools, points, values)).secret)
-  watch("run key", runKeyOf(home))
+  const storageKey = unwrap(combinePieces(tools, points, values)).secret
+  watch("storage key", storageKey)
+  watch("run key", runKeyOf(home, storageKey))
   // The scan finds what is there.
   expect(await findInProcess(process.pid, new Map([...patterns].filter(([name]) => name.endsWith("half"))))).not.toEqual([])
   expect(await found()).toEqual([])

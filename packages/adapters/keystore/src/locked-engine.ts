@@ -174,7 +174,7 @@ export class LockedEngine implements LockedKeystore {
     if (!opened.ok) return opened
     const { tokenNamespace, trail } = found.value.record
     const facts = { tokenNamespace, ...(trail === undefined ? {} : { trail }) }
-    const runs = new RunKeeper(this.#store, { secrets: opened.value.vaultSecrets, facts }, this.#tools.random)
+    const runs = new RunKeeper(this.#store, { secrets: opened.value.vaultSecrets, facts })
     return ok(unlockedKeystore(this.#tools, opened.value, facts, { runs, boot: this.#boot }))
   }
 }

@@ -83,7 +83,7 @@ export class PieceDesk implements Disposable {
   }
 
   keepSlots(publicKeys: readonly Uint8Array[]): Result<true, PieceRefusal> {
-    this.#means?.runs.keepSlots(publicKeys)
+    this.#means?.runs.keepSlots(publicKeys, this.#node.state)
     return ok(true)
   }
 

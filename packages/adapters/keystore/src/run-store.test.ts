@@ -2,7 +2,7 @@ import { copyFileSync, existsSync, readFileSync } from "node:fs"
 import { join } from "node:path"
 import { DatabaseSync } from "node:sqlite"
 import { Secret, unwrap } from "@keygrove/base"
-import { decodeEpoch, deriveVault, type NodePlace } from "@keygrove/hierarchy"
+import { decodeEpoch, deriveAnchor, deriveEpoch, deriveVault, epochKeys, type NodePlace } from "@keygrove/hierarchy"
 import { decodeKeyGeneration } from "@keygrove/pieces"
 import { afterAll, beforeEach, describe, expect, test } from "vitest"
 import { ceremonyTools, makeCeremonyStage } from "./ceremony/ceremony-kit.contract.ts"
@@ -11,7 +11,9 @@ import { storeNode } from "./ceremony/store-node.ts"
 import { MAX_EPOCHS_AT_HAND, unlockNode, type Predecessor, type UnlockedNode } from "./node-secrets.ts"
 import { RunKeeper } from "./run-keeper.ts"
 import { MAX_SLOTS, RUN_MIGRATIONS, RunStore, type SlotKey } from "./run-store.ts"
+import { runSecretParts } from "./run-secrets.ts"
 import { KEYSTORE_MIGRATIONS } from "./sealed-records.ts"
+import { StorageVault } from "./storage-vault.ts"
 
 const { primitives, random } = ceremonyTools
 const tools = { primitives, random }
@@ -41,7 +43,7 @@ class Stored {
     unwrap(storeNode(this.database, tools, { method: "key-file", secret }, { place, nodeSecret }))
     this.store = new RunStore(this.database, tools)
     this.node = unlockNode(primitives, nodeSecret, inEpoch(place, epoch), predecessors)
-    this.keeper = new RunKeeper(this.store, { secrets: deriveVault(primitives, nodeSecret), facts: { tokenNamespace } }, random)
+    this.keeper = new RunKeeper(this.store, { secrets: deriveVault(primitives, nodeSecret), facts: { tokenNamespace } })
   }
 
   add(slot: SlotKey): void {
@@ -50,7 +52,7 @@ class Stored {
 
   /** Everything that is sealed in the tables. */
   sealed(): readonly Uint8Array[] {
-    const columns = ["SELECT key AS sealed FROM run_record", "SELECT sealed FROM run_secret", "SELECT sealed FROM run_slot"]
+    const columns = ["SELECT sealed FROM run_secret", "SELECT sealed FROM run_slot", "SELECT key AS sealed FROM run_slot"]
     return columns
       .flatMap((sql) => this.database.prepare(sql).all())
       .flatMap(({ sealed }) => (sealed instanceof Uint8Array ? [sealed] : []))
@@ -119,16 +121,27 @@ describe("a run record", () => {
     ["the order of secrets", "UPDATE run_secret SET part = part + 10; UPDATE run_secret SET part = 12 - part"],
     ["a missing secret", "DELETE FROM run_secret WHERE part = 1"],
     ["one more secret", "INSERT INTO run_secret SELECT 5, sealed FROM run_secret WHERE part = 1"],
-  ])("that was changed (%s) does not open, and the passphrase begins anew", (_what, sql) => {
+  ])("that was changed (%s) does not open, and the passphrase mends it", (_what, sql) => {
     const many = new Stored(newNode(), 60)
     many.add(slotOf(1))
     many.database.exec(sql)
     const found = many.store.find()
     expect(found.ok ? openedBy(many, slotOf(1)) : found).toMatchObject({ code: "KEYSTORE_RECORD_CORRUPT" })
     many.keeper.keep(many.node.state)
-    if (many.keeper.slots().length > 0) unwrap(openedBy(many, slotOf(1)))
-    many.add(slotOf(2))
-    expect(contentOf(unwrap(openedBy(many, slotOf(2))).node.state)).toEqual(contentOf(many.node.state))
+    expect(contentOf(unwrap(openedBy(many, slotOf(1))).node.state)).toEqual(contentOf(many.node.state))
+  })
+
+  test("has neither the node's secret, nor its anchor, nor anything of a later epoch", () => {
+    const founded = newNode()
+    const { node } = new Stored(founded, 3)
+    using anchor = deriveAnchor(primitives, founded.nodeSecret)
+    using later = deriveEpoch(primitives, founded.nodeSecret, unwrap(decodeEpoch(4)))
+    const absent = [founded.nodeSecret, anchor.seed, ...Object.values(later).filter((each) => each instanceof Secret)].map(bytesOf)
+    const joined: string[] = []
+    for (const part of runSecretParts(node.state, deriveVault(primitives, founded.nodeSecret))) joined.push(bytesOf(part))
+    expect([joined.length, absent.length, joined.join("").length]).toEqual([2, 8, 2 * 32 * (9 + 8)])
+    for (const secret of absent) expect(joined.join("")).not.toContain(secret)
+    expect(joined.join("")).toContain(bytesOf(node.secrets.signing))
   })
 
   test("does not open in another store, nor with the slot of another", () => {
@@ -149,6 +162,7 @@ describe("at each point where it can be cut off", () => {
   const points = [
     ["run_record", "INSERT"],
     ["run_secret", "INSERT"],
+    ["run_slot", "UPDATE"],
     ["run_slot", "INSERT"],
   ] as const
 
@@ -170,7 +184,7 @@ describe("at each point where it can be cut off", () => {
     unwrap(openedBy(stored, slotOf(1)))
   })
 
-  test.each(points.slice(0, 2))("a change of the node is in it whole or not at all: %s", (table, change) => {
+  test.each(points.slice(0, 3))("a change of the node is in it whole or not at all: %s", (table, change) => {
     stored.add(slotOf(1))
     const before = stored.sealed()
     stored.database.exec(`CREATE TRIGGER full BEFORE ${change} ON ${table} ${FULL}`)
@@ -182,7 +196,7 @@ describe("at each point where it can be cut off", () => {
     stored.add(slotOf(1))
     stored.add(slotOf(2))
     stored.database.exec(`CREATE TRIGGER full BEFORE DELETE ON run_record ${FULL}`)
-    expect(() => stored.keeper.keepSlots([])).toThrow("disk full")
+    expect(() => stored.keeper.keepSlots([], stored.node.state)).toThrow("disk full")
     expect(stored.keeper.slots()).toHaveLength(2)
     unwrap(openedBy(stored, slotOf(2)))
   })
@@ -202,13 +216,13 @@ describe("what is over", () => {
     const before = many.sealed()
     expect(tracesOf(many, before)).toHaveLength(before.length)
     many.keeper.keep(many.node.state)
-    many.keeper.keepSlots([slotOf(2).publicKey])
+    many.keeper.keepSlots([slotOf(2).publicKey], many.node.state)
     const after = many.sealed()
     const kept = new Set(after.map((value) => Buffer.from(value).toString("hex")))
     const gone = before.filter((value) => !kept.has(Buffer.from(value).toString("hex")))
-    expect(gone.length).toBe(before.length - 1)
+    expect(gone).toHaveLength(before.length)
     expect(tracesOf(many, gone)).toEqual([])
-    many.keeper.keepSlots([])
+    many.keeper.keepSlots([], many.node.state)
     expect([tracesOf(many, after), many.sealed(), unwrap(many.store.find())]).toEqual([[], [], undefined])
   })
 
@@ -216,19 +230,59 @@ describe("what is over", () => {
     for (let number = 1; number <= MAX_SLOTS; number++) stored.add(slotOf(number))
     expect(stored.keeper.addSlot(slotOf(MAX_SLOTS + 1), stored.node.state)).toMatchObject({ code: "KEYSTORE_REQUEST_INVALID" })
     stored.add(slotOf(MAX_SLOTS))
-    stored.keeper.keepSlots([slotOf(7).publicKey])
+    stored.keeper.keepSlots([slotOf(7).publicKey], stored.node.state)
     stored.add(slotOf(MAX_SLOTS + 1))
     expect(stored.keeper.slots().map(({ generation }) => Number(generation))).toEqual([7, MAX_SLOTS + 1])
   })
 
-  test("a copy of the store from before opens with the slot of that time, as the decision says", () => {
+  test("opens nothing later: not with its slot in a copy from then, nor with the run key of then", () => {
     stored.add(slotOf(1))
+    stored.add(slotOf(2))
     const copy = `${stored.path}-copy`
     copyFileSync(stored.path, copy)
-    stored.keeper.keepSlots([])
-    const store = new RunStore(new DatabaseSync(copy), tools)
-    using runKey = unwrap(store.keyBySlot(slotOf(1)))
-    const found = unwrap(store.find())
-    expect(found === undefined ? undefined : store.open(runKey, found)).toMatchObject({ ok: true })
+    const then = new RunStore(new DatabaseSync(copy), tools)
+    using runKey = unwrap(then.keyBySlot(slotOf(1)))
+    const [old, found] = [unwrap(then.find()), unwrap(stored.store.find())]
+    if (old === undefined || found === undefined) throw new TypeError("both have a run record")
+    expect(then.open(runKey, old)).toMatchObject({ ok: true })
+    stored.keeper.keepSlots([slotOf(2).publicKey], stored.node.state)
+    expect(stored.store.keyBySlot(slotOf(1))).toMatchObject({ code: "SLOT_UNKNOWN" })
+    expect(stored.store.open(runKey, found)).toMatchObject({ code: "KEYSTORE_RECORD_CORRUPT" })
+    unwrap(openedBy(stored, slotOf(2)))
+  })
+
+  test("opens nothing of a later epoch, also by what the record of then had", () => {
+    const founded = newNode()
+    const early = new Stored(founded)
+    early.add(slotOf(1))
+    early.add(slotOf(2))
+    const { node: copied } = unwrap(openedBy(early, slotOf(1)))
+    const secrets = deriveEpoch(primitives, founded.nodeSecret, unwrap(decodeEpoch(2)))
+    const prepared = { secrets, rekey: { keys: epochKeys(primitives, secrets), entry: new Uint8Array(9) } }
+    // Pending already: its secrets are in the record from then on.
+    early.keeper.keep({ ...early.node.state, next: prepared })
+    unwrap(openedBy(early, slotOf(2)))
+    const blob = (value: unknown): Uint8Array => (value instanceof Uint8Array ? value : new Uint8Array(0))
+    const key = blob(early.database.prepare("SELECT key FROM run_slot WHERE generation = 2").get()?.["key"])
+    const place = [blob(early.database.prepare("SELECT id FROM store").get()?.["id"]), slotOf(2).publicKey, 2]
+    const opens = (storages: readonly Secret[]): boolean => {
+      using shelf = new StorageVault(tools, "keygrove/v1/run-slot-key", () => storages)
+      using slotKey = shelf.open(place, key)
+      return slotKey !== undefined
+    }
+    expect([opens([copied.secrets.storage]), opens([secrets.storage])]).toEqual([false, true])
+    early.node.prepare(prepared)
+    early.node.advance()
+    early.keeper.keepSlots([slotOf(2).publicKey], early.node.state)
+    expect(unwrap(openedBy(early, slotOf(2))).node.identity.keys).toEqual(prepared.rekey.keys)
+  })
+
+  test("a slot that was damaged goes, and the others stay", () => {
+    stored.add(slotOf(1))
+    stored.add(slotOf(2))
+    stored.database.exec("UPDATE run_slot SET key = zeroblob(length(key)) WHERE generation = 1")
+    stored.keeper.keep(stored.node.state)
+    expect(stored.keeper.slots().map(({ generation }) => Number(generation))).toEqual([2])
+    unwrap(openedBy(stored, slotOf(2)))
   })
 })

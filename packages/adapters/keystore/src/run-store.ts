@@ -1,5 +1,5 @@
 import type { DatabaseSync, SQLInputValue, SQLOutputValue } from "node:sqlite"
-import { KeygroveError, ok, refuse, unwrap, type Refusal, type Result, type Secret } from "@keygrove/base"
+import { type CborValue, KeygroveError, ok, refuse, Secret, unwrap, type Refusal, type Result } from "@keygrove/base"
 import { deriveKey, encodeInfo } from "@keygrove/crypto"
 import type { VaultSecrets } from "@keygrove/hierarchy"
 import { decodeKeyGeneration } from "@keygrove/pieces"
@@ -9,13 +9,14 @@ import { atOnce } from "./at-once.ts"
 import { decodeRunRecord, encodeRunRecord, type RunRecord, type VaultFacts } from "./run-record.ts"
 import { openRunSecrets, runSecretParts, type OpenedRun } from "./run-secrets.ts"
 import { openBox, sealBox } from "./sealed-box.ts"
+import { StorageVault } from "./storage-vault.ts"
 import type { RecordTools } from "./sealed-records.ts"
 
 /** What opening by pieces adds to a keystore's database, by schema version; after those of the keystore and of its vault. */
 export const RUN_MIGRATIONS: readonly string[] = [
-  `CREATE TABLE run_record (one INTEGER PRIMARY KEY CHECK (one = 1), open BLOB NOT NULL, key BLOB NOT NULL) STRICT;
+  `CREATE TABLE run_record (one INTEGER PRIMARY KEY CHECK (one = 1), open BLOB NOT NULL) STRICT;
    CREATE TABLE run_secret (part INTEGER PRIMARY KEY, sealed BLOB NOT NULL) STRICT;
-   CREATE TABLE run_slot (generation INTEGER PRIMARY KEY, public_key BLOB NOT NULL, sealed BLOB NOT NULL) STRICT`,
+   CREATE TABLE run_slot (generation INTEGER PRIMARY KEY, public_key BLOB NOT NULL, key BLOB NOT NULL, sealed BLOB NOT NULL) STRICT`,
 ]
 
 /** Ways in at once; a keystore has one for each key generation that is not over. */
@@ -36,11 +37,21 @@ export interface SlotKey extends StorageSlot {
 export interface StoredRun {
   readonly record: RunRecord
   readonly open: Uint8Array
-  /** The run key, sealed for whoever opens the keystore without pieces. */
-  readonly key: Uint8Array
 }
 
-/** The tables that pieces open: the run record and the slots. Holds no key; what is written is durable, and what it replaces is overwritten on the disk. The database is borrowed. */
+/** What becomes of the slots when a run record is written; the others stay. */
+export interface SlotChange {
+  readonly added?: SlotKey
+  /** Generations. */
+  readonly dropped?: readonly number[]
+}
+
+const RUN_KEY_BYTES = 32
+
+/**
+ * The tables that pieces open: the run record and the slots. What is written is durable, all of it or nothing, and what it replaces is overwritten on the disk. Each writing has a run key of its own, so that a slot that is over,
+ * in a copy of the file from then, opens nothing that came later. The database is borrowed.
+ */
 export class RunStore {
   readonly #database: DatabaseSync
   readonly #tools: RecordTools
@@ -54,11 +65,11 @@ export class RunStore {
 
   /** The run record, if there is one. */
   find(): Result<StoredRun | undefined, "KEYSTORE_RECORD_CORRUPT"> {
-    const row = this.#database.prepare("SELECT open, key FROM run_record").get()
+    const row = this.#database.prepare("SELECT open FROM run_record").get()
     if (row === undefined) return ok(undefined)
     const open = blob(row["open"])
     const record = decodeRunRecord(open)
-    return record.ok ? ok({ record: record.value, open, key: blob(row["key"]) }) : record
+    return record.ok ? ok({ record: record.value, open }) : record
   }
 
   /** Opens the run record. The key is borrowed; what comes of it belongs to the caller. */
@@ -76,36 +87,25 @@ export class RunStore {
     }
   }
 
-  /** Seals a state as the run record, in the place of the one that there is; with a slot, when one is given, in the place of the one of its generation. All of it is borrowed. */
-  write(runKey: Secret, state: NodeState, { facts, secrets: vault }: RunVault, slot?: SlotKey): void {
-    const open = encodeRunRecord(state, facts)
+  /**
+   * Seals a state under a fresh run key, and that for each slot, whose slot key is kept under the newest epoch's storage secret; with the last slot goes the record, which nothing opens then. A slot that was
+   * damaged goes, too. All of it is borrowed.
+   */
+  write(state: NodeState, vault: RunVault, { added, dropped = [] }: SlotChange = {}): void {
     atOnce(this.#database, () => {
-      using vaultKey = this.#vaultKey(vault)
-      const key = sealBox(this.#tools, vaultKey, runKey, this.#vaultPlace())
-      this.#run("INSERT OR REPLACE INTO run_record (one, open, key) VALUES (1, ?, ?)", open, key)
-      let part = 0
-      for (const secret of runSecretParts(state, vault))
-        this.#run(
-          "INSERT OR REPLACE INTO run_secret (part, sealed) VALUES (?, ?)",
-          part,
-          sealBox(this.#tools, runKey, secret, this.#partPlace(part++, open)),
-        )
-      this.#run("DELETE FROM run_secret WHERE part >= ?", part)
-      if (slot !== undefined) this.#putSlot(runKey, slot)
+      for (const generation of dropped) this.#run("DELETE FROM run_slot WHERE generation = ?", generation)
+      using slotKeys = new StorageVault(this.#tools, "keygrove/v1/run-slot-key", () => storagesOf(state))
+      if (added !== undefined) this.#addSlot(added, slotKeys)
+      using runKey = Secret.take(this.#tools.random(RUN_KEY_BYTES))
+      if (this.#sealForSlots(runKey, slotKeys) === 0) wipeRun(this.#database)
+      else this.#sealRecord(runKey, state, vault)
     })
-  }
-
-  /** The run key, by the secrets of the vault; the caller's. `undefined` when it was changed. */
-  keyByVault({ key }: StoredRun, vault: VaultSecrets): Secret | undefined {
-    using vaultKey = this.#vaultKey(vault)
-    return openBox(this.#tools, vaultKey, key, this.#vaultPlace())
   }
 
   /** The run key, by a storage key, which is borrowed; the caller's. */
   keyBySlot(slot: SlotKey): Result<Secret, "SLOT_UNKNOWN"> {
-    const row = this.#database
-      .prepare("SELECT sealed FROM run_slot WHERE generation = ? AND public_key = ?")
-      .get(slot.generation, slot.publicKey)
+    const { generation, publicKey } = slot
+    const row = this.#database.prepare("SELECT sealed FROM run_slot WHERE generation = ? AND public_key = ?").get(generation, publicKey)
     if (row === undefined) return unknownSlot(slot)
     using slotKey = this.#slotKey(slot)
     const runKey = openBox(this.#tools, slotKey, blob(row["sealed"]), this.#slotPlace(slot))
@@ -114,21 +114,7 @@ export class RunStore {
 
   /** The ways in, the oldest first. */
   slots(): readonly StorageSlot[] {
-    const rows = this.#database.prepare("SELECT generation, public_key FROM run_slot ORDER BY generation LIMIT ?").all(MAX_SLOTS)
-    return rows.map((row) => ({ generation: unwrap(decodeKeyGeneration(row["generation"])), publicKey: blob(row["public_key"]) }))
-  }
-
-  /** Wipes slots; with the last of them the run record, which nothing opens then. */
-  dropSlots(generations: readonly number[]): void {
-    atOnce(this.#database, () => {
-      for (const generation of generations) this.#run("DELETE FROM run_slot WHERE generation = ?", generation)
-      if (this.#database.prepare("SELECT 1 FROM run_slot").get() === undefined) wipeRun(this.#database)
-    })
-  }
-
-  /** Wipes all of it. */
-  clear(): void {
-    atOnce(this.#database, () => wipeRun(this.#database))
+    return this.#slotRows().map(({ slot }) => slot)
   }
 
   *#openParts(runKey: Secret, open: Uint8Array): Generator<Secret, undefined> {
@@ -141,28 +127,59 @@ export class RunStore {
     return undefined
   }
 
-  #putSlot(runKey: Secret, slot: SlotKey): void {
-    using key = this.#slotKey(slot)
-    const sealed = sealBox(this.#tools, key, runKey, this.#slotPlace(slot))
+  #sealRecord(runKey: Secret, state: NodeState, { facts, secrets }: RunVault): void {
+    const open = encodeRunRecord(state, facts)
+    this.#run("INSERT OR REPLACE INTO run_record (one, open) VALUES (1, ?)", open)
+    let part = 0
+    for (const secret of runSecretParts(state, secrets)) {
+      const sealed = sealBox(this.#tools, runKey, secret, this.#partPlace(part, open))
+      this.#run("INSERT OR REPLACE INTO run_secret (part, sealed) VALUES (?, ?)", part++, sealed)
+    }
+    this.#run("DELETE FROM run_secret WHERE part >= ?", part)
+  }
+
+  /** For how many it was sealed. */
+  #sealForSlots(runKey: Secret, slotKeys: StorageVault): number {
+    let sealed = 0
+    for (const { key, slot } of this.#slotRows()) {
+      using slotKey = slotKeys.open(this.#slotParts(slot), key)
+      if (slotKey === undefined) this.#run("DELETE FROM run_slot WHERE generation = ?", slot.generation)
+      else {
+        const kept = slotKeys.seal(this.#slotParts(slot), slotKey)
+        const box = sealBox(this.#tools, slotKey, runKey, this.#slotPlace(slot))
+        this.#run("UPDATE run_slot SET key = ?, sealed = ? WHERE generation = ?", kept, box, slot.generation)
+        sealed++
+      }
+    }
+    return sealed
+  }
+
+  #addSlot(slot: SlotKey, slotKeys: StorageVault): void {
+    using slotKey = this.#slotKey(slot)
     const { generation, publicKey } = slot
-    this.#run("INSERT OR REPLACE INTO run_slot (generation, public_key, sealed) VALUES (?, ?, ?)", generation, publicKey, sealed)
+    const key = slotKeys.seal(this.#slotParts(slot), slotKey)
+    const sql = "INSERT OR REPLACE INTO run_slot (generation, public_key, key, sealed) VALUES (?, ?, ?, x'')"
+    this.#run(sql, generation, publicKey, key)
+  }
+
+  #slotRows(): readonly { readonly slot: StorageSlot; readonly key: Uint8Array }[] {
+    const rows = this.#database.prepare("SELECT generation, public_key, key FROM run_slot ORDER BY generation LIMIT ?").all(MAX_SLOTS)
+    return rows.map((row) => {
+      const generation = unwrap(decodeKeyGeneration(row["generation"]))
+      return { slot: { generation, publicKey: blob(row["public_key"]) }, key: blob(row["key"]) }
+    })
   }
 
   #slotKey({ publicKey, storageKey }: SlotKey): Secret {
     return deriveKey(this.#tools.primitives, storageKey, ["keygrove/v1/run-key-slot", this.#storeId, publicKey], 32)
   }
 
-  #slotPlace({ generation, publicKey }: StorageSlot): Uint8Array {
-    return encodeInfo(["keygrove/v1/run-key-slot", this.#storeId, publicKey, generation])
+  #slotPlace(slot: StorageSlot): Uint8Array {
+    return encodeInfo(["keygrove/v1/run-key-slot", ...this.#slotParts(slot)])
   }
 
-  /** Of the secret from which named keys derive: the only one of a vault that nothing is sealed or authenticated with. */
-  #vaultKey({ derivation }: VaultSecrets): Secret {
-    return deriveKey(this.#tools.primitives, derivation, ["keygrove/v1/run-key-vault", this.#storeId], 32)
-  }
-
-  #vaultPlace(): Uint8Array {
-    return encodeInfo(["keygrove/v1/run-key-vault", this.#storeId])
+  #slotParts({ generation, publicKey }: StorageSlot): readonly CborValue[] {
+    return [this.#storeId, publicKey, generation]
   }
 
   #partPlace(part: number, open: Uint8Array): Uint8Array {
@@ -180,6 +197,11 @@ export class RunStore {
  */
 export function wipeRun(database: DatabaseSync): void {
   for (const table of ["run_record", "run_secret", "run_slot"]) database.exec(`DELETE FROM ${table}`)
+}
+
+/** The storage secrets of a state, that of the newest epoch first: what an older copy of the store gave away leads to no newer one. */
+function storagesOf({ earlier, next, secrets }: NodeState): readonly Secret[] {
+  return [...(next === undefined ? [] : [next.secrets]), secrets, ...earlier].map(({ storage }) => storage)
 }
 
 function unknownSlot({ generation }: StorageSlot): Refusal<"SLOT_UNKNOWN"> {

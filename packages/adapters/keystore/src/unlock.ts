@@ -50,7 +50,7 @@ export function unlockKeystore(
   const vaultSecrets = deriveVault(tools.primitives, nodeSecret)
   const tokenNamespace = record.tokenNamespace ?? tokenNamespaceOf(tools.primitives, vaultSecrets)
   const facts = { tokenNamespace, ...(record.trail === undefined ? {} : { trail: record.trail }) }
-  const runs = new RunKeeper(new RunStore(database, tools), { secrets: vaultSecrets, facts }, tools.random)
+  const runs = new RunKeeper(new RunStore(database, tools), { secrets: vaultSecrets, facts })
   runs.keep(unlocked.state)
   const pieces = { runs, ...(boot === undefined ? {} : { boot }) }
   return ok(unlockedKeystore(tools, { node: unlocked, vaultSecrets }, facts, pieces))
