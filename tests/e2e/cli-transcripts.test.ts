@@ -30,6 +30,7 @@ const chapters = [
   "ssh-agent",
   "rpc-user",
   "completion",
+  "pieces",
   "node-rekey",
   "meet",
   "root-rekey",
@@ -49,6 +50,7 @@ beforeAll(async () => {
   await writeFile(join(directory, "key"), randomBytes(32), { mode: 0o600 })
   await writeFile(join(directory, "passphrase"), "correct horse battery staple\n", { mode: 0o600 })
   await writeFile(join(directory, "notes.txt"), "two lines\nof notes\n")
+  await mkdir(join(directory, "away"))
   await mkdir(join(directory, "tokens"), { mode: 0o700 })
   const softHsm = join(directory, "softhsm2.conf")
   await writeFile(softHsm, `directories.tokendir = ${join(directory, "tokens")}\nobjectstore.backend = file\n`)
@@ -71,7 +73,7 @@ afterAll(async () => {
 }, 60_000)
 
 describe("the command line does what its documentation shows", () => {
-  test.for(chapters)("%s", { timeout: 120_000 }, async (chapter, context) => {
+  test.for(chapters)("%s", { timeout: 240_000 }, async (chapter, context) => {
     context.skip(chapter === "key-backends" && !hasToken, "SoftHSM or the binding of PKCS #11 is missing")
     expect(await firstDifference(chapter, state.stage ?? { directory: ".", variables: {} })).toBeUndefined()
   })

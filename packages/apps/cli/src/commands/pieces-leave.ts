@@ -13,7 +13,9 @@ export async function run(input: CommandInput, context: CommandContext): Promise
   }
   const { fewest, members, path } = decodePieces("pieces.leave", await callNode(context, "pieces.leave"))
   const rest =
-    members < fewest ? `; ${members} are left, too few to share pieces anew` : `; the ${members} others begin a new key generation`
+    members < fewest
+      ? `; ${members} ${members === 1 ? "is" : "are"} left, too few to share pieces anew`
+      : `; the ${members} others begin a new key generation`
   return {
     json: { path, members },
     text: `${path} is no member any more and starts with its passphrase or key file${members === 0 ? "" : rest}`,
