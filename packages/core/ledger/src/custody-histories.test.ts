@@ -38,6 +38,8 @@ const VOID_REASONS: readonly CustodyVoidReason[] = [
   "PIECES_WIPED_STALE",
 ]
 
+const pristine = new CustodyWorld(0)
+
 /** How often each verdict came. */
 const verdicts = new Map<string, number>()
 
@@ -93,7 +95,7 @@ test(
   () => {
     fc.assert(
       fc.property(custodyHistories, fc.nat(), ([members, steps], place) => {
-        const world = new CustodyWorld(members)
+        const world = new CustodyWorld(members, pristine)
         try {
           live(world, steps)
           isFoldedAlike(world, place)

@@ -1,9 +1,10 @@
-import { toHex, unwrap } from "@keygrove/base"
+import { fromHex, toHex, unwrap } from "@keygrove/base"
 import {
   currentGeneration,
   decodeCustodyStatement,
   decodeKeyGeneration,
   encodeCustodyStatement,
+  indexIn,
   isCustodyStatement,
   type CustodyStatement,
   type KeyGeneration,
@@ -41,6 +42,8 @@ type Action =
   | "slip"
   | "leaveBehind"
   | "move"
+  | "delay"
+  | "lateShare"
 
 /** How often each action comes, in parts of the whole. */
 const frequencies: readonly (readonly [Action, parts: number])[] = [
@@ -57,7 +60,7 @@ const frequencies: readonly (readonly [Action, parts: number])[] = [
   ["depart", 3],
   ["comeBack", 4],
   ["crash", 1],
-  ["loseDisk", 1],
+  ["loseDisk", 2],
   ["rekey", 2],
   ["revoke", 1],
   ["replace", 1],
@@ -68,6 +71,8 @@ const frequencies: readonly (readonly [Action, parts: number])[] = [
   ["slip", 8],
   ["leaveBehind", 10],
   ["move", 9],
+  ["delay", 3],
+  ["lateShare", 4],
 ]
 
 const actions: Readonly<Record<Action, (world: CustodyWorld, node: WorldNode, which: number) => void>> = {
@@ -110,8 +115,21 @@ const actions: Readonly<Record<Action, (world: CustodyWorld, node: WorldNode, wh
   },
   slip(world, _node, which) {
     const change = changeBy(which)
-    world.slip((statement, before) => spoken(changedStatement(statement, { ...change, older: commitmentsOf(before) })))
+    world.slip((meant, before, author) => {
+      if (meant.kind === "pieces-shared" && change.part === 6) return spoken(withOwnReceipt(world, author, meant))
+      return spoken(changedStatement(meant, { ...change, older: commitmentsOf(before) }))
+    })
   },
+  /** Before an owner brings its receipts, a holder loses what it gave one for, or another member begins to move what the owner shared before. */
+  lateShare(world, node, which) {
+    world.delay()
+    world.share(node, 0)
+    const holder = reachedMember(world, which)
+    if (holder !== undefined && which % 2 === 0) world.loseDisk(holder)
+    if (holder !== undefined && which % 2 === 1) world.beginMove(holder, which >> 4)
+    world.comeBack(node, false)
+  },
+  delay: (world) => world.delay(),
   /** A generation becomes complete without one that is away. */
   leaveBehind(world, node, which) {
     for (const other of world.nodes) if (other !== node && which % 2 === 0) world.comeBack(other, false)
@@ -140,7 +158,7 @@ const step: fc.Arbitrary<CustodyStep> = fc.tuple(
 
 /** How many members there are in the beginning, and what happens then: at first most often a generation that becomes complete. */
 export const custodyHistories: fc.Arbitrary<readonly [members: number, steps: readonly CustodyStep[]]> = fc
-  .tuple(fc.constantFrom(6, 5, 4, 5, 3, 2), fc.nat(4), fc.array(step, { minLength: 6, maxLength: 28, size: "max" }))
+  .tuple(fc.constantFrom(6, 5, 4, 5, 3, 2), fc.nat(4), fc.array(step, { minLength: 6, maxLength: 24, size: "max" }))
   .map(([members, plain, steps]) => [members, plain === 0 ? steps : [["start", 0, 0], ["shareAll", 0, 1], ...steps]])
 
 /** Most offers reach everybody. */
@@ -162,6 +180,21 @@ function nonsense(world: CustodyWorld, which: number): CustodyStatement | undefi
   const kinds = [...new Set(said.map(({ kind }) => kind))]
   const before = said.findLast(({ kind }) => kind === kinds[which % kinds.length])
   return before === undefined ? undefined : spoken(changedStatement(before, changeBy(which >> 3)))
+}
+
+/** A sharing that shows a receipt of its owner in the place of another's. */
+function withOwnReceipt(
+  world: CustodyWorld,
+  author: WorldNode,
+  { body, kind }: Extract<CustodyStatement, { kind: "pieces-shared" }>,
+): CustodyStatement {
+  const { commitments, generation, receipts } = body
+  const open = world.custody.generations.get(generation)
+  const index = open === undefined ? undefined : indexIn(world.custody, open, author.path)
+  if (index === undefined) return { kind, body }
+  const sharing = unwrap(fromHex(world.idOf(author.path, generation, commitments)))
+  const own = world.receipt(author, { owner: author.path, generation, sharing, index, attempt: 0 })
+  return { kind, body: { ...body, receipts: [own, ...receipts.slice(1)].toSorted((a, b) => a.index - b.index) } }
 }
 
 /** What no codec lets through is not said. */

@@ -32,6 +32,9 @@ const anchorKey = fakeBytes("root")
 const cluster = clusterIdOf(fakePrimitives, anchorKey)
 const PATHS: readonly NodePath[] = ["/a", "/b", "/b/x", "/c", "/d", "/e"].map((path) => unwrap(decodeNodePath(path)))
 
+/** Makes something else of a statement, given what its author said of the kind before. */
+type Slip = (meant: CustodyStatement, before: CustodyStatement | undefined, author: WorldNode) => CustodyStatement | undefined
+
 /** What an entry did. */
 export interface Happening {
   readonly entry: Judgeable
@@ -59,22 +62,22 @@ export class CustodyWorld {
     readonly Uint8Array[],
     { readonly owner: NodePath; readonly generation: KeyGeneration; readonly id: Uint8Array }
   >()
-  #slip: Parameters<CustodyWorld["slip"]>[0] | undefined
+  #slip: Slip | undefined
+  #isLate = false
   #fresh = 0
   #lives = 0
 
-  constructor(members: number) {
-    this.states = [emptyState()]
+  /** @param like a world without members in which nothing has happened: its certificates are taken over, which is cheaper than to make them again. */
+  constructor(members: number, like?: CustodyWorld) {
+    this.states = like === undefined ? [emptyState()] : [...like.states]
     this.nodes = PATHS.map((path) => this.#machine(path))
-    if (settled === undefined) {
+    if (like === undefined) {
       this.#append({ author: rootAuthor, statement: { kind: "cluster", body: { anchorKey } } }, [])
       for (const node of this.nodes) this.#certify(node)
-      settled = { states: [...this.states], events: [...this.events], happenings: [...this.happenings], log: [...this.#log] }
     } else {
-      this.states = [...settled.states]
-      this.events.push(...settled.events)
-      this.happenings.push(...settled.happenings)
-      this.#log.push(...settled.log)
+      this.events.push(...like.events)
+      this.happenings.push(...like.happenings)
+      this.#log.push(...like.#log)
     }
     for (const node of this.nodes.slice(0, members)) this.join(node)
   }
@@ -263,9 +266,14 @@ export class CustodyWorld {
     this.#write(node, statement)
   }
 
-  /** Whatever is written next is changed, and its author trusted no more. The change is given what that author said of this kind before. */
-  slip(change: (statement: CustodyStatement, before: CustodyStatement | undefined) => CustodyStatement | undefined): void {
+  /** Whatever is written next is changed, and its author trusted no more. */
+  slip(change: Slip): void {
     this.#slip = change
+  }
+
+  /** Whatever is written next does not come to the ledger before its author is brought back, though it hears of all that does. */
+  delay(): void {
+    this.#isLate = true
   }
 
   /** A receipt over anything, by its giver's own key. */
@@ -349,15 +357,16 @@ export class CustodyWorld {
     const event: CustodyEvent = { kind: "said", path: node.path, key: toHex(node.key), statement }
     const written = { entry: { author, statement, body: NO_BODY }, event }
     this.#written.push(written)
-    if (node.isAway) node.outbox.push(written)
+    if (node.isAway || this.#isLate) node.outbox.push(written)
     else this.#append(written.entry, [written.event])
+    this.#isLate = false
   }
 
   #slipped(node: WorldNode, meant: CustodyStatement): CustodyStatement {
     const before = this.#written.findLast(
       ({ event }) => event.kind === "said" && event.path === node.path && event.statement.kind === meant.kind,
     )
-    const slipped = this.#slip?.(meant, before?.event.kind === "said" ? before.event.statement : undefined)
+    const slipped = this.#slip?.(meant, before?.event.kind === "said" ? before.event.statement : undefined, node)
     this.#slip = undefined
     if (slipped !== undefined) node.lies = true
     return slipped ?? meant
@@ -382,15 +391,6 @@ export class CustodyWorld {
   }
 }
 
-/** Every history begins with the same certificates. */
-let settled:
-  | {
-      readonly states: readonly LedgerState[]
-      readonly events: readonly CustodyEvent[]
-      readonly happenings: readonly Happening[]
-      readonly log: readonly Written[]
-    }
-  | undefined
 const NO_BODY = new Uint8Array(0)
 const rootAuthor = { cluster, path: ROOT_PATH, key: anchorKey }
 
