@@ -129,6 +129,46 @@ describe("a cluster", () => {
   })
 })
 
+describe("a member", () => {
+  test("whose disk is full acknowledges nothing, and takes its pieces when there is room", async () => {
+    await using world = await grown("full", "abc")
+    const full = machineOf(world, "b")
+    full.storage.setFull(true)
+    machineOf(world, "a").keeper.renew()
+    await world.pass(MINUTE_MS)
+    // It can not take the others' pieces nor save its own job, so nobody else finds two holders.
+    expect(generationOf(world)).toBe(1)
+    expect(kept(full)).toEqual(["1/a", "1/c"])
+    expect(full.keeper.progress.troubles.map(({ refusal }) => refusal.code)).toContain("DISK_FULL")
+    full.storage.setFull(false)
+    await world.pass(10 * MINUTE_MS)
+    expect(generationOf(world)).toBe(2)
+    for (const machine of world.machines) expect(await reopen(world, machine)).toMatchObject({ code: "unlocked" })
+  })
+
+  test("that is locked while it runs stops its duties and gives nothing", async () => {
+    await using world = await grown("locked", "abc")
+    const locked = machineOf(world, "b")
+    unwrap(await locked.context.keystore.lock(call))
+    machineOf(world, "a").keeper.renew()
+    await world.pass(MINUTE_MS)
+    expect(generationOf(world)).toBe(1)
+    const refused = await reopen(world, machineOf(world, "a"))
+    expect(refused).toMatchObject({ code: "gave up", last: { given: 1, needed: 2 } })
+    expect(refused.last?.refused).toMatchObject([{ path: "/b", reason: expect.stringMatching(/^PIECES_FAILED/) as unknown }])
+    await machineOf(world, "a").start()
+    expect(await reopen(world, locked)).toMatchObject({ code: "unlocked" })
+  })
+
+  test("does not start with pieces on its disk that it can not read", async () => {
+    await using world = await grown("corrupt", "abc")
+    const machine = machineOf(world, "b")
+    await machine.stop()
+    unwrap(await machine.storage.write([{ kind: "put", collection: "piece", key: "x", value: { owner: 1 } }], call))
+    await expect(machine.start()).rejects.toMatchObject({ code: "STORAGE_CORRUPT" })
+  })
+})
+
 test("a copy of the ledger that is behind costs no slot", async () => {
   await using world = await grown("behind", "abc")
   const machine = machineOf(world, "a")
