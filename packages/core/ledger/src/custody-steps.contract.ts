@@ -89,7 +89,9 @@ const actions: Readonly<Record<Action, (world: CustodyWorld, node: WorldNode, wh
     const movers = world.nodes.filter(({ path }) =>
       [...(currentGeneration(world.custody)?.attempts.values() ?? [])].some(({ by }) => by === path),
     )
-    world.endMove(movers[which % Math.max(1, movers.length)] ?? node, which % 8, lossesOf(which >> 3))
+    const isThief = which % 4 === 3
+    const mover = isThief ? node : (movers[which % Math.max(1, movers.length)] ?? node)
+    world.endMove(mover, which % 8, { lost: lossesOf(which >> 3), isThief })
   },
   hold(world) {
     for (const node of world.nodes) world.hold(node)
@@ -141,7 +143,7 @@ const actions: Readonly<Record<Action, (world: CustodyWorld, node: WorldNode, wh
   move(world, node, which) {
     const mover = reachedMember(world, which) ?? node
     world.beginMove(mover, which)
-    if (which % 4 > 0) world.endMove(mover, which % 8, lossesOf(which >> 3))
+    if (which % 4 > 0) world.endMove(mover, which % 8, { lost: lossesOf(which >> 3), isThief: false })
   },
 }
 
@@ -273,7 +275,11 @@ function changedShares({ commitments, generation, receipts }: Shown, { by, fresh
     case 3:
       return { generation, commitments, receipts: receipts.slice(1) }
     case 4:
-      return { generation, commitments, receipts: receipts.map((receipt) => ({ ...receipt, signature: new Uint8Array(64) })) }
+      return {
+        generation,
+        commitments,
+        receipts: [...receipts.slice(0, -1), ...receipts.slice(-1).map((receipt) => ({ ...receipt, signature: new Uint8Array(64) }))],
+      }
     case 5:
       return { generation, commitments: older ?? commitments, receipts }
     default:

@@ -92,7 +92,6 @@ export class CustodyWorld {
 
   readonly truth: ReceiptTruth = ({ signature }) => this.#truths.get(signature)
 
-  /** For the twin, in its own words. */
   idOf(owner: string, generation: number, commitments: readonly Uint8Array[]): string {
     return toHex(this.#idOf(unwrap(decodeNodePath(owner)), generationAt(generation), commitments))
   }
@@ -158,13 +157,15 @@ export class CustodyWorld {
     this.#write(node, { kind: "redistribution-started", body })
   }
 
-  endMove(node: WorldNode, which: number, lost: number): void {
+  /** @param isThief ends what another began, which only who began may. */
+  endMove(node: WorldNode, which: number, { isThief, lost }: { readonly lost: number; readonly isThief: boolean }): void {
     const custody = this.view(node)
     const generation = currentGeneration(custody)
-    const own = [...(generation?.attempts.values() ?? [])].filter(({ by }) => by === node.path)
+    const own = [...(generation?.attempts.values() ?? [])].filter(({ by }) => (by === node.path) !== isThief)
     const newest = own[which % Math.max(1, own.length)]
     if (generation === undefined || newest === undefined) return
     const { attempt, from, owner } = newest
+    node.lies ||= isThief
     const before = findSharing(custody, owner, from)
     const [, ...fresh] = this.#points(`moved by ${node.path} ${this.#fresh++}`, generation)
     const commitments = [before?.commitments[0] ?? fakePoint("no key"), ...fresh]
@@ -313,7 +314,6 @@ export class CustodyWorld {
     this.#write(node, { kind: "pieces-wiped", body: { upTo } })
   }
 
-  /** The same commitments for the same name: an owner that asks again shows what it showed before. */
   #points(name: string, generation: GenerationState): readonly Uint8Array[] {
     const full = `${name} ${generation.generation}`
     const known = this.#named.get(full) ?? Array.from({ length: thresholdOf(generation) }, (_, power) => fakePoint(`${full} ${power}`))
