@@ -39,7 +39,7 @@ export async function buildWorld({ onNodeEnd, say, stack }: WorldPlan): Promise<
   say(`${MEMBERS} members of etcd have a leader`)
   const bundle = join(bundles, "faults")
   run(process.execPath, join(root, "scripts", "build.ts"), bundle)
-  const nodes = await startNodes({ network, members, bundle, onEnd: onNodeEnd })
+  const nodes = await startNodes({ network, members, bundle, say, onEnd: onNodeEnd })
   for (const { process: child } of nodes) stack.use(child)
   await untilServing(nodes)
   say(`${NODES.length} nodes serve`)
@@ -53,6 +53,7 @@ async function startNodes(plan: {
   readonly members: readonly EtcdMember[]
   readonly bundle: string
   readonly onEnd: (line: string) => void
+  readonly say: (line: string) => void
 }): Promise<readonly GroveNode[]> {
   const ledger = `etcd://${plan.members.map(({ url }) => url.replace("http://", "")).join(",")}${PREFIX}`
   const nodes: GroveNode[] = []
@@ -65,6 +66,7 @@ async function startNodes(plan: {
       words: WORDS,
       isFirst: nodes.length === 0,
       onEnd: plan.onEnd,
+      say: plan.say,
     })
     nodes.push(node)
     // The first one announces the cluster that the others are of.

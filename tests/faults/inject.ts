@@ -27,8 +27,8 @@ interface Machine {
   readonly disk: Disk
 }
 
-/** Begins a fault. */
-export async function inject(world: FaultWorld, fault: PlannedFault): Promise<InjectedFault> {
+/** Begins a fault; `undefined` when there is nothing to do it to. */
+export async function inject(world: FaultWorld, fault: PlannedFault): Promise<InjectedFault | undefined> {
   const { kind } = fault
   if (kind.endsWith("leader")) return await injectLeader(world, kind)
   const machines = machinesOf(world)
@@ -89,16 +89,16 @@ async function injectNode({ nodes, unlocking }: FaultWorld, { kind, machines: [n
     return { about: node.name, heal }
   }
   // A node in its stride reuses what its files have room for; one that begins has to write. It may begin many times, which its peers would not take part in.
-  node.unlockWith("key file")
+  node.means = "key file"
   const full = node.disk.fill()
   kill[Symbol.dispose]()
   return { about: `${node.name}, which is killed and starts on it`, heal: healAll([full]) }
 }
 
 /** What leads is asked when the time has come. While nobody leads there is nothing to do to a leader. */
-async function injectLeader({ members, network }: FaultWorld, kind: FaultKind): Promise<InjectedFault> {
+async function injectLeader({ members, network }: FaultWorld, kind: FaultKind): Promise<InjectedFault | undefined> {
   const leader = await leaderOf(members)
-  if (leader === undefined) return { about: "nobody: none leads", heal: healAll([]) }
+  if (leader === undefined) return undefined
   if (kind === "kill etcd leader") return { about: nameOf(leader), heal: healAll([await leader.process.kill()]) }
   const others = members.filter((member) => member !== leader)
   return { about: nameOf(leader), heal: healAll(separate(network, [leader], others)) }

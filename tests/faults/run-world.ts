@@ -37,7 +37,7 @@ export async function runWorld({ minutes, print, seed }: WorldRun): Promise<numb
   const [nodes, members] = [world.nodes, world.members].map((each) => each.map(({ process: { host } }) => host.name))
   const faults = planFaults({ seed, durationMs: minutes * 60_000, nodes: nodes ?? [], members: members ?? [] })
   const workload = new Workload(world.nodes, { author: new RootAuthor(WORDS), seed })
-  await Promise.all(faults.map(async (fault) => await runFault(world, fault, say)))
+  const injected = (await Promise.all(faults.map(async (fault) => await runFault(world, fault, say)))).filter((each) => each !== undefined)
   say("all is healed")
   violations.push(...(await settle(world, workload, say)))
   const log = await readStoredLog(
@@ -47,7 +47,7 @@ export async function runWorld({ minutes, print, seed }: WorldRun): Promise<numb
   violations.push(...checkHistory(log, workload.history))
   for (const { kind, message } of violations) say(`VIOLATION ${kind}: ${message}`)
   for (const line of summarise({
-    faults,
+    faults: injected,
     history: workload.history,
     renewals: workload.renewals,
     log,
@@ -58,14 +58,19 @@ export async function runWorld({ minutes, print, seed }: WorldRun): Promise<numb
   return violations.length === 0 ? 0 : 1
 }
 
-/** Waits for a fault's time, begins it, and heals it when it is over. */
-async function runFault(world: FaultWorld, fault: PlannedFault, say: Say): Promise<void> {
+/** Waits for a fault's time, begins it, and heals it when it is over; `undefined` when there was nothing to do it to. */
+async function runFault(world: FaultWorld, fault: PlannedFault, say: Say): Promise<PlannedFault | undefined> {
   const begun = performance.now()
   await delay(fault.from)
-  const { about, heal } = await inject(world, fault)
-  say(`${fault.kind}: ${about}, for ${((fault.to - fault.from) / 1_000).toFixed(1)} s`)
+  const injected = await inject(world, fault)
+  if (injected === undefined) {
+    say(`${fault.kind}: left out, none leads`)
+    return undefined
+  }
+  say(`${fault.kind}: ${injected.about}, for ${((fault.to - fault.from) / 1_000).toFixed(1)} s`)
   await delay(Math.max(0, begun + fault.to - performance.now()))
-  await heal()
+  await injected.heal()
+  return fault
 }
 
 /** What must come right by itself when nothing is broken any more; what did not is told. */

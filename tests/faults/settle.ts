@@ -5,6 +5,9 @@ import { headOf } from "./workload/workload.ts"
 /** How long healed nodes may take; they wait for one another, and this machine may be busy. */
 const PATIENCE_MS = 120_000
 const ANSWER_MS = 5_000
+/** How often somebody who waits is told for what. */
+const TELL_MS = 20_000
+const TOLD_LINES = 6
 const LOOK_MS = 200
 
 /** Waits until every node serves and is on the ledger, as seen by an entry of its own that is acknowledged. */
@@ -39,9 +42,14 @@ export async function untilAgreed(nodes: readonly GroveNode[]): Promise<{ readon
 /** Asks again until the answer is yes; otherwise it says why not. */
 export async function eventually(node: GroveNode, attempt: () => Promise<true | string>): Promise<void> {
   const end = performance.now() + PATIENCE_MS
+  let tell = performance.now() + TELL_MS
   for (;;) {
     const answer = await attempt()
     if (answer === true) return
+    if (performance.now() > tell) {
+      node.say(`waits for ${node.name}: ${answer}; it logged: ${node.process.lastWords(TOLD_LINES)}`)
+      tell += TELL_MS
+    }
     if (performance.now() > end)
       throw new Error(`after ${PATIENCE_MS / 1_000} s, ${node.name}: ${answer}; it logged: ${node.process.lastWords(20)}`)
     await delay(LOOK_MS)

@@ -32,25 +32,24 @@ export class Unlocking {
   }
 
   /** Decides how a killed node starts, before it does. */
-  async prepare(node: GroveNode): Promise<string> {
+  async prepare(node: GroveNode): Promise<void> {
     const serving = await this.#servingBeside(node)
     const asked = this.#asked.get(node.name) ?? 0
     if (serving < NEEDED || asked >= MAX_ASKED) {
-      node.unlockWith("key file")
+      node.means = "key file"
       this.withKeyFile++
-      return serving < NEEDED ? `with its key file, as ${serving} others serve` : `with its key file, after ${asked} times by its peers`
+      return this.#say(`${node.name} starts with its key file: ${serving} others serve, and they were asked ${asked} times before`)
     }
     this.#asked.set(node.name, asked + 1)
-    node.unlockWith("pieces")
+    node.means = "pieces"
     const watching = this.#watch(node).finally(() => this.#watching.delete(watching))
     this.#watching.add(watching)
-    return "by its peers"
   }
 
   /** Has a node that nobody breaks any more restart and be opened by its peers, however often they helped. */
   async restart(node: GroveNode): Promise<void> {
     const kill = await node.process.kill()
-    node.unlockWith("pieces")
+    node.means = "pieces"
     kill[Symbol.dispose]()
     const begun = performance.now()
     await eventually(node, async () => {
@@ -74,13 +73,15 @@ export class Unlocking {
     return states.filter((state) => state === "serving").length
   }
 
+  /** Until it serves, or was killed again and starts with something else. */
   async #watch(node: GroveNode): Promise<void> {
     const begun = performance.now()
-    while ((await stateOf(node)) !== "serving") {
-      if (this.#stop.signal.aborted) return
+    for (;;) {
+      const state = await stateOf(node)
+      if (this.#stop.signal.aborted || node.means !== "pieces") return
+      if (state === "serving") return this.#opened(node, begun)
       await delay(LOOK_MS)
     }
-    this.#opened(node, begun)
   }
 
   #opened({ name }: GroveNode, begun: number): void {

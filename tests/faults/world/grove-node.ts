@@ -10,14 +10,19 @@ import { onHost, type NetworkHost } from "./network.ts"
 
 const COMMAND_MS = 120_000
 
+/** What opens a node that starts. */
+export type UnlockMeans = "key file" | "pieces"
+
 /** A node of Keygrove on a machine and a disk of its own. */
 export interface GroveNode {
   readonly name: string
   readonly process: HostProcess
   readonly disk: Disk
   readonly home: string
+  /** Tells a line about it. */
+  say(line: string): void
   /** By what it is opened from its next start on. The key file is on none of the disks; without it the node has what its disk holds, and its peers. */
-  unlockWith(means: "key file" | "pieces"): void
+  means: UnlockMeans
   /** One call of its JSON-RPC; refused with `NODE_UNREACHABLE` when there is no answer in time. */
   call(method: string, params: object, timeoutMs: number): Promise<Result<unknown>>
 }
@@ -33,11 +38,12 @@ export interface NodePlan {
   readonly words: string
   readonly isFirst: boolean
   readonly onEnd: (line: string) => void
+  readonly say: (line: string) => void
 }
 
 /** Makes a node's home as a person does, by `keygrove init`, and starts the node; it runs until the caller disposes of its process. */
 export async function startGroveNode(plan: NodePlan): Promise<GroveNode> {
-  const { bundle, directory, host, isFirst, ledger, onEnd, words } = plan
+  const { bundle, directory, host, isFirst, ledger, onEnd, say, words } = plan
   const disk = new Disk(join(directory, `${host.name}.disk`))
   const home = join(disk.path, "home")
   const keyFile = join(directory, `${host.name}.key`)
@@ -61,7 +67,13 @@ export async function startGroveNode(plan: NodePlan): Promise<GroveNode> {
     process: child,
     disk,
     home,
-    unlockWith: (means) => void (child.command = [...command, ...(means === "pieces" ? ["--pieces"] : ["--key-file", keyFile])]),
+    say,
+    get means() {
+      return child.command.includes("--pieces") ? "pieces" : "key file"
+    },
+    set means(means: UnlockMeans) {
+      child.command = [...command, ...(means === "pieces" ? ["--pieces"] : ["--key-file", keyFile])]
+    },
     call: async (method, params, timeoutMs) => {
       const signal = AbortSignal.timeout(timeoutMs)
       try {

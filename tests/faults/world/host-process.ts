@@ -39,6 +39,10 @@ export class HostProcess implements AsyncDisposable {
   }
 
   /** What it is started as from the next start on. */
+  get command(): readonly string[] {
+    return this.#program.command
+  }
+
   set command(command: readonly string[]) {
     this.#program = { ...this.#program, command }
   }
