@@ -55,6 +55,37 @@ test("both write directly and see each other's entries, also when a member of et
   )
 })
 
+test("the ledger moves out of etcd to one node, and the other is told and follows it there", async () => {
+  await expectRefused(["ledger", "migrate", "--to", "embedded", ...at("laptop")], {
+    code: "ALREADY_RUNNING",
+    exitStatus: 1,
+    says: "stop it",
+  })
+  await expectDone(["down", ...at("laptop")])
+  const moved = await expectDone(["ledger", "migrate", "--to", "embedded", ...at("laptop")])
+  expect(moved).toMatchObject({
+    from: etcd().url("grove"),
+    to: "embedded",
+    place: expect.stringMatching(/^\/ip4\/127\.0\.0\.1\/tcp\/\d+\/p2p\//),
+  })
+  const to = String(moved["place"])
+  await expectDone(["up", "--detach", ...at("laptop")])
+  expect(await expectDone(["ledger", "status", ...at("laptop")])).toMatchObject({ role: "host", address: to })
+  const offer = ["proxy", "offer", "--until", "60d", ...at("phone")]
+  await expectRefused(offer, { code: "LEDGER_MOVED", exitStatus: 4, says: to })
+  const told = async (): Promise<void> =>
+    expect((await runCommand(["status", ...at("phone")])).stdout).toContain(`the ledger was moved to ${to}`)
+  await vi.waitFor(told, { timeout: 90_000, interval: 1_000 })
+  await expectDone(["down", ...at("phone")])
+  const wrong = ["ledger", "migrate", "--to", to.replace("127.0.0.1", "127.0.0.2"), ...at("phone")]
+  expect(await runCommand(wrong)).toMatchObject({ exitStatus: 4, stderr: expect.stringContaining(`it was moved to ${to}`) })
+  await expectDone(["ledger", "migrate", "--to", to, ...at("phone")])
+  await expectDone(["up", "--detach", ...at("phone")])
+  expect(await expectDone(["ledger", "status", ...at("phone")])).toMatchObject({ role: "follower", address: to })
+  await vi.waitFor(async () => await expectDone(offer), { timeout: 90_000, interval: 1_000 })
+  expect(await expectDone(["ledger", "verify", ...at("phone")])).toMatchObject({ valid: true, void: 0 })
+})
+
 test("what cannot be an etcd is refused before a home is made", async () => {
   await writeFile(place("open"), "password\n", { mode: 0o644 })
   const init = (...more: readonly string[]): readonly string[] => ["init", ...made("never"), "--name", "never", ...more]

@@ -36,6 +36,8 @@ export type {
 } from "./ports/keystore.ts"
 export type { AppendOptions, AppendRefusal, LedgerEngine, LedgerSlice, ReadRefusal, RefreshRefusal } from "./ports/ledger-engine.ts"
 export type { LedgerFileRefusal, LedgerSnapshots } from "./ports/ledger-snapshots.ts"
+export { MAX_MOVED_TO_CHARACTERS, type SealableLog, type SealRefusal } from "./ports/sealable-log.ts"
+export { migrateLedger, type LedgerMigration, type MigrationRefusal } from "./ledger/migrate-ledger.ts"
 export type { LedgerSource, SourceRefusal } from "./ports/ledger-source.ts"
 export type { CipherOrder, HeldKey, KeyBackend, KeyBackendRefusal, KeyBackendTraits, MadeKey, NewKey } from "./ports/key-backend.ts"
 export {

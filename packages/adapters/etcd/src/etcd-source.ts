@@ -1,4 +1,4 @@
-import { equalBytes, ok, refuse, toHex, type Result } from "@keygrove/base"
+import { equalBytes, ok, refuse, toHex, type Refusal, type Result } from "@keygrove/base"
 import type { Primitives } from "@keygrove/crypto"
 import {
   checkBatch,
@@ -10,13 +10,22 @@ import {
   type LedgerHead,
   type LedgerIndex,
 } from "@keygrove/ledger"
-import type { AppendOptions, AppendRefusal, CallOptions, LedgerSlice, LedgerSource, SourceRefusal } from "@keygrove/service"
+import type {
+  AppendOptions,
+  AppendRefusal,
+  CallOptions,
+  LedgerSlice,
+  LedgerSource,
+  SealableLog,
+  SealRefusal,
+  SourceRefusal,
+} from "@keygrove/service"
 import type { EtcdAccess } from "./access.ts"
 import type { EtcdAddress } from "./address.ts"
 import { nameOfStatus, type GrpcStatus } from "./grpc-status.ts"
 import { HeadWatch, type SeenHead } from "./head-watch.ts"
 import { readHealth, type EtcdHealth } from "./health.ts"
-import { decodeHead, decodeStoredEntry, encodeHead, encodeStoredEntry, EtcdLogKeys } from "./log-format.ts"
+import { decodeHead, decodeMoved, decodeStoredEntry, encodeHead, encodeMoved, encodeStoredEntry, EtcdLogKeys } from "./log-format.ts"
 import { DEFAULT_DEADLINES, EtcdMembers, type EtcdDeadlines } from "./members.ts"
 import {
   decodeTransactionAnswer,
@@ -47,7 +56,7 @@ type Answer = EtcdTransactionAnswer & { readonly wasAmbiguous: boolean }
  * the same length is appended to, and that no entry is where it writes. Whoever holds keys of the prefix can write anything there: what is read is verified by the
  * engine that copies it.
  */
-export class EtcdLedgerSource implements LedgerSource {
+export class EtcdLedgerSource implements LedgerSource, SealableLog {
   readonly title: string = "etcd"
   readonly #primitives: Pick<Primitives, "sha256" | "ed25519">
   readonly #members: EtcdMembers
@@ -123,6 +132,23 @@ export class EtcdLedgerSource implements LedgerSource {
     }
   }
 
+  async movedTo({ signal }: CallOptions): Promise<Result<string | undefined, SourceRefusal>> {
+    const answer = await this.#transact({ conditions: [], operations: [{ kind: "range", key: this.#keys.moved }], otherwise: [] }, signal)
+    return answer.ok ? placeOf(answer.value.found[0]?.[0]?.value) : answer
+  }
+
+  async seal(target: string, expected: LedgerHead, { signal }: CallOptions): Promise<Result<true, SealRefusal>> {
+    const conditions: readonly EtcdCondition[] = [this.#isHead(expected), { kind: "absent", key: this.#keys.moved }]
+    const operations = [{ kind: "put", key: this.#keys.moved, value: encodeMoved(target) }] as const
+    const answer = await this.#transact({ conditions, operations, otherwise: [{ kind: "range", key: this.#keys.moved }] }, signal)
+    if (!answer.ok) return answer
+    if (answer.value.succeeded) return ok(true)
+    const moved = placeOf(answer.value.found[0]?.[0]?.value)
+    if (!moved.ok) return moved
+    if (moved.value === target) return ok(true)
+    return moved.value === undefined ? refuse("LEDGER_HEAD_MOVED", `the ledger is not at ${expected.length} any more`) : goesOn(moved.value)
+  }
+
   /** How etcd is, member by member. Members that do not answer within 2 s are said not to. */
   async health(options: CallOptions): Promise<EtcdHealth> {
     return await readHealth(this.#members, options)
@@ -137,26 +163,31 @@ export class EtcdLedgerSource implements LedgerSource {
   #appending(batch: readonly Uint8Array[], expected: LedgerHead, heads: BatchHeads): EtcdTransaction {
     const { length } = expected
     const last = heads.at(-1) ?? expected
-    const head: EtcdCondition =
-      length === 0 ? { kind: "absent", key: this.#keys.head } : { kind: "value", key: this.#keys.head, value: encodeHead(expected) }
+    const head = this.#isHead(expected)
     const free: EtcdCondition = { kind: "absent", key: this.#keys.entry(length), end: this.#keys.entriesEnd }
     const entries = batch.map((entry, offset) => {
       const value = encodeStoredEntry(heads[offset]?.hash ?? last.hash, entry)
       return { kind: "put", key: this.#keys.entry(length + offset), value } as const
     })
     return {
-      conditions: [head, free],
+      conditions: [head, free, { kind: "absent", key: this.#keys.moved }],
       operations: [...entries, { kind: "put", key: this.#keys.head, value: encodeHead(last) }],
       otherwise: [
         { kind: "range", key: this.#keys.head },
         { kind: "range", key: this.#keys.entry(last.length - 1) },
+        { kind: "range", key: this.#keys.moved },
       ],
     }
   }
 
+  #isHead(head: LedgerHead): EtcdCondition {
+    const { head: key } = this.#keys
+    return head.length === 0 ? { kind: "absent", key } : { kind: "value", key, value: encodeHead(head) }
+  }
+
   /** Why a transaction changed nothing: others were faster, or an earlier try of it had its effect and only the answer was lost. */
   #judgeConflict({ found, revision, wasAmbiguous }: Answer, expected: LedgerHead, last: LedgerHead): Result<LedgerHead, AppendRefusal> {
-    const [heads = [], entries = []] = found
+    const [heads = [], entries = [], moves = []] = found
     const now = headOf(heads[0]?.value)
     if (!now.ok) return now
     const there = entries[0] === undefined ? undefined : decodeStoredEntry(entries[0].value)
@@ -165,6 +196,9 @@ export class EtcdLedgerSource implements LedgerSource {
       this.#watch.saw({ head: now.value, revision })
       return ok(last)
     }
+    const moved = placeOf(moves[0]?.value)
+    if (!moved.ok) return moved
+    if (moved.value !== undefined) return goesOn(moved.value)
     if (isSameHead(now.value, expected))
       return refuse(
         "LEDGER_CORRUPT",
@@ -220,6 +254,14 @@ export class EtcdLedgerSource implements LedgerSource {
     const isWrite = transaction.conditions.length > 0
     return refuse("LEDGER_UNREACHABLE", isWrite && outcome.wasAmbiguous ? `${why}; ${MAY_BE_WRITTEN}` : why)
   }
+}
+
+function placeOf(value: Uint8Array | undefined): Result<string | undefined, "LEDGER_CORRUPT"> {
+  return value === undefined ? ok(undefined) : decodeMoved(value)
+}
+
+function goesOn(target: string): Refusal<"LEDGER_MOVED"> {
+  return refuse("LEDGER_MOVED", `the ledger was moved and goes on at ${target}; nothing is appended to it in etcd any more`, { target })
 }
 
 function headOf(value: Uint8Array | undefined): Result<LedgerHead, "LEDGER_CORRUPT"> {

@@ -1,5 +1,6 @@
 import { brandShape, bytesShape, concatBytes, decodeShape, encodeCanonical, utf8, type Result } from "@keygrove/base"
 import { decodeLedgerIndex, MAX_ENTRY_BYTES, type LedgerHead } from "@keygrove/ledger"
+import { MAX_MOVED_TO_CHARACTERS } from "@keygrove/service"
 import * as v from "valibot"
 
 // How a ledger lies in etcd (docs/protocol/ledger.md, "In etcd").
@@ -12,9 +13,17 @@ const INDEX_DIGITS = 16
 
 const headShape = v.strictObject({ v: v.literal(VERSION), length: brandShape(decodeLedgerIndex), hash: bytesShape(HASH_BYTES) })
 
+const MAX_MOVED_BYTES = 4 * MAX_MOVED_TO_CHARACTERS + 16
+const movedShape = v.strictObject({
+  v: v.literal(VERSION),
+  to: v.pipe(v.string(), v.regex(/^[!-~]+$/), v.maxLength(MAX_MOVED_TO_CHARACTERS)),
+})
+
 /** The keys of one ledger. */
 export class EtcdLogKeys {
   readonly head: Uint8Array
+  /** Where the ledger goes on, once it was closed. */
+  readonly moved: Uint8Array
   /** After all keys of entries. */
   readonly entriesEnd: Uint8Array
   readonly #entries: string
@@ -22,6 +31,7 @@ export class EtcdLogKeys {
   /** @param prefix see `EtcdAddress.prefix` */
   constructor(prefix: string) {
     this.head = utf8(`${prefix}/head`)
+    this.moved = utf8(`${prefix}/moved`)
     this.#entries = `${prefix}/entry`
     this.entriesEnd = utf8(`${this.#entries}0`)
   }
@@ -40,6 +50,22 @@ export function encodeHead({ hash, length }: LedgerHead): Uint8Array {
 export function decodeHead(bytes: Uint8Array): Result<LedgerHead, "LEDGER_CORRUPT"> {
   const decoded = decodeShape(bytes, { shape: headShape, maxBytes: MAX_HEAD_BYTES, code: "LEDGER_CORRUPT", noun: "head of the ledger" })
   return decoded.ok ? { ok: true, value: { length: decoded.value.length, hash: decoded.value.hash } } : decoded
+}
+
+/** Canonical CBOR of where a ledger goes on. */
+export function encodeMoved(target: string): Uint8Array {
+  return encodeCanonical({ v: VERSION, to: target })
+}
+
+/** Strict inverse of {@link encodeMoved}. */
+export function decodeMoved(bytes: Uint8Array): Result<string, "LEDGER_CORRUPT"> {
+  const decoded = decodeShape(bytes, {
+    shape: movedShape,
+    maxBytes: MAX_MOVED_BYTES,
+    code: "LEDGER_CORRUPT",
+    noun: "place where the ledger goes on",
+  })
+  return decoded.ok ? { ok: true, value: decoded.value.to } : decoded
 }
 
 /** The value of an entry's key: the hash of the head after it, then the entry. */

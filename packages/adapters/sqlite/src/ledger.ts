@@ -26,7 +26,8 @@ import {
 import { inTransaction, openDatabase } from "./database.ts"
 import type { DatabaseRefusal } from "./errors.ts"
 import { databaseFailure } from "./failure.ts"
-import { SNAPSHOT_TABLES, SqliteLedgerSnapshots } from "./ledger-snapshots.ts"
+import { SqliteLedgerSeal } from "./ledger-seal.ts"
+import { SNAPSHOT_TABLES, SqliteLedgerSnapshots, type Attempt } from "./ledger-snapshots.ts"
 import { whileBusy } from "./retry.ts"
 
 export interface EmbeddedLedgerOptions {
@@ -67,6 +68,8 @@ export class EmbeddedLedgerEngine implements LedgerEngine {
   readonly #selectNext: StatementSync
   /** In the same file; they end with the engine. */
   readonly snapshots: SqliteLedgerSnapshots
+  /** Of the file, where it is the ledger and not a copy. */
+  readonly seal: SqliteLedgerSeal
   readonly #flushesLater: boolean
   #flushing: NodeJS.Timeout | undefined
   readonly #appended = new Wakeup()
@@ -84,7 +87,9 @@ export class EmbeddedLedgerEngine implements LedgerEngine {
     this.#selectNext = database.prepare(
       "SELECT position FROM entry WHERE position > ? AND position < ? AND length(bytes) > 0 ORDER BY position LIMIT 1",
     )
-    this.snapshots = new SqliteLedgerSnapshots(database, (work) => this.#attempt(work))
+    const attempt: Attempt = (work) => this.#attempt(work)
+    this.snapshots = new SqliteLedgerSnapshots(database, attempt)
+    this.seal = new SqliteLedgerSeal(database, attempt, (expected) => this.#compare(expected))
   }
 
   /** Opens or creates the file. Entries are verified when they are read by the replica, not here. */

@@ -258,6 +258,27 @@ export const commands: readonly CommandSpec[] = [
     load: () => import("./commands/ledger-verify.ts"),
   },
   {
+    name: "ledger migrate",
+    summary: "move the log into etcd, or from there to this node",
+    details:
+      "Run it while the node is stopped, on the node that hosts the log, or on one that has it in etcd. Every entry is verified on its way; then the place where the log was is " +
+      "closed for good, so that nobody appends there any more, and config.json names the new one. What was cut off is gone on with by running it again; a place with another log in it is refused. " +
+      "Nodes that follow this one's log go on as before. Of a log that leaves etcd, each other node says in `status` where it went, and the same command takes it there.",
+    options: [
+      {
+        flags: "--to <WHERE>",
+        required: true,
+        description: "`embedded` (this node hosts the log), or etcd://HOST:PORT,…/PREFIX, or where another node moved it",
+      },
+      ...etcdOptions,
+    ],
+    examples: [
+      "keygrove ledger migrate --to etcd://10.0.0.1,10.0.0.2,10.0.0.3/keygrove --etcd-ca ca.pem",
+      "keygrove ledger migrate --to embedded",
+    ],
+    load: () => import("./commands/ledger-migrate.ts"),
+  },
+  {
     name: "ledger snapshot",
     summary: "take a signed snapshot of what the log says, to start from",
     details:

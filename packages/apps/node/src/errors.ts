@@ -17,6 +17,7 @@ export type NodeErrorCode =
   | "NODE_START_FAILED"
   | "POLICY_AMBIGUOUS"
   | "NODE_NOT_ON_LEDGER"
+  | "LEDGER_NOT_HOSTED"
   | "RECOVERY_KEYSTORE_FOREIGN"
   | "ROOT_REKEY_TOO_LARGE"
   | "RECOVERY_FILE_UNREADABLE"
@@ -98,6 +99,11 @@ export const nodeErrors: ErrorTable<NodeErrorCode> = {
   },
   NODE_START_FAILED: { class: "failed", meaning: "The node met a fault while starting.", remedy: "See its log and report it." },
   POLICY_AMBIGUOUS: { class: "usage", meaning: "Several policies begin with these digits.", remedy: "Give more digits of the id." },
+  LEDGER_NOT_HOSTED: {
+    class: "refused",
+    meaning: "A ledger is moved by the node that hosts it, or by one that has it in etcd.",
+    remedy: "Run the command on the node that the message names.",
+  },
   NODE_NOT_ON_LEDGER: {
     class: "failed",
     meaning: "The ledger does not know this node yet.",

@@ -19,6 +19,8 @@ export type LedgerCode =
   | "LEDGER_ANSWER_INVALID"
   | "ROOT_PLAN_INVALID"
   | "LEDGER_PRUNED"
+  | "LEDGER_MOVED"
+  | "LEDGER_TARGET_OTHER"
   | "LEDGER_EMPTY"
   | "SNAPSHOT_INVALID"
   | "SNAPSHOT_VERSION"
@@ -85,6 +87,16 @@ export const ledgerErrors: ErrorTable<
     class: "failed",
     meaning: "The entry was dropped from this node's copy of the ledger, which keeps a snapshot of what it said.",
     remedy: "Ask a node that keeps the whole ledger.",
+  },
+  LEDGER_MOVED: {
+    class: "refused",
+    meaning: "The ledger was moved elsewhere and takes nothing more here; the message says where it goes on.",
+    remedy: "Follow it there: `keygrove ledger migrate --to WHERE` on this node, or correct `ledger` in config.json.",
+  },
+  LEDGER_TARGET_OTHER: {
+    class: "refused",
+    meaning: "The place that a ledger is to be moved to has another ledger in it.",
+    remedy: "Choose an empty place, such as another prefix in etcd.",
   },
   LEDGER_EMPTY: { class: "failed", meaning: "The ledger has no entries yet.", remedy: "Wait until the node is on the ledger." },
   SNAPSHOT_TOO_LARGE: {

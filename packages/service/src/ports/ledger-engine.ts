@@ -23,6 +23,7 @@ export type AppendRefusal =
   | "LEDGER_FULL"
   | "LEDGER_CORRUPT"
   | "LEDGER_FORKED"
+  | "LEDGER_MOVED"
   | "DISK_FULL"
 
 /** `LEDGER_PRUNED`: the entry was dropped from this node's copy; `data.next` says where reading may go on. */

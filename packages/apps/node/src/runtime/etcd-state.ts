@@ -8,17 +8,19 @@ const INTERVAL_MS = 10_000
 export interface SeenEtcd extends EtcdHealth {
   /** Milliseconds since 1970. */
   readonly at: number
+  /** Where the ledger goes on, when it was moved away from this etcd. */
+  readonly movedTo?: string
 }
 
 /** Asks etcd again and again how it is, so that status and warnings have it at once. */
 export class EtcdState implements AsyncDisposable {
-  readonly #source: Pick<EtcdLedgerSource, "health">
+  readonly #source: Pick<EtcdLedgerSource, "health" | "movedTo">
   readonly #clock: Clock
   readonly #stop = new AbortController()
   readonly #asking: Promise<void>
   #seen: SeenEtcd | undefined
 
-  constructor(source: Pick<EtcdLedgerSource, "health">, clock: Clock) {
+  constructor(source: Pick<EtcdLedgerSource, "health" | "movedTo">, clock: Clock) {
     this.#source = source
     this.#clock = clock
     this.#asking = this.#ask({ signal: this.#stop.signal })
@@ -32,9 +34,10 @@ export class EtcdState implements AsyncDisposable {
   /** What a person should know of it, in one line each. */
   warnings(): readonly string[] {
     if (this.#seen === undefined) return []
-    const { hasLeader, members } = this.#seen
+    const { hasLeader, members, movedTo } = this.#seen
     const lost = hasLeader ? [] : ["etcd has no leader: nothing can be appended to the ledger; what is known of it stays readable"]
-    return [...lost, ...members.flatMap(memberWarnings)]
+    const moved = movedTo === undefined ? [] : [movedWarning(movedTo)]
+    return [...moved, ...lost, ...members.flatMap(memberWarnings)]
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -45,13 +48,19 @@ export class EtcdState implements AsyncDisposable {
   async #ask(call: CallOptions): Promise<void> {
     try {
       for (;;) {
-        this.#seen = { ...(await this.#source.health(call)), at: this.#clock.now() }
+        const [health, moved] = [await this.#source.health(call), await this.#source.movedTo(call)]
+        const place = moved.ok && moved.value !== undefined ? { movedTo: moved.value } : {}
+        this.#seen = { ...health, ...place, at: this.#clock.now() }
         await this.#clock.sleep(INTERVAL_MS, call)
       }
     } catch (error) {
       if (!call.signal.aborted) throw error
     }
   }
+}
+
+function movedWarning(place: string): string {
+  return `the ledger was moved to ${place} and takes nothing more in etcd: stop this node, run \`keygrove ledger migrate --to ${place}\`, and start it again`
 }
 
 function memberWarnings({ name, status, trouble }: EtcdMemberHealth): readonly string[] {

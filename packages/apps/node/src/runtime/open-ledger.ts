@@ -102,6 +102,11 @@ export async function openReplica(
     flushesLater: ledgerRoleOf(config.ledger) === "etcd",
   })
   if (!copy.ok) return copy
+  const hosted = await checkHosted(copy.value, config, call)
+  if (!hosted.ok) {
+    await copy.value[Symbol.asyncDispose]()
+    return hosted
+  }
   const found = await findSnapshot(copy.value, reader, log, call)
   if (!found.ok) {
     await copy.value[Symbol.asyncDispose]()
@@ -120,6 +125,18 @@ export async function openReplica(
   view.replica = replica.value
   stack.use(replica.value)
   return ok({ ...chosen.value, replica: replica.value, snapshots: found.value })
+}
+
+/** Refuses to host a ledger that goes on elsewhere: what is appended here would be another history. */
+async function checkHosted(file: EmbeddedLedgerEngine, { ledger }: NodeConfig, call: CallOptions): Promise<Result<true>> {
+  if (ledgerRoleOf(ledger) !== "host") return ok(true)
+  const moved = await file.seal.movedTo(call)
+  if (!moved.ok || moved.value === undefined) return moved.ok ? ok(true) : moved
+  return refuse(
+    "LEDGER_MOVED",
+    `the ledger of this home was moved and goes on at ${moved.value}: run \`keygrove ledger migrate --to ${moved.value}\`, which puts that into config.json`,
+    { target: moved.value },
+  )
 }
 
 /** The fold of the ledger, as soon as there is one. */
