@@ -76,6 +76,7 @@ export class LockedEngine implements LockedKeystore {
 
   async sign(purpose: "handshake" | "message", message: Uint8Array, { signal }: CallOptions): Promise<Result<Uint8Array, KeystoreRefusal>> {
     signal.throwIfAborted()
+    if (!this.#pair.signing.live) return over()
     if (!mayBootSign(purpose, message)) return invalid(`${message.length} bytes are not a ${purpose} that a boot key signs`)
     return await Promise.resolve(ok(this.#tools.primitives.ed25519.sign(this.#pair.signing, message)))
   }
@@ -93,6 +94,7 @@ export class LockedEngine implements LockedKeystore {
   /** As {@link LockedEngine.unlock}, with what a program needs besides. The boot keys are wiped then. */
   async open(order: PieceUnlocking, { signal }: CallOptions): Promise<Result<PieceOpening, PieceRefusal>> {
     signal.throwIfAborted()
+    if (!this.#pair.signing.live) return over()
     const commitments = this.#check(order)
     if (!commitments.ok) return commitments
     const slot = this.slots.find(({ publicKey }) => equalBytes(publicKey, order.sharing.commitments[0] ?? new Uint8Array(0)))
@@ -210,6 +212,10 @@ function listOf(text: string): readonly PieceIndex[] {
 
 function absent(): Refusal<"RUN_RECORD_ABSENT"> {
   return refuse("RUN_RECORD_ABSENT", "no pieces open this keystore yet; start the node with its passphrase or key file")
+}
+
+function over(): Refusal<"KEYSTORE_GONE"> {
+  return refuse("KEYSTORE_GONE", "the locked keystore has ended, or was unlocked; restart the node with `keygrove up`")
 }
 
 function invalid(message: string): Refusal<"KEYSTORE_REQUEST_INVALID"> {

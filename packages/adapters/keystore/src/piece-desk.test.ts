@@ -1,8 +1,10 @@
+import { setImmediate } from "node:timers/promises"
 import { Secret, unwrap } from "@keygrove/base"
 import { decodeEpoch } from "@keygrove/hierarchy"
-import { afterAll, beforeAll } from "vitest"
+import { afterAll, beforeAll, expect, test } from "vitest"
+import { call, messageOf } from "../../../service/src/ports/keystore-cast.contract.ts"
 import { keystoreContract } from "../../../service/src/ports/keystore.contract.ts"
-import { openByPieces, shareAmong, type PieceKeystore } from "../../../service/src/ports/piece-keys-cast.contract.ts"
+import { generationOf, indexOf, openByPieces, shareAmong, type PieceKeystore } from "../../../service/src/ports/piece-keys-cast.contract.ts"
 import { pieceKeysContract } from "../../../service/src/ports/piece-keys.contract.ts"
 import { ceremonyTools, makeCeremonyStage } from "./ceremony/ceremony-kit.contract.ts"
 import { foundNode, type FoundedNode } from "./ceremony/found-node.ts"
@@ -35,6 +37,21 @@ async function byPieces(of: TestHome): Promise<PieceKeystore> {
   await owner[Symbol.asyncDispose]()
   return await openByPieces(subject, of, shared)
 }
+
+test("others are answered while many pieces are made", async () => {
+  await using owner = await home().open()
+  const { sealingKey } = owner.identity().keys
+  const recipients = Array.from({ length: 60 }, (_, at) => ({ index: indexOf(at + 2), sealingKey }))
+  let isDone = false
+  const sharing = owner.share({ generation: generationOf(1), threshold: 31, recipients }, call).finally(() => void (isDone = true))
+  let signatures = 0
+  for (; !isDone; signatures++) {
+    unwrap(await owner.sign("message", messageOf(signatures), call))
+    await setImmediate()
+  }
+  expect(unwrap(await sharing).pieces).toHaveLength(60)
+  expect(signatures).toBeGreaterThan(30)
+})
 
 const inEpoch = ({ nodeSecret, place }: FoundedNode, epoch: number): TestNode => ({
   nodeSecret,

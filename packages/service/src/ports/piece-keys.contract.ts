@@ -185,6 +185,9 @@ function unlocking(subject: PieceKeysSubject, shared: () => PieceCast): void {
     expect(await locked.unlock({ ...order, sharing: unknown }, call)).toMatchObject({ code: "SLOT_UNKNOWN" })
     const { keystore, liars } = unwrap(await locked.unlock({ ...order, pieces: [first, forged, fourth, second] }, call))
     expect([keystore.state(), liars.map(Number)]).toEqual(["unlocked", [4]])
+    const request = encodeInfo(["keygrove/v1/unlock-request", new Uint8Array(32)])
+    expect(await locked.sign("message", request, call)).toMatchObject({ code: "KEYSTORE_GONE" })
+    expect(await tried(first, second, fourth)).toMatchObject({ code: "KEYSTORE_GONE" })
     await keystore[Symbol.asyncDispose]()
   })
 

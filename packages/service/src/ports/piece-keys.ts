@@ -157,7 +157,7 @@ export interface PieceKeys {
   subshare(order: SubshareOrder, options: CallOptions): Promise<Result<Subsharing, PieceRefusal>>
   /**
    * As new holder: its piece of the moved sharing, to keep, and the commitments of that. Refuses `SUBPIECE_INVALID` with the liar's index in `data.index`. Of the largest sharings, of 255 members, it
-   * keeps the keystore for most of a second.
+   * keeps the keystore from all else for some tenths of a second.
    */
   combineSubpieces(
     order: SubpieceCombination,
