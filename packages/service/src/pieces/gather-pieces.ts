@@ -1,14 +1,16 @@
-import type { RandomBytes, Refusal } from "@keygrove/base"
+import { toHex, type RandomBytes, type Refusal } from "@keygrove/base"
 import type { NodePath } from "@keygrove/hierarchy"
+import type { LedgerState } from "@keygrove/ledger"
 import type { CustodyView, UnlockApproval } from "@keygrove/peering"
 import { decodePieceIndex, membersOf, type PieceHolder, type PieceIndex, type PlacedSharing } from "@keygrove/pieces"
 import type { CallOptions } from "../ports/call-options.ts"
+import { refreshReplica } from "../ledger/refresh-replica.ts"
 import type { LedgerReplica } from "../ledger/replica.ts"
 import type { Clock } from "../ports/clock.ts"
 import type { Keystore } from "../ports/keystore.ts"
 import type { LockedKeystore, PieceKeys, ReturnedPiece } from "../ports/piece-keys.ts"
 import type { Transport } from "../ports/transport.ts"
-import { peerOf } from "./custody-view.ts"
+import { nodeOf, peerOf } from "./custody-view.ts"
 import { askMember } from "./piece-client.ts"
 
 /** What a locked node works with. Nothing here is owned by it. */
@@ -84,7 +86,7 @@ async function combine(sources: UnlockSources, order: GatherOrder, arrivals: Arr
     const pieces = answers.flatMap((answer) => (answer.kind === "piece" ? [answer.piece] : []))
     if (pieces.length >= commitments.length) {
       const unlocked = await sources.keystore.unlock({ sharing, request, pieces }, options)
-      for (const liar of unlocked.ok ? unlocked.value.liars : liarsIn(unlocked)) nameLiar(sources, placed, liar, liars)
+      await nameLiars(sources, order, { indices: unlocked.ok ? unlocked.value.liars : liarsIn(unlocked), liars }, options)
       if (unlocked.ok) return { kind: "unlocked", keystore: unlocked.value.keystore, liars: [...liars] }
       if (unlocked.code !== "PIECES_INSUFFICIENT") return { kind: "failed", answers, refusal: unlocked }
       if (liarsIn(unlocked).length > 0) continue
@@ -111,11 +113,26 @@ async function askHolder(
   return { kind: "piece", path, piece: { index, holderSigningKey: peer.signingKey, sealed: answer.value.sealed } }
 }
 
-function nameLiar({ log }: UnlockSources, placed: PlacedSharing, index: PieceIndex, liars: Set<NodePath>): void {
-  const path = placed.generation.members[index - 1]?.path
-  if (path === undefined || liars.has(path)) return
-  liars.add(path)
-  log(`${path} sent a key piece of generation ${placed.generation.generation} that is not the one it was given; it is left out`)
+/** Leaves holders out of this round, and names them, but those that have rekeyed while they were asked: they are asked again under their new keys. */
+async function nameLiars(
+  sources: UnlockSources,
+  { placed, view }: GatherOrder,
+  { indices, liars }: { readonly indices: readonly PieceIndex[]; readonly liars: Set<NodePath> },
+  options: CallOptions,
+): Promise<void> {
+  if (indices.length === 0) return
+  const keyIn = (state: LedgerState, path: NodePath): string | undefined => {
+    const key = nodeOf({ state, self: view.self }, path)?.keys.signingKey
+    return key === undefined ? undefined : toHex(key)
+  }
+  await refreshReplica(sources, options)
+  for (const index of indices) {
+    const path = placed.generation.members[index - 1]?.path
+    if (path === undefined || liars.has(path)) continue
+    liars.add(path)
+    if (keyIn(sources.replica.state, path) !== keyIn(view.state, path)) continue
+    sources.log(`${path} sent a key piece of generation ${placed.generation.generation} that is not the one it was given; it is left out`)
+  }
 }
 
 function wrongPiece(path: NodePath): HolderAnswer {

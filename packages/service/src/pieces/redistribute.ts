@@ -6,7 +6,6 @@ import {
   decodeCommitments,
   encodeCommitments,
   holdersOf,
-  memberAt,
   membersOf,
   movableInto,
   nextAttempt,
@@ -24,6 +23,7 @@ import {
   type PieceReceipt,
   type PlacedSharing,
 } from "@keygrove/pieces"
+import { refreshReplica } from "../ledger/refresh-replica.ts"
 import type { CallOptions } from "../ports/call-options.ts"
 import { MAX_PAUSE_MS, rankOf, remainingMs, state, type CustodyRound, type DutyOutcome } from "./custody-round.ts"
 import { custodyView, nodeOf, peerOf } from "./custody-view.ts"
@@ -158,7 +158,9 @@ export class Redistribution {
       decoded.ok &&
       commitments.length === thresholdOf(to) &&
       verifySubsharing(context.primitives.curve, from, { index: holder.index, commitments: decoded.value })
-    if (!isRight || !isKeyOf(custodyView(context), sender, holder.member)) {
+    const isOwnKey = (): boolean => isKeyOf(custodyView(context), sender, holder.member)
+    // It may have rekeyed a moment ago.
+    if (!isRight || !(isOwnKey() || ((await refreshReplica(context, options)) && isOwnKey()))) {
       liars.name(holder.member.path, `it did not share its piece of ${owner} but something else`)
       return refuse("SUBPIECE_INVALID", "it did not share its piece of the old sharing")
     }
@@ -243,17 +245,16 @@ async function hand(
   const answer = await ask(round, recipient, request, options)
   if (!answer.ok || answer.value.kind === "complaint") return answer
   const { context, liars } = round
-  const view = custodyView(context)
-  const { cluster } = view.self
+  const { cluster } = custodyView(context).self
   const sharing = sharingIdOf(context.primitives, { owner: { cluster, path: owner }, generation: to.generation, commitments })
   const holder = recipient.member.path
-  const about = { cluster, owner, generation: to.generation, sharing, index: recipient.index, holder, attempt }
-  const node = nodeOf(view, holder)
-  const isReceipt =
-    node !== undefined &&
-    memberAt(view.custody, to, recipient.index)?.path === holder &&
-    context.primitives.ed25519.verify(node.keys.signingKey, pieceReceiptBytes(about), answer.value.signature)
-  if (isReceipt) return answer
+  const message = pieceReceiptBytes({ cluster, owner, generation: to.generation, sharing, index: recipient.index, holder, attempt })
+  const { signature } = answer.value
+  const isReceipt = (): boolean => {
+    const node = nodeOf(custodyView(context), holder)
+    return node !== undefined && context.primitives.ed25519.verify(node.keys.signingKey, message, signature)
+  }
+  if (isReceipt() || ((await refreshReplica(context, options)) && isReceipt())) return answer
   liars.name(holder, `its receipt for a moved piece of ${owner} is not signed by it`)
   return refuse("PIECE_RECEIPT_INVALID", "its receipt is not signed by it")
 }
