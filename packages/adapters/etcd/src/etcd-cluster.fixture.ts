@@ -1,4 +1,4 @@
-import { spawn, type ChildProcess } from "node:child_process"
+import { spawn, spawnSync, type ChildProcess } from "node:child_process"
 import { mkdtempSync, rmSync } from "node:fs"
 import { createServer, type AddressInfo } from "node:net"
 import { tmpdir } from "node:os"
@@ -23,6 +23,9 @@ interface KitMember {
   readonly args: readonly string[]
   process: ChildProcess | undefined
 }
+
+/** Whether etcd is installed; `npm run verify` sees to it. */
+export const hasEtcd: boolean = spawnSync("etcd", ["--version"]).status === 0
 
 const READY_MS = 60_000
 /** An etcd of real processes on loopback ports of its own, with its data in a directory of its own. */
