@@ -92,6 +92,33 @@ describe.skipIf(!hasEtcd)("three members", () => {
       server.close()
     })
 
+    test("is closed at its head, once and for one place, also when the answer is lost", async () => {
+      const address = cluster.address(freshName())
+      await using proxy = await CuttingProxy.open(address.endpoints[0] ?? { host: "", port: 0 })
+      await using source = kitSource(
+        { ...address, endpoints: [proxy.endpoint, ...address.endpoints.slice(1)] },
+        { deadlines: KIT_DEADLINES },
+      )
+      const log = kitLog(2)
+      const head = unwrap(await source.append(log.slice(0, 1), emptyHead(), call))
+      expect(unwrap(await source.movedTo(call))).toBeUndefined()
+      expect(await source.seal("elsewhere", emptyHead(), call)).toMatchObject({ ok: false, code: "LEDGER_HEAD_MOVED" })
+      proxy.loseAnswers(true)
+      unwrap(await source.seal("elsewhere", head, call))
+      proxy.loseAnswers(false)
+      unwrap(await source.seal("elsewhere", head, call))
+      expect(await source.seal("another place", head, call)).toMatchObject({ ok: false, code: "LEDGER_MOVED" })
+      expect(unwrap(await source.movedTo(call))).toBe("elsewhere")
+      await using engine = kitEngine(address)
+      unwrap(await engine.caughtUp(call))
+      expect(await engine.append(log.slice(1), head, call)).toMatchObject({
+        ok: false,
+        code: "LEDGER_MOVED",
+        data: { target: "elsewhere" },
+      })
+      expect(unwrap(await source.head(call))).toEqual(head)
+    })
+
     test("tells how its members are", async () => {
       await using source = kitSource(cluster.address(freshName()))
       const health = await source.health(call)
