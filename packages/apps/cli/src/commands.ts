@@ -290,7 +290,7 @@ export const commands: readonly CommandSpec[] = [
   },
   {
     name: "unlock",
-    summary: "open the keystore of a node that runs locked",
+    summary: "open the keystore of a node that runs locked; requests, approve: of other nodes",
     details:
       "After `keygrove lock`, an idle lock, `keygrove up --locked`, or the end of the keystore. Everything that depends on the keys starts anew; the node's process stays. The passphrase " +
       "goes from the program that reads it to the keystore itself.",

@@ -30,6 +30,17 @@ describe("parseCommandLine", () => {
     })
   })
 
+  test("a command may have commands of its own, whatever comes first", () => {
+    expect(parse("unlock", "--key-file", "k")).toMatchObject({
+      invocation: { spec: { name: "unlock" }, input: { options: { keyFile: "k" } } },
+    })
+    expect(parse("unlock", "requests")).toMatchObject({ invocation: { spec: { name: "unlock requests" } } })
+    expect(parse("unlock", "approve", "/server", "--request", "0f")).toMatchObject({
+      invocation: { spec: { name: "unlock approve" }, input: { operands: ["/server"], options: { request: "0f" } } },
+    })
+    expect(messageOf("unlock", "nope")).toContain("too many arguments")
+  })
+
   test("names options in camel case and takes - as a value", () => {
     expect(parse("up", "--passphrase-file", "-")).toMatchObject({ invocation: { input: { options: { passphraseFile: "-" } } } })
     expect(parse("encrypt", "-", "--label", "x", "-o", "-")).toMatchObject({

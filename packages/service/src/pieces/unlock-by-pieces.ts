@@ -50,8 +50,8 @@ export async function unlockByPieces(
     const isUpToDate = await refreshReplica(sources, options)
     const view = viewOf(sources)
     const sharings = openable(sources, view)
-    // What an old copy of the ledger says is no reason to give up.
-    if (!sharings.ok && isUpToDate) return sharings
+    // What an old copy of the ledger says is no reason to give up, but that a node has ended, which is for ever; and nobody lets that node read on.
+    if (!sharings.ok && (isUpToDate || sharings.code === "UNLOCK_REVOKED")) return sharings
     if (sharings.ok) {
       const round: UnlockRound = { sources, view, request, approvals }
       const outcome = await tryOnce(round, sharings.value, options, onProgress)

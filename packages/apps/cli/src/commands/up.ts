@@ -16,6 +16,8 @@ import { errnoOf, openSource } from "../passphrase-source.ts"
 /** How long a detached node may take until it serves; a passphrase may have to be typed. */
 const START_TIMEOUT_MS = 120_000
 const LOOK_MS = 25
+/** How long a node that asks its peers may take until they were asked. */
+const PEERS_TIMEOUT_MS = 30_000
 /** How often peers are asked before a detached node is left to itself. */
 const ASKED_ROUNDS = 3
 const MAX_LOG_TAIL_BYTES = 16_384
@@ -75,9 +77,7 @@ function startedOutcome(status: AnswerFields, input: CommandInput, context: Comm
   const how = state === "serving" ? "serving" : waits === undefined ? "locked (`keygrove unlock` opens it)" : "locked"
   const lines = [
     `${how} as process ${pid}; log: ${home.log}`,
-    ...(waits === undefined
-      ? []
-      : [`waits for its peers: ${waits}`, "it goes on by itself; `keygrove unlock` opens it with its passphrase or key file instead"]),
+    ...(waits === undefined ? [] : waitingLines(state, waits)),
     ...warnings.map((warning) => `warning: ${warning}`),
   ]
   const unlocking = waits === undefined ? {} : { waits, unlocking: status.get("unlocking") ?? null }
@@ -85,9 +85,14 @@ function startedOutcome(status: AnswerFields, input: CommandInput, context: Comm
   return { json: { state, pid, home: home.directory, ...unlocking, warnings }, text: lines.join("\n"), ...exit }
 }
 
+function waitingLines(state: string, waits: string): readonly string[] {
+  if (state === "locked") return [`its peers cannot unlock it: ${waits}`, "`keygrove unlock` opens it with its passphrase or key file"]
+  return [`waits for its peers: ${waits}`, "it goes on by itself; `keygrove unlock` opens it with its passphrase or key file instead"]
+}
+
 /** What a node waits for that its peers do not unlock. */
 function waitingText(status: AnswerFields): string {
-  if (status.get("unlocking") !== null) return status.object("unlocking").text("text")
+  if (isGathering(status)) return status.object("unlocking").text("text")
   return status.texts("warnings").join("; ") || "they have not answered yet"
 }
 
@@ -137,26 +142,32 @@ async function ended(child: ChildProcess): Promise<number> {
 async function waitUntilAnswering(context: CommandContext, child: ChildProcess, logFrom: number): Promise<AnswerFields> {
   const { home, signal } = context
   const ending = ended(child)
-  const deadline = performance.now() + START_TIMEOUT_MS
-  while (performance.now() < deadline) {
+  const started = performance.now()
+  while (performance.now() < started + START_TIMEOUT_MS) {
     const code = await Promise.race([ending, delay(LOOK_MS, undefined, { signal })])
     if (code !== undefined) throw startFailure(home.log, logFrom)
     const answer = await callRpc({ socketPath: home.socket, cookiePath: home.cookie }, "node.status", {}, { signal })
     const status = answer.ok ? new AnswerFields("node.status", answer.value) : undefined
     const pid = status?.number("pid")
     // Another node on the same home answers too, until ours has ended with its refusal.
-    if (status !== undefined && pid === child.pid && isSettled(status)) return status
+    if (status !== undefined && pid === child.pid && isSettled(status, performance.now() - started)) return status
   }
   throw commandError("START_FAILED", `the node does not serve after ${START_TIMEOUT_MS / 1000} s; see ${home.log}`)
 }
 
 /** Whether the state of a node is one that it does not leave at once by itself. */
-function isSettled(status: AnswerFields): boolean {
+function isSettled(status: AnswerFields, elapsedMs: number): boolean {
   if (status.text("state") !== "unlocking") return true
-  const unlocking = status.get("unlocking")
-  if (unlocking === undefined || unlocking === null) return false
+  // Nobody to ask is known yet, as when its copy of the ledger is old and the ledger's host is off.
+  if (!isGathering(status)) return elapsedMs > PEERS_TIMEOUT_MS
   const pieces = status.object("unlocking")
   return pieces.number("rounds") >= ASKED_ROUNDS || pieces.texts("waiting").length > 0
+}
+
+/** Whether peers have answered a locked node. */
+function isGathering(status: AnswerFields): boolean {
+  const unlocking = status.get("unlocking")
+  return unlocking !== undefined && unlocking !== null
 }
 
 /** The node's own last words, which carry a code, or where to read more. */

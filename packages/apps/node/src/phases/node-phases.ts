@@ -91,6 +91,7 @@ export class NodePhases implements AsyncDisposable {
     const stop = new AbortController()
     const { promise, resolve } = Promise.withResolvers<Result<NodeRuntime> | undefined>()
     const gathering: Gathering = { stop, done: promise, progress: undefined }
+    this.#options.log("asking the other nodes for the pieces of this one; `keygrove unlock` opens it with its passphrase or key file")
     this.#gathering = gathering
     void this.#gather(gathering).then(resolve)
     this.#options.onChange()
@@ -130,7 +131,10 @@ export class NodePhases implements AsyncDisposable {
       if (config.value.keyFile === undefined) return opened
       log(`peers cannot unlock the node now; it is unlocked with its key file ${config.value.keyFile}`)
       this.#gathering = undefined
-      return await this.unlock({}, { signal })
+      const byFile = await this.unlock({}, { signal })
+      return byFile.ok
+        ? byFile
+        : this.#judge(refuse(opened.code, `${opened.message}; its key file does not either: ${byFile.code}: ${byFile.message}`))
     } catch (error) {
       // Somebody was faster, or the node ends.
       if (signal.aborted) return undefined
