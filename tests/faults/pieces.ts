@@ -1,6 +1,7 @@
 import { join } from "node:path"
 import { DatabaseSync } from "node:sqlite"
 import { decode } from "cborg"
+import { checkKeptPieces, type KeptPiece } from "./checker/check-kept-pieces.ts"
 import type { Violation } from "./checker/history.ts"
 import { fieldsOf } from "./fields.ts"
 import { eventually } from "./settle.ts"
@@ -40,22 +41,10 @@ export async function untilShared(nodes: readonly GroveNode[]): Promise<void> {
 
 /** Has every holder prove what the ledger says that it keeps, and looks into every node's storage: one piece of each owner and generation, and no piece at two nodes. */
 export async function checkPieces(nodes: readonly GroveNode[]): Promise<readonly Violation[]> {
+  const proofs: Violation[] = []
+  for (const node of nodes) proofs.push(...(await unproved(node)))
   const kept = nodes.flatMap((node) => piecesIn(node))
-  const proofs = await Promise.all(nodes.map(unproved))
-  return [
-    ...proofs.flat(),
-    ...twice(kept.map(({ generation, holder, owner }) => `${holder} keeps two pieces of ${owner} in key generation ${generation}`)),
-    ...twice(kept.map(({ index, owner, sharing }) => `piece ${index} of ${owner} (${sharing.slice(0, 8)}…) is kept by two nodes`)),
-  ]
-}
-
-interface KeptPiece {
-  readonly holder: string
-  readonly owner: string
-  readonly generation: number
-  readonly index: number
-  /** 64 hex digits. */
-  readonly sharing: string
+  return [...proofs, ...checkKeptPieces(kept)]
 }
 
 /** What lies in a node's database, whatever the node says. */
@@ -68,25 +57,31 @@ function piecesIn(node: GroveNode): readonly KeptPiece[] {
       const { generation, index, owner, sharing } = fieldsOf(value instanceof Uint8Array ? decode(value) : undefined)
       if (!(sharing instanceof Uint8Array)) throw new Error(`${node.name} keeps a piece that names no sharing`)
       const digits = Buffer.from(sharing).toString("hex")
-      return { holder: node.name, owner: String(owner), generation: Number(generation), index: Number(index), sharing: digits }
+      return { holder: `/${node.name}`, owner: String(owner), generation: Number(generation), index: Number(index), sharing: digits }
     })
 }
 
-/** What is said more than once, each time after the first. */
-function twice(lines: readonly string[]): readonly Violation[] {
-  return lines.filter((line, index) => lines.indexOf(line) < index).map((message) => ({ kind: "pieces", message }))
-}
-
+/** What a node finds when it asks for every proof; who does not answer is asked again, who cannot prove is named. */
 async function unproved(node: GroveNode): Promise<readonly Violation[]> {
-  const verified = await node.call("pieces.verify", {}, JOIN_MS)
-  if (!verified.ok) return [{ kind: "pieces", message: `${node.name} cannot verify pieces: ${verified.code}: ${verified.message}` }]
-  const { pieces } = fieldsOf(verified.value)
-  if (!Array.isArray(pieces) || pieces.length === 0) return [{ kind: "pieces", message: `${node.name} finds no piece to verify` }]
-  return pieces
-    .map(fieldsOf)
-    .filter(({ state }) => state !== "proved")
-    .map(({ holder, owner, reason }) => ({
-      kind: "pieces",
-      message: `${node.name} has no proof that ${String(holder)} keeps its piece of ${String(owner)}: ${String(reason)}`,
-    }))
+  const found: Violation[] = []
+  await eventually(node, async () => {
+    const verified = await node.call("pieces.verify", {}, JOIN_MS)
+    if (!verified.ok) return `it cannot verify pieces: ${verified.code}: ${verified.message}`
+    const { pieces } = fieldsOf(verified.value)
+    if (!Array.isArray(pieces) || pieces.length === 0) return "it finds no piece to verify"
+    const missing = pieces.map(fieldsOf).filter(({ state }) => state !== "proved")
+    const [silent] = missing.filter(({ state }) => state === "unreachable")
+    if (silent !== undefined)
+      return `no proof that ${String(silent["holder"])} keeps its piece of ${String(silent["owner"])}: ${String(silent["reason"])}`
+    found.push(
+      ...missing.map(({ holder, owner, reason }): Violation => {
+        return {
+          kind: "pieces",
+          message: `${node.name} is not shown that ${String(holder)} keeps its piece of ${String(owner)}: ${String(reason)}`,
+        }
+      }),
+    )
+    return true
+  })
+  return found
 }
