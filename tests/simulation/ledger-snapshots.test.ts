@@ -270,6 +270,16 @@ describe("a file that was pruned", () => {
     expect(await LedgerReplica.open({ primitives, engine }, call)).toMatchObject({ code: "LEDGER_PRUNED" })
   })
 
+  test("is not pruned when the snapshot that it would depend on cannot be read back", async () => {
+    const path = await founded()
+    await using node = await open(path, new Signer(laptop))
+    const taken = unwrap(await node.keeper.take(call))
+    change(path, `UPDATE snapshot_chunk SET bytes = x'00' WHERE length = ${taken.length}`)
+    expect(await node.keeper.prune(call)).toMatchObject({ code: "SNAPSHOT_INVALID" })
+    expect(node.keeper.prunedTo).toBe(0)
+    expect(unwrap(await node.replica.read(at(10), 1, call)).entries).toHaveLength(1)
+  })
+
   test("may be pruned again where it was cut off, and further later", async () => {
     const path = await founded()
     await using node = await open(path, new Signer(laptop))

@@ -113,7 +113,7 @@ export async function startNode(
     trust: trust.value,
     pieces: pieces.value,
     warnings: () => [
-      ...warningsOf({ context, background, etcd, remaking, rekeys, role, rootRekeying }),
+      ...warningsOf({ context, background, etcd, remaking, rekeys, role, rootRekeying, snapshots }),
       ...trust.value.warnings(),
       ...pieces.value.warnings(),
     ],

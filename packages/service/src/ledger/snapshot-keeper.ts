@@ -14,6 +14,7 @@ import type { NodeContext } from "../node-context.ts"
 import type { CallOptions } from "../ports/call-options.ts"
 import type { Keystore } from "../ports/keystore.ts"
 import type { LedgerSnapshots } from "../ports/ledger-snapshots.ts"
+import { readSnapshot } from "./open-snapshot.ts"
 
 /** Entries after which a snapshot is taken by itself. */
 export const SNAPSHOT_EVERY = 10_000
@@ -22,7 +23,7 @@ const RETRY_MS = 60_000
 
 /** What a keeper works with. */
 export interface SnapshotContext extends Pick<NodeContext, "clock" | "replica"> {
-  readonly primitives: Pick<Primitives, "sha256">
+  readonly primitives: Pick<Primitives, "sha256" | "ed25519">
   readonly keystore: Pick<Keystore, "identity" | "sign" | "state">
   readonly snapshots: LedgerSnapshots
 }
@@ -91,9 +92,13 @@ export class SnapshotKeeper implements AsyncDisposable {
     const taken = await this.take(options)
     if (!taken.ok) return taken
     const { length } = taken.value
+    const { primitives, snapshots } = this.#context
+    // What is dropped can only be had from it.
+    const readBack = await readSnapshot({ primitives, snapshots }, taken.value, options)
+    if (!readBack.ok) return readBack
     const chains = [...this.#context.replica.snapshot().keyChains.values()]
     const kept = chains.flatMap(({ indexes }) => indexes.filter((index) => index < length)).toSorted((a, b) => a - b)
-    const pruned = await this.#context.snapshots.prune(length, kept, options)
+    const pruned = await snapshots.prune(length, kept, options)
     if (!pruned.ok) return pruned
     this.#prunedTo = length
     return taken

@@ -1,5 +1,5 @@
 import { findNode, owesRekey, type LedgerState } from "@keygrove/ledger"
-import type { GrantRemaking, LedgerReplica, NodeContext, NodeIdentity, RootRekeying } from "@keygrove/service"
+import type { GrantRemaking, LedgerReplica, NodeContext, NodeIdentity, RootRekeying, SnapshotKeeper } from "@keygrove/service"
 import type { Background } from "./background.ts"
 import type { EtcdState } from "./etcd-state.ts"
 import type { LedgerRole } from "../home/ledger-role.ts"
@@ -14,13 +14,19 @@ export interface WarningSources {
   readonly role: LedgerRole
   readonly etcd: EtcdState | undefined
   readonly rootRekeying: RootRekeying
+  readonly snapshots: Pick<SnapshotKeeper, "refusal">
 }
 
 /** What a person should know about this node now, in one line each. */
-export function warningsOf({ background, context, etcd, rekeys, remaking, role, rootRekeying }: WarningSources): readonly string[] {
+export function warningsOf(sources: WarningSources): readonly string[] {
+  const { background, context, etcd, rekeys, remaking, role, rootRekeying, snapshots } = sources
   const { keystore, replica } = context
   const about = [...nodeWarnings(context, background, rekeys), ...(etcd?.warnings() ?? []), ...rootRekeyWarnings(rootRekeying)]
-  return [...about, ...remakingWarning(remaking, keystore.identity()), ...copyWarning(role, replica)]
+  return [...about, ...snapshotWarning(snapshots), ...remakingWarning(remaking, keystore.identity()), ...copyWarning(role, replica)]
+}
+
+function snapshotWarning({ refusal }: Pick<SnapshotKeeper, "refusal">): readonly string[] {
+  return refusal === undefined ? [] : [`no snapshot of the ledger could be taken: ${refusal.code}: ${refusal.message}`]
 }
 
 /** What the plan of a root's replacement waits for. */
