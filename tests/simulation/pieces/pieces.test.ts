@@ -1,4 +1,4 @@
-import { ok, unwrap, type Result } from "@keygrove/base"
+import { unwrap } from "@keygrove/base"
 import { currentGeneration, owersOf, sharingsOf } from "@keygrove/pieces"
 import {
   custodyReport,
@@ -12,45 +12,11 @@ import {
 } from "@keygrove/service"
 import { describe, expect, test } from "vitest"
 import { call } from "../member.ts"
-import type { Machine } from "./machine.ts"
+import { grown, kept, machineOf, reopen } from "./grown.ts"
 import { pieceLie } from "./piece-liars.ts"
 import { PieceWorld } from "./piece-world.ts"
 
 const MINUTE_MS = 60_000
-
-/** A world whose members have shared and hold everything. */
-async function grown(seed: string, names: string, unlock: "auto" | "approve" = "auto"): Promise<PieceWorld> {
-  const world = await PieceWorld.plant(seed)
-  for (const name of names) await world.add(name)
-  for (const machine of world.machines) unwrap(await machine.announce(unlock))
-  await world.pass(30_000)
-  return world
-}
-
-function machineOf(world: PieceWorld, name: string): Machine {
-  const machine = world.machines.find((each) => each.name === name)
-  if (machine === undefined) throw new TypeError(`there is no ${name}`)
-  return machine
-}
-
-/** Has pieces open a machine again, within some time of its clock; how far it came at last. */
-async function reopen(
-  world: PieceWorld,
-  machine: Machine,
-  withinMs = 0,
-): Promise<{ readonly code: string; readonly last?: UnlockProgress }> {
-  await machine.stop()
-  const over = new AbortController()
-  const seen: { last?: UnlockProgress } = {}
-  const opening: Promise<Result<unknown>> = machine
-    .startByPieces(over, (progress) => (seen.last = progress))
-    .catch((error: unknown) => (over.signal.aborted ? ok("gave up") : Promise.reject(error)))
-  await world.pass(withinMs)
-  over.abort()
-  const opened = await opening
-  await world.settle()
-  return { code: opened.ok ? (machine.isRunning ? "unlocked" : "gave up") : opened.code, ...seen }
-}
 
 function generationOf(world: PieceWorld): number | undefined {
   return currentGeneration(world.custody)?.generation
@@ -58,14 +24,6 @@ function generationOf(world: PieceWorld): number | undefined {
 
 function openGenerations(world: PieceWorld): readonly number[] {
   return [...world.custody.generations.values()].map(({ generation }) => generation)
-}
-
-/** Owners of the pieces on a machine's disk, by generation. */
-function kept(machine: Machine): readonly string[] {
-  return machine.desk
-    .pieces()
-    .map(({ generation, owner }) => `${generation}${owner}`)
-    .toSorted()
 }
 
 describe("a cluster", () => {
