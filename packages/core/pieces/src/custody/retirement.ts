@@ -13,8 +13,8 @@ export function retireGenerations(custody: CustodyState): CustodyState {
   let { generations } = custody
   for (const [place, generation] of complete.entries()) {
     const sharings = [...generation.sharings.values()]
-    const holdsSomebody = sharings.some((sharing) => !covered.has(sharing.owner) && canBeOpened(custody, generation, sharing))
-    if (place > 0 && !holdsSomebody) generations = generations.delete(generation.generation)
+    const isNeeded = place === 0 || sharings.some((sharing) => !covered.has(sharing.owner) && canBeOpened(custody, generation, sharing))
+    if (!isNeeded) generations = generations.delete(generation.generation)
     for (const { held, owner } of sharings) if (held.length >= thresholdOf(generation)) covered.add(owner)
   }
   return generations === custody.generations ? custody : { ...custody, generations }
