@@ -27,6 +27,12 @@ interface KitMember {
 /** Whether etcd is installed; `npm run verify` sees to it. */
 export const hasEtcd: boolean = spawnSync("etcd", ["--version"]).status === 0
 
+/** Those of this process, which end with it also where nobody disposes of them. */
+const running = new Set<ChildProcess>()
+process.once("exit", () => {
+  for (const each of running) each.kill("SIGKILL")
+})
+
 const READY_MS = 60_000
 /** An etcd of real processes on loopback ports of its own, with its data in a directory of its own. */
 export class EtcdCluster implements AsyncDisposable {
@@ -141,8 +147,10 @@ export class EtcdCluster implements AsyncDisposable {
   /** Starts a member that does not run, on the data that it has. */
   restart(index: number): void {
     const member = this.#member(index)
-    // Beside whatever ends: the tests' own process may be killed, and nothing is left behind then.
-    member.process = spawn("etcd", member.args, { stdio: "ignore" })
+    const started = spawn("etcd", member.args, { stdio: "ignore" })
+    running.add(started)
+    started.once("exit", () => running.delete(started))
+    member.process = started
   }
 
   /** Where a member keeps its data. */
