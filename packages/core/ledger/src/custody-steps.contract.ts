@@ -75,6 +75,9 @@ const frequencies: readonly (readonly [Action, parts: number])[] = [
   ["lateShare", 4],
 ]
 
+/** What who ends a redistribution may do instead of ending it rightly. */
+const tricks: Readonly<Record<number, "thief" | "forger">> = { 3: "thief", 5: "forger" }
+
 const actions: Readonly<Record<Action, (world: CustodyWorld, node: WorldNode, which: number) => void>> = {
   join: (world, node, which) => world.join(node, which % 16 === 0 ? `shared ${which % 3}` : undefined),
   leave: (world, node) => world.leave(node),
@@ -89,9 +92,9 @@ const actions: Readonly<Record<Action, (world: CustodyWorld, node: WorldNode, wh
     const movers = world.nodes.filter(({ path }) =>
       [...(currentGeneration(world.custody)?.attempts.values() ?? [])].some(({ by }) => by === path),
     )
-    const isThief = which % 4 === 3
-    const mover = isThief ? node : (movers[which % Math.max(1, movers.length)] ?? node)
-    world.endMove(mover, which % 8, { lost: lossesOf(which >> 3), isThief })
+    const trick = tricks[which % 6]
+    const mover = trick === "thief" ? node : (movers[which % Math.max(1, movers.length)] ?? node)
+    world.endMove(mover, which % 8, { lost: lossesOf(which >> 3), ...(trick === undefined ? {} : { trick }) })
   },
   hold(world) {
     for (const node of world.nodes) world.hold(node)
@@ -143,7 +146,7 @@ const actions: Readonly<Record<Action, (world: CustodyWorld, node: WorldNode, wh
   move(world, node, which) {
     const mover = reachedMember(world, which) ?? node
     world.beginMove(mover, which)
-    if (which % 4 > 0) world.endMove(mover, which % 8, { lost: lossesOf(which >> 3), isThief: false })
+    if (which % 4 > 0) world.endMove(mover, which % 8, { lost: lossesOf(which >> 3) })
   },
 }
 

@@ -157,18 +157,18 @@ export class CustodyWorld {
     this.#write(node, { kind: "redistribution-started", body })
   }
 
-  /** @param isThief ends what another began, which only who began may. */
-  endMove(node: WorldNode, which: number, { isThief, lost }: { readonly lost: number; readonly isThief: boolean }): void {
+  /** @param trick a thief ends what another began; a forger's pieces are of another key. */
+  endMove(node: WorldNode, which: number, { lost, trick }: { readonly lost: number; readonly trick?: "thief" | "forger" }): void {
     const custody = this.view(node)
     const generation = currentGeneration(custody)
-    const own = [...(generation?.attempts.values() ?? [])].filter(({ by }) => (by === node.path) !== isThief)
+    const own = [...(generation?.attempts.values() ?? [])].filter(({ by }) => (by === node.path) !== (trick === "thief"))
     const newest = own[which % Math.max(1, own.length)]
     if (generation === undefined || newest === undefined) return
     const { attempt, from, owner } = newest
-    node.lies ||= isThief
-    const before = findSharing(custody, owner, from)
-    const [, ...fresh] = this.#points(`moved by ${node.path} ${this.#fresh++}`, generation)
-    const commitments = [before?.commitments[0] ?? fakePoint("no key"), ...fresh]
+    node.lies ||= trick !== undefined
+    const before = trick === "forger" ? undefined : findSharing(custody, owner, from)
+    const [first = fakePoint("another key"), ...fresh] = this.#points(`moved by ${node.path} ${this.#fresh++}`, generation)
+    const commitments = [before?.commitments[0] ?? first, ...fresh]
     const answers = this.#offer(node, generation, { owner, attempt, commitments, lost })
     if (answers.length < thresholdOf(generation)) return
     const receipts = answers.map((answer) => answer())
