@@ -113,6 +113,8 @@ const WITHOUT_KEYSTORE: ReadonlySet<MethodName> = new Set([
   "sshAgent.wait",
   "sshAgent.answer",
   "sshAgent.stop",
+  "pieces.status",
+  "unlock.requests",
   "console.link",
   "rpc.discover",
 ])

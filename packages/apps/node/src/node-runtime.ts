@@ -16,6 +16,7 @@ import { SqliteStorage } from "@keygrove/sqlite"
 import { systemClock, systemRandom } from "@keygrove/system"
 import { readConfig, type NodeConfig } from "./home/config.ts"
 import { checkHome, homeOf, type Home } from "./home/home.ts"
+import { removeOffers } from "./home/hand-over.ts"
 import { finishMove } from "./home/finish-move.ts"
 import { lockHome } from "./home/instance-lock.ts"
 import { Background } from "./runtime/background.ts"
@@ -136,6 +137,7 @@ export function holdHome(directory: string): Result<HeldHome> {
   const held = lockHome(home.value)
   if (!held.ok) return held
   finishMove(home.value)
+  removeOffers(home.value.directory)
   return ok({ home: home.value, config: config.value, [Symbol.dispose]: () => held.value[Symbol.dispose]() })
 }
 

@@ -1,5 +1,6 @@
 import { spawn } from "node:child_process"
 import { randomBytes } from "node:crypto"
+import { readdirSync, rmSync } from "node:fs"
 import { Socket } from "node:net"
 import { join } from "node:path"
 import { ok, refuse, type Result } from "@keygrove/base"
@@ -21,6 +22,11 @@ export interface OfferedPassphrase extends AsyncDisposable {
 /** Whether a name is one that {@link offerPassphrase} makes, and so a file of the home directory itself. */
 export function isOfferSocket(name: string): boolean {
   return NAME.test(name)
+}
+
+/** Removes the sockets of programs that were killed, from a home on which no node runs. */
+export function removeOffers(directory: string): void {
+  for (const name of readdirSync(directory)) if (isOfferSocket(name)) rmSync(join(directory, name), { force: true })
 }
 
 /**

@@ -124,6 +124,8 @@ export class NodePhases implements AsyncDisposable {
     try {
       const config = readConfig(home.config)
       if (!config.ok) return this.#judge(config)
+      // What goes on without keys has the ledger open, which is to be followed under the boot key.
+      await this.#closeNode()
       const opened = await openByPieces({ home, config: config.value, log }, { signal }, onProgress)
       if (opened.ok) return this.#judge(await this.#start(config.value, opened.value, gathering))
       log(`${opened.code}: ${opened.message}`)
@@ -159,9 +161,7 @@ export class NodePhases implements AsyncDisposable {
         this.#gathering.stop.abort()
         await this.#gathering.done
       }
-      const before = this.#node
-      this.#node = undefined
-      await before?.[Symbol.asyncDispose]()
+      await this.#closeNode()
       stack.move()
       const started = await startNode({ home, config }, keystore, { log }, { signal: this.#stop.signal })
       if (!started.ok) return started
@@ -172,6 +172,12 @@ export class NodePhases implements AsyncDisposable {
     } finally {
       this.#isStarting = false
     }
+  }
+
+  async #closeNode(): Promise<void> {
+    const before = this.#node
+    this.#node = undefined
+    await before?.[Symbol.asyncDispose]()
   }
 
   #judge<T>(outcome: Result<T>): Result<T> {
