@@ -1,7 +1,7 @@
 import { DatabaseSync } from "node:sqlite"
 import { Secret, unwrap, type Result } from "@keygrove/base"
 import { nativePrimitives } from "@keygrove/curves-native"
-import type { NodePath } from "@keygrove/hierarchy"
+import { decodeTimestamp, type NodePath } from "@keygrove/hierarchy"
 import { createSealing } from "@keygrove/hpke"
 import { decodeLedgerIndex } from "@keygrove/ledger"
 import {
@@ -25,6 +25,7 @@ import {
   statementSigner,
   Turns,
   unlockByPieces,
+  type Clock,
   type InboundRequest,
   type NodeContext,
   type PeerAddress,
@@ -83,6 +84,12 @@ export class Machine implements AsyncDisposable {
   readonly database: DatabaseSync = new DatabaseSync(":memory:")
   readonly log: string[] = []
   lie: Lie | undefined
+  /** How far its wall clock is ahead of the world's. */
+  skewMs = 0
+  readonly #clock: Clock = {
+    now: () => unwrap(decodeTimestamp(this.#world.clock.now() + this.skewMs)),
+    sleep: async (durationMs, options) => await this.#world.clock.sleep(durationMs, options),
+  }
   readonly #world: World
   readonly #tools: KeystoreTools
   #copy = new MemoryLedgerEngine(nativePrimitives)
@@ -218,7 +225,8 @@ export class Machine implements AsyncDisposable {
     onProgress: ((progress: UnlockProgress) => void) | undefined,
   ): ReturnType<typeof unlockByPieces> {
     await using owned = new AsyncDisposableStack()
-    const { clock, lines, network, seed } = this.#world
+    const { lines, network, seed } = this.#world
+    const clock = this.#clock
     const key = keystore.bootKeys.signingKey
     const transport = owned.use(lines.connect({ name: this.name, key }, network.join(key), () => undefined))
     const replica = await this.#follow(transport, new Lifeline(), owned)
@@ -229,7 +237,8 @@ export class Machine implements AsyncDisposable {
   async #run(opened: OpenKeystore, vaultSecrets?: Disposable): Promise<void> {
     if (this.#running !== undefined) throw new TypeError(`${this.name} runs already`)
     await using owned = new AsyncDisposableStack()
-    const { busy, clock, lines, network, seed } = this.#world
+    const { busy, lines, network, seed } = this.#world
+    const clock = this.#clock
     if (vaultSecrets !== undefined) owned.use(vaultSecrets)
     const keystore = owned.use(busy.watchKeystore(opened))
     const life = new Lifeline()

@@ -84,14 +84,14 @@ export class CustodyKeeper {
       const seen = this.#wakeup.count
       const { custody } = custodyView(this.#context)
       const { clock } = this.#context
-      if (custody !== seenCustody || clock.now() >= dueAt || this.#isRenewalWished) {
+      if (custody !== seenCustody || leftMs(clock.now(), dueAt) === 0 || this.#isRenewalWished) {
         seenCustody = custody
         const nextMs = await this.#look({ signal })
         pauseMs = this.#troubles.size === 0 ? FIRST_PAUSE_MS : Math.min(2 * pauseMs, MAX_PAUSE_MS)
         dueAt = clock.now() + (this.#troubles.size === 0 ? nextMs : Math.min(pauseMs, Math.max(nextMs, FIRST_PAUSE_MS)))
       }
       using pause = abortOnDispose(signal)
-      const next = clock.sleep(Math.max(0, dueAt - clock.now()), { signal: pause.signal }).catch(() => undefined)
+      const next = clock.sleep(leftMs(clock.now(), dueAt), { signal: pause.signal }).catch(() => undefined)
       await Promise.race([this.#wakeup.wait(pause.signal, seen), next])
     }
     stop[Symbol.dispose]()
@@ -163,6 +163,11 @@ export class CustodyKeeper {
     if (this.#troubles.get(duty)?.code !== outcome.code) this.#context.log(`could not ${duty}: ${outcome.code}: ${outcome.message}`)
     this.#troubles.set(duty, outcome)
   }
+}
+
+/** What is left until a time; nothing when that is longer than is ever waited, for then the clock was set back meanwhile. */
+function leftMs(now: number, dueAt: number): number {
+  return dueAt - now > MAX_PAUSE_MS ? 0 : Math.max(0, dueAt - now)
 }
 
 /** A signal that fires with the given one, or when it is disposed of. */

@@ -32,7 +32,7 @@ export interface Offering {
 export async function offerPieces(round: CustodyRound, offering: Offering, options: CallOptions): Promise<void> {
   const { clock } = round.context
   const now = clock.now()
-  const due = missingOf(round.context, offering).filter(({ index }) => (offering.waits.get(index)?.nextAt ?? 0) <= now)
+  const due = missingOf(round.context, offering).filter(({ index }) => waitMs(offering, index, now) === 0)
   if (due.length === 0) return
   const over = new AbortController()
   const signal = AbortSignal.any([options.signal, over.signal])
@@ -110,10 +110,16 @@ export function missingOf(
   })
 }
 
+/** Until a holder is due. Nobody waits for longer than is ever waited: then the clock was set back meanwhile. */
+function waitMs({ waits }: Offering, index: PieceIndex, now: number): number {
+  const left = (waits.get(index)?.nextAt ?? now) - now
+  return left > LAST_PAUSE_MS ? 0 : Math.max(0, left)
+}
+
 /** Until the next holder is due. */
 export function pauseOf(context: PiecesContext, offering: Offering): number {
   const now = context.clock.now()
-  const waits = missingOf(context, offering).map(({ index }) => (offering.waits.get(index)?.nextAt ?? now) - now)
+  const waits = missingOf(context, offering).map(({ index }) => waitMs(offering, index, now))
   return Math.max(FIRST_PAUSE_MS / 2, Math.min(MAX_PAUSE_MS, ...waits))
 }
 
