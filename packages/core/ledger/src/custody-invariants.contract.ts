@@ -12,8 +12,8 @@ import {
   type CustodyStatement,
   type GenerationState,
 } from "@keygrove/pieces"
-import { pieceName } from "./custody-machine.contract.ts"
-import type { CustodyWorld, Happening } from "./custody-world.contract.ts"
+import { pieceName, type Happening } from "./custody-machine.contract.ts"
+import type { CustodyWorld } from "./custody-world.contract.ts"
 import type { CustodyFacts } from "./naive-custody.contract.ts"
 import { findNodeByKey, type LedgerState } from "./state.ts"
 

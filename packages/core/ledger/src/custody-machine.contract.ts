@@ -4,12 +4,21 @@ import { hasWiped, standingOfPiece, type CustodyState, type StoredPieceReference
 import { FAKE_POSSESSION, fakeBytes, fakePoint } from "./fake-primitives.contract.ts"
 import type { CustodyEvent } from "./naive-custody.contract.ts"
 import type { Judgeable } from "./reducer.ts"
-import type { NodeState } from "./state.ts"
+import type { LedgerState, NodeState } from "./state.ts"
 
 /** Something that a node wrote, and has perhaps not brought to the ledger yet. */
 export interface Written {
   readonly entry: Judgeable
   readonly event: CustodyEvent
+}
+
+/** What an entry did. */
+export interface Happening {
+  readonly entry: Judgeable
+  readonly before: LedgerState
+  readonly after: LedgerState
+  /** `applied`, or why it is void. */
+  readonly verdict: string
 }
 
 /** One machine. What is `on disk` outlives its crashes. */

@@ -10,8 +10,8 @@ import {
   type KeyGeneration,
 } from "@keygrove/pieces"
 import * as fc from "fast-check"
-import type { WorldNode } from "./custody-machine.contract.ts"
-import type { CustodyWorld, Happening } from "./custody-world.contract.ts"
+import type { Happening, WorldNode } from "./custody-machine.contract.ts"
+import type { CustodyWorld } from "./custody-world.contract.ts"
 import { fakeBytes, fakePoint } from "./fake-primitives.contract.ts"
 
 /** What a step does, to or by which node, and numbers to choose by. */
@@ -83,7 +83,7 @@ const actions: Readonly<Record<Action, (world: CustodyWorld, node: WorldNode, wh
   leave: (world, node) => world.leave(node),
   start: (world, node) => world.start(node),
   abort: (world, node) => world.abort(node),
-  share: (world, node, which) => world.share(node, lossesOf(which)),
+  share: (world, node, which) => world.share(node, lossesOf(which), which % 8 === 1),
   shareAll(world, _node, which) {
     for (const node of world.nodes) world.share(node, lossesOf(which))
   },

@@ -10,6 +10,7 @@ import {
   nextAttempt,
   pieceReceiptBytes,
   sharingIdOf,
+  sharingsOf,
   standingOfPiece,
   startingGeneration,
   thresholdOf,
@@ -21,7 +22,7 @@ import {
   type PieceReceipt,
   type ReceivedPiece,
 } from "@keygrove/pieces"
-import { anchorOf, fakeRekey, newMachine, takesPiece, type WorldNode, type Written } from "./custody-machine.contract.ts"
+import { anchorOf, fakeRekey, newMachine, takesPiece, type Happening, type WorldNode, type Written } from "./custody-machine.contract.ts"
 import { fakeBytes, fakePoint, fakePrimitives, fakeSignature } from "./fake-primitives.contract.ts"
 import { decodeLedgerIndex } from "./head.ts"
 import type { CustodyEvent, ReceiptTruth } from "./naive-custody.contract.ts"
@@ -34,15 +35,6 @@ const PATHS: readonly NodePath[] = ["/a", "/b", "/b/x", "/c", "/d", "/e"].map((p
 
 /** Makes something else of a statement, given what its author said of the kind before. */
 type Slip = (meant: CustodyStatement, before: CustodyStatement | undefined, author: WorldNode) => CustodyStatement | undefined
-
-/** What an entry did. */
-export interface Happening {
-  readonly entry: Judgeable
-  readonly before: LedgerState
-  readonly after: LedgerState
-  /** `applied`, or why it is void. */
-  readonly verdict: string
-}
 
 /**
  * Machines of one cluster that keep each other's pieces as docs/protocol/pieces.md says, on a ledger that judges. Each acts on the part of the ledger that it knows; machines that are away know no more,
@@ -135,11 +127,14 @@ export class CustodyWorld {
   }
 
   /** Offers its pieces of the newest generation to those whom it reaches; the answers of some are lost. Says so when there are enough. */
-  share(owner: WorldNode, lost: number): void {
+  share(owner: WorldNode, lost: number, isOldKey = false): void {
     const custody = this.view(owner)
     const generation = startingGeneration(custody) ?? currentGeneration(custody)
     if (generation === undefined || indexIn(custody, generation, owner.path) === undefined) return
-    const commitments = this.#points(`key of ${owner.path} ${owner.life}`, generation)
+    const fresh = this.#points(`key of ${owner.path} ${owner.life}`, generation)
+    const old = isOldKey ? sharingsOf(custody, owner.path)[0]?.sharing.commitments[0] : undefined
+    owner.lies ||= old !== undefined
+    const commitments = old === undefined ? fresh : [old, ...fresh.slice(1)]
     const answers = this.#offer(owner, generation, { owner: owner.path, attempt: 0, commitments, lost })
     if (answers.length < thresholdOf(generation) || generation.sharings.has(owner.path)) return
     const receipts = answers.map((answer) => answer())
