@@ -1,7 +1,7 @@
 import { expect, test } from "vitest"
 import { generatedKeyFile, generatedWarning, unlockMeans } from "./unlock-means.ts"
 
-const HOME = "/home/of/it"
+const HOME = "/srv/keygrove"
 
 test("a home is unlocked by a passphrase, a key file, one that lies in it, or its peers", () => {
   expect(unlockMeans(HOME, {})).toEqual({ by: "passphrase", keyFile: null, note: null })
