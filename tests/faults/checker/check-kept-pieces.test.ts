@@ -15,6 +15,8 @@ if (first === undefined) throw new Error("nobody keeps anything")
 
 test("finds nothing wrong where everybody keeps one piece of each other one", () => expect(checkKeptPieces(sound)).toEqual([]))
 
+test("finds that nobody keeps any", () => expect(checkKeptPieces([])).toEqual([{ kind: "pieces", message: "nobody keeps a piece" }]))
+
 test.each<[string, KeptPiece, RegExp]>([
   ["two pieces of one owner and generation at one node", { ...first, index: 9 }, /keeps two pieces/],
   ["two pieces of one owner and generation, of different sharings", { ...first, index: 9, sharing: "another" }, /keeps two pieces/],

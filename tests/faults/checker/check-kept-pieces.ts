@@ -12,6 +12,8 @@ export interface KeptPiece {
 
 /** Nobody may hold two pieces of one owner and key generation, nor two nodes the same piece: a majority would be fewer nodes than it seems. */
 export function checkKeptPieces(kept: readonly KeptPiece[]): readonly Violation[] {
+  // Else it proved nothing.
+  if (kept.length === 0) return [{ kind: "pieces", message: "nobody keeps a piece" }]
   return [
     ...twice(kept.map(({ generation, holder, owner }) => `${holder} keeps two pieces of ${owner} in key generation ${generation}`)),
     ...twice(kept.map(({ index, owner, sharing }) => `piece ${index} of ${owner} (sharing ${sharing}) is kept by two nodes`)),
