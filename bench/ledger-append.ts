@@ -11,8 +11,8 @@ import { FollowerLedgerEngine, LedgerReplica } from "@keygrove/service"
 import { EmbeddedLedgerEngine } from "@keygrove/sqlite"
 import { systemClock } from "@keygrove/system"
 import { EtcdCluster } from "../packages/adapters/etcd/src/etcd-cluster.fixture.ts"
+import { KV } from "../packages/adapters/etcd/src/etcd_pb.ts"
 import type { EtcdMembers } from "../packages/adapters/etcd/src/members.ts"
-import { bytesField } from "../packages/adapters/etcd/src/protobuf.ts"
 import {
   clusterEntry,
   kitChild,
@@ -93,8 +93,8 @@ async function main(profileOnly: boolean): Promise<number> {
 /** Rates a second of each of the four. */
 async function runRound({ client, nodes, putValue, replica, revisions }: World): Promise<Round> {
   const put = async (key: string): Promise<void> => {
-    const message = Buffer.concat([bytesField(1, Buffer.from(key)), bytesField(2, putValue)])
-    const outcome = await client.call({ method: "KV/Put", message, decode: (body) => body, signal: call.signal })
+    const message = { key: Buffer.from(key), value: putValue }
+    const outcome = await client.call({ method: KV.method.put, message, read: (answer) => answer, signal: call.signal })
     if (outcome.kind !== "answered") throw new Error(outcome.message)
   }
   const append = async (entries: readonly Uint8Array[]): Promise<void> => {

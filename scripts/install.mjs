@@ -25,6 +25,10 @@ const PROGRAMS = {
   },
   pdftoppm: { of: "poppler-utils", why: "npm run verify prints the recovery sheet with it, to a picture" },
   "pkcs11-tool": { of: "opensc", why: "npm run verify looks at keys in a token with it, as others see them" },
+  protoc: {
+    of: "protobuf-compiler",
+    why: "npm run verify compares with it what is made from .proto files, and npm run protocols makes it",
+  },
   "rsvg-convert": { of: "librsvg2-bin", why: "npm run verify prints the recovery sheet with it, to a picture" },
   "softhsm2-util": {
     of: "softhsm2",

@@ -16,6 +16,7 @@ const ready =
     "openssl",
     "pdftoppm",
     "pkcs11-tool",
+    "protoc",
     "rsvg-convert",
     "softhsm2-util",
     "ssh-keygen",

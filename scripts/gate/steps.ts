@@ -15,6 +15,7 @@ export const staticSteps: readonly Step[] = [
   tool("lint", ["node_modules/oxlint/bin/oxlint"]),
   tool("layers", ["scripts/check-layers.ts"]),
   tool("errors", ["scripts/generate-errors.ts", "--check"]),
+  tool("protocols", ["scripts/generate-protocols.ts", "--check"]),
   tool("format", ["node_modules/oxfmt/bin/oxfmt", "--check", "."]),
   tool("documents", ["scripts/check-docs.ts"]),
 ]

@@ -8,7 +8,7 @@ import { kitLog } from "../../../core/ledger/src/ledger-kit.contract.ts"
 import { readEtcdAccess, type EtcdAccess, type EtcdAccessFiles } from "./access.ts"
 import { EtcdCluster, hasEtcd } from "./etcd-cluster.fixture.ts"
 import { KIT_DEADLINES, kitSource } from "./etcd-engine.fixture.ts"
-import { bytesField, integerField } from "./protobuf.ts"
+import { Auth, Permission_Type } from "./etcd_pb.ts"
 import { makeCertificates, type KitCertificates } from "./tls.fixture.ts"
 
 const call = { signal: AbortSignal.timeout(600_000) }
@@ -42,17 +42,17 @@ describe.skipIf(!hasEtcd)("one member that asks who comes", () => {
       access: unwrap(readEtcdAccess({ caFile, certificateFile, keyFile })),
     })
     const add = async (name: string, password: string): Promise<void> => {
-      await cluster.admin("Auth/UserAdd", bytesField(1, utf8(name)), bytesField(2, utf8(password)))
+      await cluster.admin(Auth.method.userAdd, { name, password })
     }
     await add("root", "root's own")
     await add("grove", PASSWORD)
-    await cluster.admin("Auth/RoleAdd", bytesField(1, utf8("ledger")))
-    // Read and write (2) of all keys of the prefix /grove/.
-    const permission = [integerField(1, 2), bytesField(2, utf8("/grove/")), bytesField(3, utf8("/grove0"))]
-    await cluster.admin("Auth/RoleGrantPermission", bytesField(1, utf8("ledger")), bytesField(2, Buffer.concat(permission)))
-    await cluster.admin("Auth/UserGrantRole", bytesField(1, utf8("grove")), bytesField(2, utf8("ledger")))
-    await cluster.admin("Auth/UserGrantRole", bytesField(1, utf8("root")), bytesField(2, utf8("root")))
-    await cluster.admin("Auth/AuthEnable")
+    await cluster.admin(Auth.method.roleAdd, { name: "ledger" })
+    // Of all keys of the prefix /grove/.
+    const perm = { permType: Permission_Type.READWRITE, key: utf8("/grove/"), rangeEnd: utf8("/grove0") }
+    await cluster.admin(Auth.method.roleGrantPermission, { name: "ledger", perm })
+    await cluster.admin(Auth.method.userGrantRole, { user: "grove", role: "ledger" })
+    await cluster.admin(Auth.method.userGrantRole, { user: "root", role: "root" })
+    await cluster.admin(Auth.method.authEnable, {})
   })
   afterAll(async () => {
     await cluster[Symbol.asyncDispose]()
@@ -83,7 +83,7 @@ describe.skipIf(!hasEtcd)("one member that asks who comes", () => {
 
     test("says what is missing", async () => {
       const { caFile, certificateFile, keyFile } = files
-      expect(await refusal(unwrap(readEtcdAccess({ caFile, certificateFile, keyFile })))).toMatch(/user name is empty|PERMISSION_DENIED/)
+      expect(await refusal(unwrap(readEtcdAccess({ caFile, certificateFile, keyFile })))).toMatch(/user name is empty|PermissionDenied/)
       expect(await refusal(unwrap(readEtcdAccess({ caFile })))).toMatch(/certificate|closed|ECONNRESET/i)
       expect(await refusal({})).toMatch(/closed|protocol|ECONNRESET|session/i)
       const wrong = { ...files, passwordFile: file("wrong", "another horse\n") }

@@ -4,13 +4,14 @@ import { createServer, type AddressInfo } from "node:net"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { setTimeout as sleep } from "node:timers/promises"
-import { concatBytes, utf8 } from "@keygrove/base"
+import type { DescMessage, DescMethodUnary, MessageInitShape, MessageShape } from "@bufbuild/protobuf"
+import { utf8 } from "@keygrove/base"
 import type { EtcdAccess } from "./access.ts"
 import type { EtcdAddress } from "./address.ts"
+import { KV } from "./etcd_pb.ts"
 import { readHealth } from "./health.ts"
 import { EtcdMembers } from "./members.ts"
-import { decodeTransactionAnswer, encodeTransaction } from "./messages.ts"
-import { bytesField, integerField } from "./protobuf.ts"
+import { readTransactionAnswer, writeTransaction } from "./messages.ts"
 
 /** Files of TLS for the members, and what is needed to reach them. */
 export interface KitTls {
@@ -94,26 +95,29 @@ export class EtcdCluster implements AsyncDisposable {
   }
 
   /** One call at whatever member answers, as an operator makes it. */
-  async admin(method: string, ...fields: readonly Uint8Array[]): Promise<Uint8Array> {
+  async admin<I extends DescMessage, O extends DescMessage>(
+    method: DescMethodUnary<I, O>,
+    message: MessageInitShape<I>,
+  ): Promise<MessageShape<O>> {
     using client = this.client()
-    const decode = (body: Uint8Array): Uint8Array => body
-    const outcome = await client.call({ method, message: concatBytes(...fields), decode, signal: AbortSignal.timeout(READY_MS) })
-    if (outcome.kind !== "answered") throw new Error(`${method}: ${outcome.message}`)
+    const read = (answer: MessageShape<O>): MessageShape<O> => answer
+    const outcome = await client.call({ method, message, read, signal: AbortSignal.timeout(READY_MS) })
+    if (outcome.kind !== "answered") throw new Error(`${method.name}: ${outcome.message}`)
     return outcome.value
   }
 
   async put(key: string, value: Uint8Array): Promise<void> {
-    await this.admin("KV/Put", bytesField(1, utf8(key)), bytesField(2, value))
+    await this.admin(KV.method.put, { key: utf8(key), value })
   }
 
   async delete(key: string): Promise<void> {
-    await this.admin("KV/DeleteRange", bytesField(1, utf8(key)))
+    await this.admin(KV.method.deleteRange, { key: utf8(key) })
   }
 
   /** The value of a key, and the revision of the store. */
   async get(key: string): Promise<{ readonly value: Uint8Array | undefined; readonly revision: number }> {
-    const range = encodeTransaction({ conditions: [], operations: [{ kind: "range", key: utf8(key) }], otherwise: [] })
-    const answer = decodeTransactionAnswer(await this.admin("KV/Txn", range))
+    const range = writeTransaction({ conditions: [], operations: [{ kind: "range", key: utf8(key) }], otherwise: [] })
+    const answer = readTransactionAnswer(await this.admin(KV.method.txn, range))
     if (answer === undefined) throw new Error("etcd's answer cannot be read")
     return { value: answer.found[0]?.[0]?.value, revision: answer.revision }
   }
@@ -121,7 +125,7 @@ export class EtcdCluster implements AsyncDisposable {
   /** Forgets all history before the present. */
   async compact(): Promise<void> {
     const { revision } = await this.get("anything")
-    await this.admin("KV/Compact", integerField(1, revision), integerField(2, 1))
+    await this.admin(KV.method.compact, { revision: BigInt(revision), physical: true })
   }
 
   /** A client of all members; owned by the caller. */

@@ -1,3 +1,4 @@
+import { Code } from "@connectrpc/connect"
 import { equalBytes, ok, refuse, toHex, type Refusal, type Result } from "@keygrove/base"
 import type { Primitives } from "@keygrove/crypto"
 import {
@@ -22,16 +23,16 @@ import type {
 } from "@keygrove/service"
 import type { EtcdAccess } from "./access.ts"
 import type { EtcdAddress } from "./address.ts"
-import { nameOfStatus, type GrpcStatus } from "./grpc-status.ts"
+import { KV, type KeyValue, type TxnResponse } from "./etcd_pb.ts"
+import type { GrpcStatus } from "./grpc-connection.ts"
 import { HeadWatch, type SeenHead } from "./head-watch.ts"
 import { readHealth, type EtcdHealth } from "./health.ts"
 import { decodeHead, decodeMoved, decodeStoredEntry, encodeHead, encodeMoved, encodeStoredEntry, EtcdLogKeys } from "./log-format.ts"
 import { DEFAULT_DEADLINES, EtcdMembers, type EtcdDeadlines } from "./members.ts"
 import {
-  decodeTransactionAnswer,
-  encodeTransaction,
+  readTransactionAnswer,
+  writeTransaction,
   type EtcdCondition,
-  type EtcdPair,
   type EtcdTransaction,
   type EtcdTransactionAnswer,
 } from "./messages.ts"
@@ -208,7 +209,7 @@ export class EtcdLedgerSource implements LedgerSource, SealableLog {
   }
 
   #sliceOf(
-    pairs: readonly EtcdPair[],
+    pairs: readonly KeyValue[],
     { end, first, from }: { readonly from: LedgerIndex; readonly first: number; readonly end: number },
   ): Result<LedgerSlice, SourceRefusal> {
     let before = emptyHead().hash
@@ -243,12 +244,12 @@ export class EtcdLedgerSource implements LedgerSource, SealableLog {
   async #transact(transaction: EtcdTransaction, signal: AbortSignal): Promise<Result<Answer, "LEDGER_UNREACHABLE">> {
     signal.throwIfAborted()
     if (this.#stop.signal.aborted) return refuse("LEDGER_UNREACHABLE", "the connection to etcd was closed")
-    const decode = (body: Uint8Array): EtcdTransactionAnswer | undefined => {
-      const answer = decodeTransactionAnswer(body)
+    const read = (response: TxnResponse): EtcdTransactionAnswer | undefined => {
+      const answer = readTransactionAnswer(response)
       const asked = answer?.succeeded === true ? transaction.operations : transaction.otherwise
       return answer?.found.length === asked.length ? answer : undefined
     }
-    const outcome = await this.#members.call({ method: "KV/Txn", message: encodeTransaction(transaction), decode, signal })
+    const outcome = await this.#members.call({ method: KV.method.txn, message: writeTransaction(transaction), read, signal })
     if (outcome.kind === "answered") return ok({ ...outcome.value, wasAmbiguous: outcome.wasAmbiguous })
     const why = outcome.kind === "refused" ? explain(outcome) : outcome.message
     const isWrite = transaction.conditions.length > 0
@@ -274,8 +275,8 @@ function headOf(value: Uint8Array | undefined): Result<LedgerHead, "LEDGER_CORRU
 
 /** What a person can do where etcd answers that it will not. */
 function explain({ message, status }: GrpcStatus): string {
-  const said = `etcd refused (${nameOfStatus(status)}: ${message})`
+  const said = `etcd refused (${Code[status]}: ${message})`
   if (message.includes("database space exceeded")) return `${said}; compact and defragment it, then disarm its alarm`
-  if (status === 7) return `${said}; its user needs a role that may read and write all keys of the prefix`
+  if (status === Code.PermissionDenied) return `${said}; its user needs a role that may read and write all keys of the prefix`
   return said
 }

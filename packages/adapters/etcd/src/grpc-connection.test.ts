@@ -1,110 +1,62 @@
-import { createServer as createHttp2Server, type ServerHttp2Stream } from "node:http2"
-import { createServer, type AddressInfo, type Server } from "node:net"
-import { utf8 } from "@keygrove/base"
-import { afterEach, describe, expect, test } from "vitest"
-import { GrpcConnection, type GrpcOutcome } from "./grpc-connection.ts"
-import { frameMessage, GrpcFrames, MAX_GRPC_MESSAGE_BYTES } from "./grpc-frames.ts"
+import type { ServerHttp2Stream } from "node:http2"
+import { create, toBinary, type MessageInitShape } from "@bufbuild/protobuf"
+import { Code } from "@connectrpc/connect"
+import { Secret, utf8 } from "@keygrove/base"
+import { describe, expect, test, vi } from "vitest"
+import { AuthenticateResponseSchema, KV, TxnResponseSchema, Watch, WatchResponseSchema, type TxnResponse } from "./etcd_pb.ts"
 import { kitSource } from "./etcd-engine.fixture.ts"
+import { GrpcConnection, MAX_GRPC_MESSAGE_BYTES, type GrpcOutcome } from "./grpc-connection.ts"
+import { answering, frame, saying, withStatus, withTrailers, type KitServer } from "./http2-server.fixture.ts"
 
-const open: (() => void)[] = []
-afterEach(() => {
-  for (const close of open.splice(0)) close()
-})
-
-const GRPC = { ":status": 200, "content-type": "application/grpc" }
 const signal = AbortSignal.timeout(600_000)
+const PATIENCE = { timeout: 60_000 }
+const call = { method: KV.method.txn, message: { compare: [] }, headers: {}, signal }
+const watch = { method: Watch.method.watch, message: {}, headers: {} }
+const GOOD = { "grpc-status": "0" }
+const answer = frame(toBinary(TxnResponseSchema, create(TxnResponseSchema, { succeeded: true })))
+const TLS = { ca: utf8("") }
 
-async function listen(server: Server): Promise<number> {
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve))
-  const address: AddressInfo | string | null = server.address()
-  return address === null || typeof address === "string" ? 0 : address.port
+function connectionTo({ port }: KitServer, tls?: typeof TLS): GrpcConnection {
+  return new GrpcConnection(`127.0.0.1:${port}`, tls)
 }
 
-/** A server of HTTP/2 that answers each call so. */
-async function answering(answer: (stream: ServerHttp2Stream) => void): Promise<number> {
-  const server = createHttp2Server()
-  const sessions = new Set<{ destroy(): void }>()
-  server.on("session", (session) => {
-    sessions.add(session)
-    session.on("error", () => undefined)
-  })
-  server.on("stream", (stream) => {
-    stream.on("error", () => undefined)
-    answer(stream)
-  })
-  open.push(() => {
-    for (const session of sessions) session.destroy()
-    server.close()
-  })
-  return await listen(server)
-}
-
-/** A server that says these bytes to whoever connects. */
-async function saying(bytes: Uint8Array): Promise<number> {
-  const server = createServer((socket) => {
-    socket.on("error", () => undefined)
-    socket.write(bytes)
-  })
-  open.push(() => server.close())
-  return await listen(server)
-}
-
-async function outcomeAt(port: number, timeoutMs = 30_000): Promise<GrpcOutcome> {
-  using connection = new GrpcConnection(`127.0.0.1:${port}`, undefined)
-  return await connection.unary({ path: "/x.Y/Z", message: utf8("ask"), headers: {}, signal }, timeoutMs)
-}
-
-function withTrailers(stream: ServerHttp2Stream, body: Uint8Array, trailers: Record<string, string>): void {
-  stream.respond(GRPC, { waitForTrailers: true })
-  stream.on("wantTrailers", () => stream.sendTrailers(trailers))
-  stream.end(body)
+async function outcomeAt(server: KitServer, timeoutMs = 30_000): Promise<GrpcOutcome<TxnResponse>> {
+  using connection = connectionTo(server)
+  return await connection.unary(call, timeoutMs)
 }
 
 describe("a call", () => {
   test("is answered with one message", async () => {
-    const port = await answering((stream) => withTrailers(stream, frameMessage(utf8("answer")), { "grpc-status": "0" }))
-    expect(await outcomeAt(port)).toEqual({ kind: "answered", body: utf8("answer") })
+    await using server = await answering((stream) => withTrailers(stream, answer, GOOD))
+    expect(await outcomeAt(server)).toMatchObject({ kind: "answered", answer: { succeeded: true, responses: [] } })
   })
 
   test("is refused with a status and a readable message", async () => {
-    const port = await answering((stream) =>
-      stream.respond({ ...GRPC, "grpc-status": "7", "grpc-message": "no%20way%0a" }, { endStream: true }),
-    )
-    expect(await outcomeAt(port)).toEqual({ kind: "refused", status: 7, message: "no way?" })
+    await using server = await answering((stream) => withStatus(stream, { "grpc-status": "7", "grpc-message": "no%20way%0a" }))
+    expect(await outcomeAt(server)).toEqual({ kind: "refused", status: Code.PermissionDenied, message: "no way?" })
   })
 
   test.each<[string, (stream: ServerHttp2Stream) => void, string]>([
-    ["has no status", (stream) => withTrailers(stream, frameMessage(utf8("x")), {}), "without a status"],
-    ["has a status that is none", (stream) => withTrailers(stream, frameMessage(utf8("x")), { "grpc-status": "good" }), "without a status"],
-    ["has no message", (stream) => withTrailers(stream, new Uint8Array(0), { "grpc-status": "0" }), "no message"],
-    [
-      "has two",
-      (stream) => withTrailers(stream, Buffer.concat([frameMessage(utf8("x")), frameMessage(utf8("y"))]), { "grpc-status": "0" }),
-      "more than one message",
-    ],
-    [
-      "ends in a message",
-      (stream) => withTrailers(stream, frameMessage(utf8("xyz")).subarray(0, 6), { "grpc-status": "0" }),
-      "ends in the middle",
-    ],
-    ["says that it is compressed", (stream) => withTrailers(stream, Uint8Array.of(1, 0, 0, 0, 0), { "grpc-status": "0" }), "not framed"],
-    ["says that it is huge", (stream) => withTrailers(stream, Uint8Array.of(0, 255, 255, 255, 255), { "grpc-status": "0" }), "not framed"],
-    [
-      "is a page",
-      (stream) => void (stream.respond({ ":status": 200, "content-type": "text/html" }), stream.end("<p>")),
-      "something else than gRPC",
-    ],
-    ["is not found", (stream) => void (stream.respond({ ":status": 404 }), stream.end()), "HTTP status 404"],
+    ["has no status", (stream) => withTrailers(stream, answer, {}), "missing status"],
+    ["has no message", (stream) => withTrailers(stream, new Uint8Array(0), GOOD), "missing output message"],
+    ["has two", (stream) => withTrailers(stream, Buffer.concat([answer, answer]), GOOD), "extra output message"],
+    ["ends in a message", (stream) => withTrailers(stream, answer.subarray(0, 6), GOOD), "incomplete envelope"],
+    ["is not of this schema", (stream) => withTrailers(stream, frame(utf8("garbage")), GOOD), "parse binary"],
+    ["says that it is compressed", (stream) => withTrailers(stream, Uint8Array.of(1, 0, 0, 0, 0), GOOD), "compressed"],
+    ["says that it is huge", (stream) => withTrailers(stream, Uint8Array.of(0, 255, 255, 255, 255), GOOD), String(MAX_GRPC_MESSAGE_BYTES)],
+    ["is a page", (stream) => void (stream.respond({ ":status": 200, "content-type": "text/html" }), stream.end("<p>")), "text/html"],
+    ["is not found", (stream) => void (stream.respond({ ":status": 404 }), stream.end()), "HTTP 404"],
+    ["has a message that is not encoded", (stream) => withStatus(stream, { "grpc-status": "7", "grpc-message": "100%" }), "URI"],
     ["is torn off", (stream) => stream.session?.destroy(), ""],
-  ])("is lost when the answer %s", async (_name, answer, expected) => {
-    const outcome = await outcomeAt(await answering(answer))
-    expect(outcome).toMatchObject({ kind: "lost", message: expect.stringContaining(expected), left: true })
+  ])("is lost when the answer %s", async (_name, say, expected) => {
+    await using server = await answering(say)
+    expect(await outcomeAt(server)).toMatchObject({ kind: "lost", message: expect.stringContaining(expected), left: true })
   })
 
   test("is lost when nobody listens, and has not left", async () => {
-    const port = await answering(() => undefined)
-    for (const close of open.splice(0)) close()
-    expect(await outcomeAt(port)).toMatchObject({ kind: "lost", left: false, message: expect.stringContaining("ECONNREFUSED") })
+    const server = await answering(() => undefined)
+    await server[Symbol.asyncDispose]()
+    expect(await outcomeAt(server)).toMatchObject({ kind: "lost", left: false, message: expect.stringContaining("ECONNREFUSED") })
   })
 
   test.each([
@@ -112,42 +64,141 @@ describe("a call", () => {
     ["HTTP/1.1", utf8("HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n")],
     ["noise", Uint8Array.from({ length: 4_096 }, (_, index) => (index * 7919) & 255)],
   ])("is lost when the server speaks %s", async (_name, bytes) => {
-    expect(await outcomeAt(await saying(bytes), 5_000)).toMatchObject({ kind: "lost" })
+    await using server = await saying(bytes)
+    expect(await outcomeAt(server, 5_000)).toMatchObject({ kind: "lost" })
   })
 
-  test("is lost at its deadline when nothing comes, and with its signal", async () => {
-    const port = await answering(() => undefined)
-    expect(await outcomeAt(port, 50)).toMatchObject({ kind: "lost", message: "no answer within 50 ms" })
-    using connection = new GrpcConnection(`127.0.0.1:${port}`, undefined)
+  test("is lost with its signal and when the connection is disposed of", async () => {
+    await using server = await answering(() => undefined)
+    const connection = connectionTo(server)
     const stop = new AbortController()
-    const calling = connection.unary({ path: "/x.Y/Z", message: utf8("ask"), headers: {}, signal: stop.signal }, 60_000)
+    const calling = [connection.unary({ ...call, signal: stop.signal }, 60_000), connection.unary(call, 60_000)]
     stop.abort()
-    expect(await calling).toMatchObject({ kind: "lost" })
+    expect(await calling[0]).toMatchObject({ kind: "lost" })
+    connection[Symbol.dispose]()
+    expect(await calling[1]).toMatchObject({ kind: "lost" })
+    const ended = { kind: "lost", message: "it was ended before it began", left: false }
+    expect(await connection.unary(call, 60_000)).toEqual(ended)
+    expect(await connection.stream({ ...watch, signal }, () => undefined)).toEqual(ended)
+    using other = connectionTo(server)
+    expect(await other.unary({ ...call, signal: AbortSignal.abort() }, 60_000)).toEqual(ended)
+    await vi.waitFor(() => expect([server.opened, server.closed]).toEqual([1, 1]), PATIENCE)
   })
 })
 
-test("messages are found however the bytes are cut", () => {
-  const all = Buffer.concat([utf8("one"), utf8(""), utf8("three")].map(frameMessage))
-  for (let size = 1; size <= all.length; size++) {
-    const frames = new GrpcFrames()
-    const found: string[] = []
-    for (let at = 0; at < all.length; at += size)
-      for (const message of frames.push(all.subarray(at, at + size)) ?? []) found.push(Buffer.from(message).toString())
-    expect(found).toEqual(["one", "", "three"])
-    expect(frames.isPartial).toBe(false)
-  }
-  const tooLong = new Uint8Array(5)
-  new DataView(tooLong.buffer).setUint32(1, MAX_GRPC_MESSAGE_BYTES + 1)
-  expect(new GrpcFrames().push(tooLong)).toBeUndefined()
+describe("a call without an answer until its deadline", () => {
+  test("costs the connection over which nothing came, and the next goes over another", async () => {
+    let calls = 0
+    await using server = await answering((stream) => {
+      if (++calls > 1) withTrailers(stream, answer, GOOD)
+    })
+    using connection = connectionTo(server)
+    // The next begins in the same moment as the connection is given up, not some time later.
+    const both = connection.unary(call, 2_000).then(async (first) => [first, await connection.unary(call, 60_000)])
+    expect(await both).toMatchObject([{ kind: "lost", message: "no answer within 2000 ms", left: true }, { kind: "answered" }])
+    expect(server.opened).toBe(2)
+    await vi.waitFor(() => expect(server.closed).toBe(1), PATIENCE)
+  })
+
+  test("leaves a connection alone over which others are answered", async () => {
+    let calls = 0
+    await using server = await answering((stream) => {
+      if (++calls > 1) withTrailers(stream, answer, GOOD)
+    })
+    using connection = connectionTo(server)
+    const late = connection.unary(call, 3_000)
+    expect(await connection.unary(call, 60_000)).toMatchObject({ kind: "answered" })
+    expect(await late).toMatchObject({ kind: "lost" })
+    expect(await connection.unary(call, 60_000)).toMatchObject({ kind: "answered" })
+    expect(server.opened).toBe(1)
+  })
+
+  test("has not left when there was no connection yet, of which nothing is left behind", async () => {
+    await using server = await saying(new Uint8Array(0))
+    using connection = connectionTo(server, TLS)
+    for (let count = 1; count <= 3; count++) {
+      expect(await connection.unary(call, 50)).toEqual({ kind: "lost", message: "no answer within 50 ms", left: false })
+      await vi.waitFor(() => expect([server.opened, server.closed]).toEqual([count, count]), PATIENCE)
+    }
+  })
 })
 
-test("a member that answers garbage is named", async () => {
-  const port = await answering((stream) => withTrailers(stream, frameMessage(utf8("garbage")), { "grpc-status": "0" }))
-  const endpoints = [{ host: "127.0.0.1", port }]
-  await using source = kitSource({ endpoints, prefix: "/x" }, { deadlines: { callMs: 200, tryMs: 100 } })
-  expect(await source.head({ signal })).toMatchObject({
-    ok: false,
-    code: "LEDGER_UNREACHABLE",
-    message: expect.stringContaining("its answer cannot be read"),
+describe("a stream", () => {
+  const head = (init: MessageInitShape<typeof WatchResponseSchema>): Uint8Array =>
+    frame(toBinary(WatchResponseSchema, create(WatchResponseSchema, init)))
+
+  test("gives answers until its signal, over a connection of its own, which is closed then", async () => {
+    await using server = await answering((stream) => {
+      stream.respond({ ":status": 200, "content-type": "application/grpc" })
+      stream.write(Buffer.concat([head({ created: true }), head({ canceled: true })]))
+    })
+    using connection = connectionTo(server)
+    const stop = new AbortController()
+    const answers: boolean[] = []
+    const end = await connection.stream({ ...watch, signal: stop.signal }, ({ canceled }) => {
+      if (answers.push(canceled) === 2) stop.abort()
+    })
+    expect(end).toMatchObject({ kind: "lost" })
+    expect(answers).toEqual([false, true])
+    await vi.waitFor(() => expect([server.opened, server.closed]).toEqual([1, 1]), PATIENCE)
+  })
+
+  test("ends with what the server says, or with the connection", async () => {
+    let ends = 0
+    await using server = await answering((stream) => {
+      if (ends++ === 0) withTrailers(stream, head({ created: true }), GOOD)
+      else if (ends === 2) withTrailers(stream, head({ created: true }), { "grpc-status": "14", "grpc-message": "no leader" })
+      else stream.session?.destroy()
+    })
+    using connection = connectionTo(server)
+    const listen = async () => await connection.stream({ ...watch, signal }, () => undefined)
+    expect(await listen()).toEqual({ kind: "ended" })
+    expect(await listen()).toEqual({ kind: "refused", status: Code.Unavailable, message: "no leader" })
+    expect(await listen()).toMatchObject({ kind: "lost" })
+    await vi.waitFor(() => expect([server.opened, server.closed]).toEqual([3, 3]), PATIENCE)
+  })
+
+  test("is over with what it belongs to", async () => {
+    await using server = await answering((stream) => stream.respond({ ":status": 200, "content-type": "application/grpc" }))
+    const connection = connectionTo(server)
+    const listening = connection.stream({ ...watch, signal }, () => undefined)
+    await vi.waitFor(() => expect(server.opened).toBe(1), PATIENCE)
+    connection[Symbol.dispose]()
+    expect(await listening).toMatchObject({ kind: "lost" })
+    await vi.waitFor(() => expect(server.closed).toBe(1), PATIENCE)
+  })
+})
+
+describe("a member that answers", () => {
+  test.each([
+    ["garbage", frame(utf8("garbage")), "parse binary"],
+    ["nothing that counts", frame(new Uint8Array(0)), "its answer cannot be read"],
+  ])("%s is named", async (_name, body, expected) => {
+    await using server = await answering((stream) => withTrailers(stream, body, GOOD))
+    const endpoints = [{ host: "127.0.0.1", port: server.port }]
+    await using source = kitSource({ endpoints, prefix: "/x" }, { deadlines: { callMs: 2_000, tryMs: 1_000 } })
+    expect(await source.head({ signal })).toMatchObject({
+      ok: false,
+      code: "LEDGER_UNREACHABLE",
+      message: expect.stringContaining(`127.0.0.1:${server.port} (${expected}`),
+    })
+  })
+
+  test.each([
+    ["that cannot be a header", "a\r\nb: c"],
+    ["that is too long", "x".repeat(5_000)],
+    ["that is none", ""],
+  ])("with a token %s lets nobody in", async (_name, token) => {
+    const said: Buffer[] = []
+    await using server = await answering((stream) => {
+      stream.on("data", (bytes: Buffer) => said.push(bytes))
+      withTrailers(stream, frame(toBinary(AuthenticateResponseSchema, create(AuthenticateResponseSchema, { token }))), GOOD)
+    })
+    const user = { name: "grove", readPassword: () => ({ ok: true, value: Secret.take(utf8("pass")) }) as const }
+    const endpoints = [{ host: "127.0.0.1", port: server.port }]
+    await using source = kitSource({ endpoints, prefix: "/x" }, { access: { user } })
+    expect(await source.head({ signal })).toMatchObject({ ok: false, message: expect.stringContaining("its answer has no token") })
+    // Field 1 and field 2, both of type 2: a string, and a string to etcd.
+    await vi.waitFor(() => expect(Buffer.concat(said)).toEqual(frame(utf8("\n\u0005grove\u0012\u0004pass"))), PATIENCE)
   })
 })

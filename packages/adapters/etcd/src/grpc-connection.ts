@@ -1,6 +1,8 @@
-import { connect, constants, type ClientHttp2Session, type ClientHttp2Stream, type IncomingHttpHeaders } from "node:http2"
-import { frameMessage, GrpcFrames } from "./grpc-frames.ts"
-import { statusIn, type GrpcStatus } from "./grpc-status.ts"
+import type { SecureClientSessionOptions } from "node:http2"
+import type { DescMessage, DescMethodStreaming, DescMethodUnary, MessageInitShape, MessageShape } from "@bufbuild/protobuf"
+import { Code, ConnectError, type Transport } from "@connectrpc/connect"
+import { createGrpcTransport, Http2SessionManager } from "@connectrpc/connect-node"
+import { CallTrace, WINDOW_BYTES } from "./call-trace.ts"
 
 /** What TLS needs: certificates of authorities, and the own one with its key where the server asks for it; PEM. */
 export interface GrpcTls {
@@ -8,214 +10,166 @@ export interface GrpcTls {
   readonly own?: { readonly certificate: Uint8Array; readonly key: Uint8Array }
 }
 
-export interface GrpcCall {
-  /** Such as `/etcdserverpb.KV/Range`. */
-  readonly path: string
-  readonly message: Uint8Array
+/** A call of a method of the schema, see `etcd.proto`. */
+export interface GrpcCall<M, I extends DescMessage> {
+  readonly method: M
+  readonly message: MessageInitShape<I>
   readonly headers: Readonly<Record<string, string>>
   /** Ends the call, which then comes out as `lost`. */
   readonly signal: AbortSignal
 }
 
-/** How a call came out. `lost`: there is no answer, and whether the server did what it was asked is not known if the request `left`. */
-export type GrpcOutcome =
-  | { readonly kind: "answered"; readonly body: Uint8Array }
+/** What a server says of a call that it does not do. */
+export interface GrpcStatus {
+  readonly status: Code
+  /** Printable, at most 300 characters. */
+  readonly message: string
+}
+
+/** How a call failed. `lost`: there is no answer, and whether the server did what it was asked is not known if the request may have `left`. */
+export type GrpcFailure =
   | ({ readonly kind: "refused" } & GrpcStatus)
   | { readonly kind: "lost"; readonly message: string; readonly left: boolean }
 
-type GrpcEnd = Exclude<GrpcOutcome, { readonly kind: "answered" }> | { readonly kind: "ended" }
+/** How a call came out. */
+export type GrpcOutcome<T> = { readonly kind: "answered"; readonly answer: T } | GrpcFailure
+
+/** How a stream came to its end. */
+export type GrpcEnd = { readonly kind: "ended" } | GrpcFailure
+
+/** Longest message of an answer: the most entries of a slice, each as long as can be, with its key and head. */
+export const MAX_GRPC_MESSAGE_BYTES: number = 256 * (65_536 + 512)
 
 /** A server that does not even answer a ping is gone, though its connection may look alive: a stopped process, a cut line. etcd allows one each 5 s. */
-const PING_INTERVAL_MS = 10_000
-const PING_TIMEOUT_MS = 5_000
-/** So that a slice comes without waiting for windows. */
-const WINDOW_BYTES = 4 * 1024 * 1024
+const PINGS = { pingIntervalMs: 10_000, pingTimeoutMs: 5_000 }
+/** Longer than a node that follows a log is silent. */
+const IDLE_MS = 60_000
 /** Megabytes that Node may hold for one connection. */
 const MAX_SESSION_MEGABYTES = 64
 
-/** gRPC with one server over one HTTP/2 connection, opened when it is needed and again after it was lost. */
+const ENDED_BEFORE: GrpcFailure = { kind: "lost", message: "it was ended before it began", left: false }
+
+/** gRPC with one server: calls over one HTTP/2 connection, opened when it is needed and again after it was lost, and each stream over one of its own. */
 export class GrpcConnection implements Disposable {
-  readonly #authority: string
-  readonly #tls: GrpcTls | undefined
-  #session: ClientHttp2Session | undefined
-  /** Sessions over which something can have left. */
-  readonly #connected = new WeakSet<ClientHttp2Session>()
+  readonly #baseUrl: string
+  readonly #options: SecureClientSessionOptions
+  readonly #streams = new Set<Http2SessionManager>()
+  #sessions: Http2SessionManager
   #heard = 0
   #isDisposed = false
 
   /** @param place HOST:PORT */
   constructor(place: string, tls: GrpcTls | undefined) {
-    this.#authority = `${tls === undefined ? "http" : "https"}://${place}`
-    this.#tls = tls
-  }
-
-  /** One request, one answer, within `timeoutMs`. Never throws. */
-  async unary(call: GrpcCall, timeoutMs: number): Promise<GrpcOutcome> {
-    const late = new AbortController()
-    const before = this.#heard
-    const timer = setTimeout(() => late.abort(), timeoutMs)
-    const tooMany = new AbortController()
-    const messages: Uint8Array[] = []
-    const onMessage = (message: Uint8Array): void => {
-      if (messages.push(message) > 1) tooMany.abort()
+    this.#baseUrl = `${tls === undefined ? "http" : "https"}://${place}`
+    const own = tls?.own === undefined ? {} : { cert: Buffer.from(tls.own.certificate), key: Buffer.from(tls.own.key) }
+    this.#options = {
+      maxSessionMemory: MAX_SESSION_MEGABYTES,
+      settings: { initialWindowSize: WINDOW_BYTES, enablePush: false },
+      ...(tls === undefined ? {} : { ca: Buffer.from(tls.ca), ...own }),
     }
-    const headers = { ...call.headers, "grpc-timeout": `${timeoutMs}m` }
-    const signal = AbortSignal.any([call.signal, late.signal, tooMany.signal])
-    const end = await this.#exchange({ ...call, headers, signal }, { isOpen: false, onMessage })
-    clearTimeout(timer)
-    // Silent all the time: the next call had better try a fresh connection.
-    if (late.signal.aborted && this.#heard === before) this.#drop()
-    if (end.kind === "lost" && late.signal.aborted) return { ...end, message: `no answer within ${timeoutMs} ms` }
-    if (end.kind !== "ended" && !tooMany.signal.aborted) return end
-    const [body] = messages
-    return body !== undefined && messages.length === 1
-      ? { kind: "answered", body }
-      : { kind: "lost", message: `it answered with ${messages.length === 0 ? "no message" : "more than one message"}`, left: true }
+    this.#sessions = this.#newSessions()
   }
 
-  /** One request, many answers, until the signal or the server ends it. Never throws, unless `onMessage` does. */
-  async stream(call: GrpcCall, onMessage: (message: Uint8Array) => void): Promise<GrpcEnd> {
-    const session = this.#open()
-    using _alive = session === undefined ? undefined : keepAlive(session)
-    return await this.#exchange(call, { isOpen: true, onMessage })
+  /** One request, one answer, within `timeoutMs`, which is at least 1. Never throws. */
+  async unary<I extends DescMessage, O extends DescMessage>(
+    { headers, message, method, signal }: GrpcCall<DescMethodUnary<I, O>, I>,
+    timeoutMs: number,
+  ): Promise<GrpcOutcome<MessageShape<O>>> {
+    // The library would connect first and look at the signal then.
+    if (this.#isDisposed || signal.aborted) return ENDED_BEFORE
+    const sessions = this.#sessions
+    const before = this.#heard
+    const trace = new CallTrace(sessions, () => this.#heard++)
+    try {
+      const response = await this.#transport(trace).unary(method, signal, timeoutMs, headers, message)
+      return { kind: "answered", answer: response.message }
+    } catch (thrown) {
+      const error = ConnectError.from(thrown)
+      const isLate = !error.isWireError && error.code === Code.DeadlineExceeded
+      // Silent all the time: the next call had better try a fresh connection.
+      if (isLate && this.#heard === before && this.#sessions === sessions) this.#renew()
+      return isLate ? { kind: "lost", message: `no answer within ${timeoutMs} ms`, left: trace.left } : failureOf(error, trace.left)
+    }
+  }
+
+  /** One request, many answers, until the signal or the server ends it. Never throws; `onAnswer` must not either. */
+  async stream<I extends DescMessage, O extends DescMessage>(
+    { headers, message, method, signal }: GrpcCall<DescMethodStreaming<I, O>, I>,
+    onAnswer: (answer: MessageShape<O>) => void,
+  ): Promise<GrpcEnd> {
+    if (this.#isDisposed || signal.aborted) return ENDED_BEFORE
+    const sessions = new Http2SessionManager(this.#baseUrl, PINGS, this.#options)
+    this.#streams.add(sessions)
+    const trace = new CallTrace(sessions, () => undefined)
+    const over = new AbortController()
+    const until = AbortSignal.any([signal, over.signal])
+    try {
+      const response = await this.#transport(trace).stream(method, until, undefined, headers, sayOnce(message, until))
+      for await (const answer of response.message) onAnswer(answer)
+      return { kind: "ended" }
+    } catch (thrown) {
+      return failureOf(ConnectError.from(thrown), trace.left)
+    } finally {
+      over.abort()
+      giveUp(sessions)
+      this.#streams.delete(sessions)
+    }
   }
 
   /** Calls under way are lost, and so is every later one. */
   [Symbol.dispose](): void {
     this.#isDisposed = true
-    this.#drop()
+    for (const sessions of [this.#sessions, ...this.#streams]) giveUp(sessions)
   }
 
-  #drop(): void {
-    if (this.#session !== undefined) giveUp(this.#session)
-    this.#session = undefined
+  #renew(): void {
+    giveUp(this.#sessions)
+    this.#sessions = this.#newSessions()
   }
 
-  async #exchange(
-    { headers, message, path, signal }: GrpcCall,
-    { isOpen, onMessage }: { readonly isOpen: boolean; readonly onMessage: (message: Uint8Array) => void },
-  ): Promise<GrpcEnd> {
-    const session = this.#open()
-    if (session === undefined || signal.aborted) return { kind: "lost", message: "the connection could not be opened", left: false }
-    const sent = { ":method": "POST", ":path": path, "content-type": "application/grpc+proto", te: "trailers", ...headers }
-    let stream: ClientHttp2Stream
-    try {
-      stream = session.request(sent, { endStream: false })
-    } catch (error) {
-      this.#drop()
-      return { kind: "lost", message: reasonOf(error), left: false }
-    }
-    const onAbort = (): void => stream.close(constants.NGHTTP2_CANCEL)
-    signal.addEventListener("abort", onAbort, { once: true })
-    const frame = frameMessage(message)
-    if (isOpen) stream.write(frame)
-    else stream.end(frame)
-    const end = await this.#read(stream, onMessage)
-    signal.removeEventListener("abort", onAbort)
-    return end.kind === "lost" ? { ...end, left: end.left && this.#connected.has(session) } : end
+  /** Without pings, for calls have deadlines: a manager that is aborted while it verifies a connection by one opens another. */
+  #newSessions(): Http2SessionManager {
+    return new Http2SessionManager(this.#baseUrl, { idleConnectionTimeoutMs: IDLE_MS }, this.#options)
   }
 
-  /** Reads an answer to its end. */
-  async #read(stream: ClientHttp2Stream, onMessage: (message: Uint8Array) => void): Promise<GrpcEnd> {
-    const { promise, resolve } = Promise.withResolvers<GrpcEnd>()
-    const lose = (message: string): void => {
-      resolve({ kind: "lost", message, left: true })
-      stream.close(constants.NGHTTP2_CANCEL)
-    }
-    const frames = new GrpcFrames()
-    let status: GrpcStatus | undefined
-    const onHeaders = (headers: IncomingHttpHeaders): void => {
-      this.#heard++
-      status ??= statusIn(headers)
-    }
-    stream.on("response", (headers) => {
-      onHeaders(headers)
-      const misfit = misfitOf(headers)
-      if (misfit !== undefined) lose(misfit)
+  /** For one call, so that it is known what became of this one. */
+  #transport(trace: CallTrace): Transport {
+    return createGrpcTransport({
+      baseUrl: this.#baseUrl,
+      sessionManager: trace,
+      acceptCompression: [],
+      readMaxBytes: MAX_GRPC_MESSAGE_BYTES,
     })
-    stream.on("trailers", onHeaders)
-    stream.on("data", (chunk: Uint8Array) => {
-      this.#heard++
-      const messages = frames.push(chunk)
-      if (messages === undefined) lose("its answer is not framed as gRPC, or too long")
-      else for (const message of messages) onMessage(message)
-    })
-    stream.on("error", (error: Error) => lose(reasonOf(error)))
-    stream.on("close", () => {
-      if (status === undefined) lose("it closed the call without a status")
-      else if (status.status !== 0) resolve({ kind: "refused", ...status })
-      else if (frames.isPartial) lose("its answer ends in the middle")
-      else resolve({ kind: "ended" })
-    })
-    return await promise
-  }
-
-  /** The connection, opened if there is none; `undefined` when it cannot even be begun. */
-  #open(): ClientHttp2Session | undefined {
-    if (this.#isDisposed) return undefined
-    const known = this.#session
-    if (known !== undefined && !known.closed && !known.destroyed) return known
-    const tls = this.#tls
-    const own = tls?.own === undefined ? {} : { cert: Buffer.from(tls.own.certificate), key: Buffer.from(tls.own.key) }
-    try {
-      const session = connect(this.#authority, {
-        maxSessionMemory: MAX_SESSION_MEGABYTES,
-        settings: { initialWindowSize: WINDOW_BYTES, enablePush: false },
-        ...(tls === undefined ? {} : { ca: Buffer.from(tls.ca), ...own }),
-      })
-      // Each call hears of it by its own stream.
-      session.on("error", () => undefined)
-      session.once("connect", () => {
-        this.#connected.add(session)
-        if (!session.destroyed) session.setLocalWindowSize(WINDOW_BYTES)
-      })
-      session.once("close", () => {
-        if (this.#session === session) this.#session = undefined
-      })
-      session.unref()
-      this.#session = session
-      return session
-    } catch {
-      return undefined
-    }
   }
 }
 
-/** Pings a server again and again, and gives the connection up when it does not answer one. */
-function keepAlive(session: ClientHttp2Session): Disposable {
-  let silent: NodeJS.Timeout | undefined
-  const timer = setInterval(() => {
-    if (silent !== undefined || session.destroyed) return
-    silent = setTimeout(() => giveUp(session), PING_TIMEOUT_MS)
-    session.ping(() => {
-      clearTimeout(silent)
-      silent = undefined
-    })
-  }, PING_INTERVAL_MS)
-  return {
-    [Symbol.dispose]: () => {
-      clearInterval(timer)
-      clearTimeout(silent)
-    },
-  }
+/** One request after which the client stays there: who said that it is done would be taken to want no answers. */
+async function* sayOnce<T>(message: T, until: AbortSignal): AsyncGenerator<T> {
+  yield message
+  if (until.aborted) return
+  await new Promise((resolve) => until.addEventListener("abort", resolve, { once: true }))
 }
 
-function giveUp(session: ClientHttp2Session): void {
-  session.destroy(new Error("the connection was given up, because nothing came over it"))
+/** Ends what a manager has. It is not to be used again: it would take the end of this connection for that of the next. */
+function giveUp(sessions: Http2SessionManager): void {
+  sessions.abort(new ConnectError("the connection was given up", Code.Unavailable))
 }
 
-/** Why an answer is none of gRPC. */
-function misfitOf(headers: IncomingHttpHeaders & { readonly ":status"?: number | undefined }): string | undefined {
-  if (headers[":status"] !== 200) return `it answered with HTTP status ${String(headers[":status"])}`
-  const type = headers["content-type"]
-  return typeof type === "string" && type.startsWith("application/grpc") ? undefined : "it answered with something else than gRPC"
+function failureOf(error: ConnectError, left: boolean): GrpcFailure {
+  return error.isWireError
+    ? { kind: "refused", status: error.code, message: printable(error.rawMessage, 300) }
+    : { kind: "lost", message: reasonOf(error), left }
 }
 
 /** Codes and texts of Node's errors, in one line. */
-function reasonOf(error: unknown): string {
-  if (!(error instanceof Error)) return "unknown reason"
-  const cause = error.cause instanceof Error ? error.cause : error
+function reasonOf(error: ConnectError): string {
+  const { cause } = error
+  if (!(cause instanceof Error)) return printable(error.rawMessage, 200)
   const code = "code" in cause && typeof cause.code === "string" ? cause.code : undefined
-  const text = cause.message.replaceAll(/[^\x20-\x7e]/g, "?").slice(0, 200)
+  const text = printable(cause.message, 200)
   return code === undefined || text.includes(code) ? text : `${code}: ${text}`
+}
+
+function printable(text: string, maxCharacters: number): string {
+  return text.slice(0, maxCharacters).replaceAll(/[^\x20-\x7e]/g, "?")
 }

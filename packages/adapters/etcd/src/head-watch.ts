@@ -1,7 +1,8 @@
 import { setTimeout as sleep } from "node:timers/promises"
 import { isSameHead, type LedgerHead } from "@keygrove/ledger"
 import { Wakeup } from "@keygrove/service"
-import { decodeWatchAnswer, encodeWatch } from "./messages.ts"
+import { Watch, type WatchResponse } from "./etcd_pb.ts"
+import { readWatchAnswer, writeWatch } from "./messages.ts"
 import type { EtcdMembers } from "./members.ts"
 
 /** What is known of the head, and since which revision of the store. */
@@ -85,8 +86,8 @@ export class HeadWatch implements AsyncDisposable {
     const member = members.preferred
     const over = new AbortController()
     let wasCreated = false
-    const onMessage = (message: Uint8Array): void => {
-      const answer = decodeWatchAnswer(message)
+    const onAnswer = (response: WatchResponse): void => {
+      const answer = readWatchAnswer(response)
       if (answer === undefined || answer.canceled) return over.abort()
       wasCreated ||= answer.created
       const last = answer.changes.at(-1)
@@ -99,8 +100,9 @@ export class HeadWatch implements AsyncDisposable {
         over.abort()
       } else if (last.revision > (this.#seen?.revision ?? 0)) this.#keep({ head, revision: last.revision })
     }
-    const call = { method: "Watch/Watch", message: encodeWatch(key, seen.revision + 1), signal: AbortSignal.any([stop, over.signal]) }
-    const end = await member.stream(call, members.deadlines.tryMs, onMessage)
+    const signal = AbortSignal.any([stop, over.signal])
+    const call = { method: Watch.method.watch, message: writeWatch(key, seen.revision + 1), signal }
+    const end = await member.stream(call, members.deadlines.tryMs, onAnswer)
     if (end.kind !== "denied" && !over.signal.aborted) members.avoid(member)
     return wasCreated
   }

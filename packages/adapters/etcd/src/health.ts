@@ -1,5 +1,6 @@
 import type { CallOptions } from "@keygrove/service"
-import { decodeStatus, type EtcdStatus } from "./messages.ts"
+import { Maintenance } from "./etcd_pb.ts"
+import { readStatus, type EtcdStatus } from "./messages.ts"
 import { describe, type EtcdMembers } from "./members.ts"
 
 /** How one member is. */
@@ -26,9 +27,8 @@ const NO_LEADER = "0"
 export async function readHealth({ all }: EtcdMembers, { signal }: CallOptions): Promise<EtcdHealth> {
   const members = await Promise.all(
     all.map(async (member): Promise<EtcdMemberHealth> => {
-      const call = { method: "Maintenance/Status", message: new Uint8Array(0), signal }
-      const outcome = await member.call(call, STATUS_TIMEOUT_MS)
-      const status = outcome.kind === "answered" ? decodeStatus(outcome.body) : undefined
+      const outcome = await member.call({ method: Maintenance.method.status, message: {}, signal }, STATUS_TIMEOUT_MS)
+      const status = outcome.kind === "answered" ? readStatus(outcome.answer) : undefined
       if (status === undefined) return { name: member.name, trouble: describe(outcome), isLeader: false }
       return { name: member.name, isLeader: status.leader !== NO_LEADER && status.leader === status.member, status }
     }),

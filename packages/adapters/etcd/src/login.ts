@@ -1,13 +1,13 @@
+import { Code } from "@connectrpc/connect"
 import type { EtcdAccess } from "./access.ts"
-import type { GrpcConnection, GrpcOutcome } from "./grpc-connection.ts"
-import { nameOfStatus } from "./grpc-status.ts"
-import { decodeToken, encodeAuthentication } from "./messages.ts"
+import { Auth } from "./etcd_pb.ts"
+import type { GrpcConnection, GrpcFailure } from "./grpc-connection.ts"
 
 /** `denied`: etcd, or the password's file, says no; else what became of the call. */
 export type LoginOutcome =
   | { readonly kind: "token"; readonly token: string }
   | { readonly kind: "denied"; readonly message: string }
-  | Exclude<GrpcOutcome, { readonly kind: "answered" }>
+  | GrpcFailure
 
 /** A login that was refused is not tried again at once: it costs etcd a password hash each time. */
 const DENIED_PAUSE_MS = 5_000
@@ -29,14 +29,15 @@ export class EtcdLogin {
     const password = this.#user.readPassword()
     if (!password.ok) return { kind: "denied", message: password.message }
     using secret = password.value
-    const message = secret.expose((bytes) => encodeAuthentication(this.#user.name, bytes))
-    const outcome = await connection.unary({ path: "/etcdserverpb.Auth/Authenticate", message, headers: {}, signal }, timeoutMs)
-    message.fill(0)
+    // A copy, because it is read when there is a connection.
+    const message = { name: this.#user.name, password: secret.expose((bytes) => bytes.slice()) }
+    const outcome = await connection.unary({ method: Auth.method.authenticate, message, headers: {}, signal }, timeoutMs)
+    message.password.fill(0)
     if (outcome.kind === "lost" || (outcome.kind === "refused" && !isDenial(outcome.status))) return outcome
-    const token = outcome.kind === "answered" ? decodeToken(outcome.body) : undefined
+    const token = outcome.kind === "answered" ? tokenIn(outcome.answer.token) : undefined
     this.#token = token
     if (token !== undefined) return { kind: "token", token }
-    const why = outcome.kind === "refused" ? `${nameOfStatus(outcome.status)}: ${outcome.message}` : "its answer has no token"
+    const why = outcome.kind === "refused" ? `${Code[outcome.status]}: ${outcome.message}` : "its answer has no token"
     return this.#deny(`etcd does not let the user ${this.#user.name} in (${why}); check etcd.user and etcd.passwordFile in config.json`)
   }
 
@@ -51,7 +52,12 @@ export class EtcdLogin {
   }
 }
 
-/** INVALID_ARGUMENT (name or password wrong), PERMISSION_DENIED, FAILED_PRECONDITION (etcd has no users), UNAUTHENTICATED. */
-function isDenial(status: number): boolean {
-  return [3, 7, 9, 16].includes(status)
+/** The name or the password is wrong, or etcd has no users. */
+function isDenial(status: Code): boolean {
+  return [Code.InvalidArgument, Code.PermissionDenied, Code.FailedPrecondition, Code.Unauthenticated].includes(status)
+}
+
+/** A token goes into a header as it is. */
+function tokenIn(text: string): string | undefined {
+  return /^[\x21-\x7e]{1,4096}$/.test(text) ? text : undefined
 }

@@ -1,24 +1,24 @@
+import type { DescMessage, DescMethodStreaming, DescMethodUnary, MessageShape } from "@bufbuild/protobuf"
+import { Code } from "@connectrpc/connect"
 import { formatEndpoint, type EtcdEndpoint } from "./address.ts"
-import type { GrpcTls } from "./grpc-connection.ts"
-import { GrpcConnection, type GrpcOutcome } from "./grpc-connection.ts"
+import { GrpcConnection, type GrpcCall, type GrpcEnd, type GrpcFailure, type GrpcOutcome, type GrpcTls } from "./grpc-connection.ts"
 import type { EtcdLogin } from "./login.ts"
 
-/** How a call at one member came out. `denied`: the user may not come in, at any member. */
-export type MemberOutcome = GrpcOutcome | { readonly kind: "denied"; readonly message: string }
+type Denial = { readonly kind: "denied"; readonly message: string }
 
-export interface MemberCall {
-  /** Service and method, such as `KV/Range`. */
-  readonly method: string
-  readonly message: Uint8Array
-  readonly signal: AbortSignal
-}
+/** How a call at one member failed. `denied`: the user may not come in, at any member. */
+export type MemberFailure = GrpcFailure | Denial
 
-type StreamEnd = Exclude<MemberOutcome, { readonly kind: "answered" }> | { readonly kind: "ended" }
+/** How a call at one member came out. */
+export type MemberOutcome<T> = GrpcOutcome<T> | Denial
 
-/** INVALID_ARGUMENT is also what etcd says of a token that is older than a change of its users. */
-const TOKEN_REFUSALS: ReadonlyMap<number, RegExp> = new Map([
-  [16, /./],
-  [3, /auth store is old|user name is empty/],
+/** A call as the user of the member's login. */
+export type MemberCall<M, I extends DescMessage> = Omit<GrpcCall<M, I>, "headers">
+
+/** InvalidArgument is also what etcd says of a token that is older than a change of its users. */
+const TOKEN_REFUSALS: ReadonlyMap<Code, RegExp> = new Map([
+  [Code.Unauthenticated, /./],
+  [Code.InvalidArgument, /auth store is old|user name is empty/],
 ])
 
 /** One member of etcd, called as the user of the login, if there is one. */
@@ -35,20 +35,23 @@ export class EtcdMember implements Disposable {
   }
 
   /** Calls within `timeoutMs` for each of: the login, the call, and both again when the token was not good any more. */
-  async call(call: MemberCall, timeoutMs: number): Promise<MemberOutcome> {
+  async call<I extends DescMessage, O extends DescMessage>(
+    call: MemberCall<DescMethodUnary<I, O>, I>,
+    timeoutMs: number,
+  ): Promise<MemberOutcome<MessageShape<O>>> {
     const outcome = await this.#callOnce(call, timeoutMs)
     return this.#login !== undefined && isTokenRefusal(outcome) ? await this.#callOnce(call, timeoutMs) : outcome
   }
 
   /** Opens a stream of answers, see {@link GrpcConnection.stream}; it ends when there is no leader of the member's part of the cluster. */
-  async stream(call: MemberCall, timeoutMs: number, onMessage: (message: Uint8Array) => void): Promise<StreamEnd> {
+  async stream<I extends DescMessage, O extends DescMessage>(
+    call: MemberCall<DescMethodStreaming<I, O>, I>,
+    timeoutMs: number,
+    onAnswer: (answer: MessageShape<O>) => void,
+  ): Promise<GrpcEnd | Denial> {
     const headers = await this.#headers(call.signal, timeoutMs)
     if ("kind" in headers) return headers
-    const { message, method, signal } = call
-    const end = await this.#connection.stream(
-      { path: pathOf(method), message, headers: { ...headers.known, hasleader: "true" }, signal },
-      onMessage,
-    )
+    const end = await this.#connection.stream({ ...call, headers: { ...headers.known, hasleader: "true" } }, onAnswer)
     this.#judge(end, headers.known)
     return end
   }
@@ -57,18 +60,18 @@ export class EtcdMember implements Disposable {
     this.#connection[Symbol.dispose]()
   }
 
-  async #callOnce({ message, method, signal }: MemberCall, timeoutMs: number): Promise<MemberOutcome> {
-    const headers = await this.#headers(signal, timeoutMs)
+  async #callOnce<I extends DescMessage, O extends DescMessage>(
+    call: MemberCall<DescMethodUnary<I, O>, I>,
+    timeoutMs: number,
+  ): Promise<MemberOutcome<MessageShape<O>>> {
+    const headers = await this.#headers(call.signal, timeoutMs)
     if ("kind" in headers) return headers
-    const outcome = await this.#connection.unary({ path: pathOf(method), message, headers: headers.known, signal }, timeoutMs)
+    const outcome = await this.#connection.unary({ ...call, headers: headers.known }, timeoutMs)
     this.#judge(outcome, headers.known)
     return outcome
   }
 
-  async #headers(
-    signal: AbortSignal,
-    timeoutMs: number,
-  ): Promise<{ readonly known: Readonly<Record<string, string>> } | Exclude<MemberOutcome, { readonly kind: "answered" }>> {
+  async #headers(signal: AbortSignal, timeoutMs: number): Promise<{ readonly known: Readonly<Record<string, string>> } | MemberFailure> {
     if (this.#login === undefined) return { known: {} }
     const login = await this.#login.token(this.#connection, signal, timeoutMs)
     if (login.kind === "token") return { known: { token: login.token } }
@@ -76,15 +79,11 @@ export class EtcdMember implements Disposable {
     return login.kind === "lost" ? { ...login, left: false } : login
   }
 
-  #judge(outcome: StreamEnd | MemberOutcome, { token }: Readonly<Record<string, string>>): void {
+  #judge(outcome: GrpcEnd | MemberOutcome<unknown>, { token }: Readonly<Record<string, string>>): void {
     if (token !== undefined && isTokenRefusal(outcome)) this.#login?.forget(token)
   }
 }
 
-function pathOf(method: string): string {
-  return `/etcdserverpb.${method}`
-}
-
-function isTokenRefusal(outcome: StreamEnd | MemberOutcome): boolean {
+function isTokenRefusal(outcome: GrpcEnd | MemberOutcome<unknown>): boolean {
   return outcome.kind === "refused" && TOKEN_REFUSALS.get(outcome.status)?.test(outcome.message) === true
 }

@@ -1,9 +1,11 @@
 import { setTimeout as sleep } from "node:timers/promises"
+import type { DescMessage, DescMethodUnary, MessageShape } from "@bufbuild/protobuf"
+import { Code } from "@connectrpc/connect"
 import type { EtcdAccess } from "./access.ts"
 import type { EtcdAddress } from "./address.ts"
-import { nameOfStatus, type GrpcStatus } from "./grpc-status.ts"
+import type { GrpcStatus } from "./grpc-connection.ts"
 import { EtcdLogin } from "./login.ts"
-import { EtcdMember, type MemberOutcome } from "./member.ts"
+import { EtcdMember, type MemberCall, type MemberOutcome } from "./member.ts"
 
 /** How long calls may take. */
 export interface EtcdDeadlines {
@@ -16,12 +18,9 @@ export interface EtcdDeadlines {
 /** An election takes etcd a second or some; a try is long enough for a slow disk and short enough that three members get one. */
 export const DEFAULT_DEADLINES: EtcdDeadlines = { callMs: 10_000, tryMs: 3_000 }
 
-export interface EtcdCall<T> {
-  readonly method: string
-  readonly message: Uint8Array
-  /** Reads an answer; `undefined` of one that is none, for which another member is asked. */
-  readonly decode: (body: Uint8Array) => T | undefined
-  readonly signal: AbortSignal
+export interface EtcdCall<I extends DescMessage, O extends DescMessage, T> extends MemberCall<DescMethodUnary<I, O>, I> {
+  /** What an answer says; `undefined` of one that says nothing, for which another member is asked. */
+  readonly read: (answer: MessageShape<O>) => T | undefined
 }
 
 /**
@@ -66,7 +65,7 @@ export class EtcdMembers implements Disposable {
    * Calls members in turn until one answers or refuses for good, within the deadline.
    * @throws the reason of the signal
    */
-  async call<T>(call: EtcdCall<T>): Promise<EtcdOutcome<T>> {
+  async call<I extends DescMessage, O extends DescMessage, T>(call: EtcdCall<I, O, T>): Promise<EtcdOutcome<T>> {
     const end = performance.now() + this.deadlines.callMs
     const troubles = new Map<string, string>()
     let wasAmbiguous = false
@@ -78,7 +77,7 @@ export class EtcdMembers implements Disposable {
       const isCutShort = leftMs < this.deadlines.tryMs
       const outcome = await member.call(call, Math.min(leftMs, this.deadlines.tryMs))
       call.signal.throwIfAborted()
-      const value = outcome.kind === "answered" ? call.decode(outcome.body) : undefined
+      const value = outcome.kind === "answered" ? call.read(outcome.answer) : undefined
       if (value !== undefined) return { kind: "answered", value, wasAmbiguous }
       if (outcome.kind === "denied") return { kind: "unreachable", message: outcome.message, wasAmbiguous }
       if (outcome.kind === "refused" && isFinal(outcome)) return { ...outcome, wasAmbiguous }
@@ -104,17 +103,27 @@ export class EtcdMembers implements Disposable {
 }
 
 /** What a member's failure is called in messages. An answer is one when it cannot be read. */
-export function describe(outcome: MemberOutcome): string {
+export function describe(outcome: MemberOutcome<unknown>): string {
   if (outcome.kind === "answered") return "its answer cannot be read"
-  return outcome.kind === "refused" ? `${nameOfStatus(outcome.status)}: ${outcome.message}` : outcome.message
+  return outcome.kind === "refused" ? `${Code[outcome.status]}: ${outcome.message}` : outcome.message
 }
 
-/** CANCELLED, UNKNOWN, DEADLINE_EXCEEDED, ABORTED, INTERNAL, UNAVAILABLE and DATA_LOSS may be otherwise at the next try, and so may "too many requests". */
+/** What may be otherwise at the next try; and so may "too many requests". */
+const PASSING: ReadonlySet<Code> = new Set([
+  Code.Canceled,
+  Code.Unknown,
+  Code.DeadlineExceeded,
+  Code.Aborted,
+  Code.Internal,
+  Code.Unavailable,
+  Code.DataLoss,
+])
+
 function isFinal({ message, status }: GrpcStatus): boolean {
-  return ![1, 2, 4, 10, 13, 14, 15].includes(status) && !(status === 8 && message.includes("too many requests"))
+  return !PASSING.has(status) && !(status === Code.ResourceExhausted && message.includes("too many requests"))
 }
 
-function mayHaveEffect(outcome: MemberOutcome): boolean {
+function mayHaveEffect(outcome: MemberOutcome<unknown>): boolean {
   if (outcome.kind === "lost") return outcome.left
-  return outcome.kind === "answered" || (outcome.kind === "refused" && outcome.status !== 8)
+  return outcome.kind === "answered" || (outcome.kind === "refused" && outcome.status !== Code.ResourceExhausted)
 }
