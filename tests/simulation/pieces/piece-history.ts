@@ -1,5 +1,5 @@
 import { unwrap } from "@keygrove/base"
-import { currentGeneration, majorityOf } from "@keygrove/pieces"
+import { currentGeneration, piecesNeeded } from "@keygrove/pieces"
 import { leaveCustody } from "@keygrove/service"
 import { Dice } from "../dice.ts"
 import { call } from "../member.ts"
@@ -89,7 +89,7 @@ export class PieceHistory implements AsyncDisposable {
     this.#require([...(await this.#invariants.broken()), ...(await this.#invariants.brokenAtTheEnd())])
     for (const machine of this.#members) {
       const others = this.#members.filter((each) => each !== machine)
-      const off = others.slice(majorityOf(this.#members.length))
+      const off = others.slice(piecesNeeded(this.#members.length))
       for (const each of [machine, ...off]) await each.stop()
       const opened = await this.#openByPieces(machine)
       if (!opened) this.#require([`${machine.name} is not opened by a majority of ${this.#members.length}`])

@@ -23,7 +23,7 @@ export const piecesCommands: readonly CommandSpec[] = [
     name: "pieces join",
     summary: "restart without a passphrase: have other nodes of the cluster keep pieces of this node's storage key",
     details:
-      "A majority of the members gives it back when this node starts, fewer know nothing; this node keeps pieces of theirs. It takes three members at least, and returns when this node's pieces " +
+      "A majority of the others gives it back when this node starts, fewer know nothing; this node keeps pieces of theirs. It takes three members at least, and returns when this node's pieces " +
       "are with a majority and a key generation is complete; until there are three, at once. From then on `keygrove up` asks the others; --passphrase-file and --key-file go on working.",
     options: [
       {

@@ -84,8 +84,10 @@ export interface PiecesJoining {
   readonly given: number
   /** Members that this node keeps a piece of. */
   readonly received: number
-  /** How many are needed. */
+  /** Members that have to keep one. */
   readonly needed: number
+  /** Members that this node has to keep one of. */
+  readonly others: number
   readonly missing: readonly string[]
   readonly problem: { readonly code: string; readonly message: string } | null
 }

@@ -73,7 +73,7 @@ function endsRightly(generation: GenerationState, { by, now }: { readonly now: C
   }
 }
 
-/** A generation counts only with a majority of a majority, and goes on counting. */
+/** A generation counts only when a majority of its members has shared with a majority of the others, and goes on counting. */
 function standsRightly(generation: GenerationState, { now, old }: { readonly old: CustodyState; readonly now: CustodyState }): void {
   const before = old.generations.get(generation.generation)
   const isNew = generation.completedAt !== undefined && before?.completedAt === undefined
@@ -82,7 +82,7 @@ function standsRightly(generation: GenerationState, { now, old }: { readonly old
   must(generation.completedAt !== undefined || generation.generation === now.lastGeneration, "what is starting is not the last")
   for (const { commitments, held, owner } of generation.sharings.values()) {
     must(commitments.length === thresholdOf(generation), "there are too many or too few commitments")
-    must(before?.sharings.has(owner) === true || held.length * 2 > generation.members.length, `too few keep the pieces of ${owner}`)
+    must(before?.sharings.has(owner) === true || held.length * 2 > generation.members.length - 1, `too few keep the pieces of ${owner}`)
   }
 }
 

@@ -245,7 +245,7 @@ export class NaiveCustody {
     const complete = this.#open().filter(({ isComplete }) => isComplete)
     if (number !== this.#rounds.length + 1 || all.length < 3 || !isOther || complete.length >= LIMITS.open) return false
     if (starting !== undefined) starting.isOver = true
-    const needed = Math.floor(all.length / 2) + 1
+    const needed = Math.floor((all.length - 1) / 2) + 1
     this.#rounds.push({ number, all, needed, isComplete: false, isOver: false, shares: [], tries: [] })
     return true
   }

@@ -62,6 +62,7 @@ export {
   decodeKeyGeneration,
   decodePieceIndex,
   majorityOf,
+  piecesNeeded,
   MAX_CUSTODY_MEMBERS,
   MAX_KEY_GENERATION,
   MIN_CUSTODY_MEMBERS,

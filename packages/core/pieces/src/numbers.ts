@@ -25,7 +25,15 @@ export function decodeKeyGeneration(value: unknown): Result<KeyGeneration, "KEY_
   return refuse("KEY_GENERATION_INVALID", `a key generation is a whole number from 1 to ${MAX_KEY_GENERATION}`)
 }
 
-/** Pieces that give a storage key back: a majority of all members, the owner counted. */
+/** More than half of so many: any two majorities have somebody in common. */
 export function majorityOf(members: number): number {
   return Math.floor(members / 2) + 1
+}
+
+/**
+ * Pieces that give a storage key back, of a generation with so many members: a majority of those who hold one, which are all but the owner. A majority of all would be every
+ * holder there is where the members are four, and one machine that is off would stand in the way of everything.
+ */
+export function piecesNeeded(members: number): number {
+  return majorityOf(members - 1)
 }

@@ -4,6 +4,7 @@ import {
   currentGeneration,
   indexIn,
   majorityOf,
+  piecesNeeded,
   MIN_CUSTODY_MEMBERS,
   startingGeneration,
   type CustodyState,
@@ -34,8 +35,10 @@ export interface JoinProgress {
   readonly given: number
   /** Members that this node keeps a piece of. */
   readonly received: number
-  /** How many of each are needed. */
+  /** Holders that are needed. */
   readonly needed: number
+  /** Other members that are needed, whose pieces come to this one. */
+  readonly others: number
   /** Members that do not keep a piece of this node yet, and those that gave it none. */
   readonly missing: readonly NodePath[]
 }
@@ -111,8 +114,8 @@ function progressOf({ context, desk, keeper }: Joining, custody: CustodyState): 
   const generation = [startingGeneration(custody), currentGeneration(custody)].find(
     (each): each is GenerationState => each !== undefined && indexIn(custody, each, path) !== undefined,
   )
-  if (generation === undefined) return { step: "announced", given: 0, received: 0, needed: majorityOf(custody.members.size), missing: [] }
-  const needed = majorityOf(generation.members.length)
+  if (generation === undefined) return { step: "announced", given: 0, received: 0, ...needs(custody.members.size), missing: [] }
+  const { needed, others } = needs(generation.members.length)
   const { sharing } = keeper.progress
   const ledger = generation.sharings.get(path)
   const given = Math.max(ledger?.held.length ?? 0, sharing?.generation === generation.generation ? sharing.given : 0)
@@ -121,11 +124,15 @@ function progressOf({ context, desk, keeper }: Joining, custody: CustodyState): 
   const missing = generation.members
     .map((member) => member.path)
     .filter((other) => other !== path && !(taken.has(other) && owners.has(other)))
-  // This node's own key counts: a majority of all, it included, has to share, and the others of these give it a piece.
-  const hasReceived = owners.size + 1 >= needed
+  const hasReceived = owners.size >= others
   const isDistributed = ledger !== undefined && given >= needed
   const step = !isDistributed ? "announced" : !hasReceived ? "distributed" : generation.completedAt === undefined ? "received" : "complete"
-  return { step, generation: generation.generation, given, received: owners.size, needed, missing }
+  return { step, generation: generation.generation, given, received: owners.size, needed, others, missing }
+}
+
+/** What is needed among so many members. This node's own key counts: a majority of all, it included, has to share, and the others of these give it a piece. */
+function needs(members: number): Pick<JoinProgress, "needed" | "others"> {
+  return { needed: piecesNeeded(members), others: majorityOf(members) - 1 }
 }
 
 /** Leaves nothing at anybody: first the generation, then the membership. */
@@ -145,14 +152,14 @@ async function giveUp(
   return refuse("CUSTODY_JOIN_FAILED", `${stepText(progress)}; ${missingText(progress)}; ${left}, so try again when they are on`)
 }
 
-function stepText({ given, needed, received, step }: JoinProgress): string {
+function stepText({ given, needed, others, received, step }: JoinProgress): string {
   switch (step) {
     case "announced":
       return `${given} of ${needed} members that are needed took a piece of this node`
     case "distributed":
-      return `this node got pieces of ${received} of ${needed - 1} members that are needed`
+      return `this node got pieces of ${received} of ${others} members that are needed`
     default:
-      return `a majority of ${needed} members did not share in the key generation`
+      return `a majority, ${others + 1} members, did not share in the key generation`
   }
 }
 

@@ -60,10 +60,10 @@ async function followJoining(begun: PiecesState, context: CommandContext): Promi
   }
 }
 
-function stepText({ given, missing, needed, received, step }: NonNullable<PiecesState["joining"]>): string {
+function stepText({ given, missing, needed, others, received, step }: NonNullable<PiecesState["joining"]>): string {
   const waits = missing.length === 0 ? "" : `; not yet with ${missing.join(", ")}`
   if (step === "announced") return `1 of 3: ${given} of ${needed} nodes that are needed keep a piece of this one${waits}`
-  if (step === "distributed") return `2 of 3: this node keeps pieces of ${received} others, of ${needed - 1} that are needed${waits}`
+  if (step === "distributed") return `2 of 3: this node keeps pieces of ${received} others, of ${others} that are needed${waits}`
   if (step === "received") return "3 of 3: waiting until a majority has shared in the new key generation"
   return "this node is on the ledger as a member"
 }

@@ -70,7 +70,7 @@ function joiningFacts({ outcome, progress }: PiecesMembership): PiecesJoining | 
   const problem = outcome?.ok === false ? { code: outcome.code, message: outcome.message } : null
   const state = outcome === undefined ? "running" : outcome.ok ? outcome.value.kind : "failed"
   if (progress === undefined)
-    return outcome === undefined ? null : { state, step: null, given: 0, received: 0, needed: 0, missing: [], problem }
-  const { given, missing, needed, received, step } = progress
-  return { state, step, given, received, needed, missing, problem }
+    return outcome === undefined ? null : { state, step: null, given: 0, received: 0, needed: 0, others: 0, missing: [], problem }
+  const { given, missing, needed, others, received, step } = progress
+  return { state, step, given, received, needed, others, missing, problem }
 }

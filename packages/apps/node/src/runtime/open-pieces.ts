@@ -2,7 +2,7 @@ import { ok, type Result } from "@keygrove/base"
 import type { KeystoreClient } from "@keygrove/keystore"
 import { custodyOf } from "@keygrove/ledger"
 import type { CustodyView } from "@keygrove/peering"
-import { currentGeneration, startingGeneration, thresholdOf } from "@keygrove/pieces"
+import { currentGeneration, majorityOf, startingGeneration } from "@keygrove/pieces"
 import { CustodyKeeper, PieceDesk, type CallOptions, type NodeContext, type PiecesContext } from "@keygrove/service"
 import type { Home } from "../home/home.ts"
 import { PiecesMembership } from "./pieces-membership.ts"
@@ -70,7 +70,7 @@ function warningsOf({ custody, self }: CustodyView, keeper: CustodyKeeper): read
     starting === undefined
       ? []
       : [
-          `key generation ${starting.generation} waits: ${starting.sharings.size} of ${starting.members.length} members have shared in it, ${thresholdOf(starting)} must`,
+          `key generation ${starting.generation} waits: ${starting.sharings.size} of ${starting.members.length} members have shared in it, ${majorityOf(starting.members.length)} must`,
         ]
   const without = own === undefined ? ["this node has no pieces at others yet, so that only its passphrase or key file opens it"] : []
   return [

@@ -45,6 +45,7 @@ export interface PiecesJoining {
   readonly given: number
   readonly received: number
   readonly needed: number
+  readonly others: number
   readonly missing: readonly string[]
   readonly problem: { readonly code: string; readonly message: string } | null
 }
@@ -134,6 +135,7 @@ function decodeJoining(fields: AnswerFields): PiecesJoining {
     given: fields.number("given"),
     received: fields.number("received"),
     needed: fields.number("needed"),
+    others: fields.number("others"),
     missing: fields.texts("missing"),
     problem: optional(fields, "problem", (problem) => ({ code: problem.text("code"), message: problem.text("message") })),
   }

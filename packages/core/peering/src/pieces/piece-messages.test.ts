@@ -1,6 +1,6 @@
 import { unwrap } from "@keygrove/base"
 import { decodeNodePath } from "@keygrove/hierarchy"
-import { decodeKeyGeneration, decodePieceIndex, majorityOf, MAX_CUSTODY_MEMBERS } from "@keygrove/pieces"
+import { decodeKeyGeneration, decodePieceIndex, piecesNeeded, MAX_CUSTODY_MEMBERS } from "@keygrove/pieces"
 import { expect, test } from "vitest"
 import { decodePieceAnswer, encodePieceAnswer, isAnswerTo, type PieceAnswer } from "./piece-answers.ts"
 import {
@@ -26,7 +26,7 @@ function redistribution(contributions: number, commitments: number): PieceReques
 }
 
 test("the largest cluster's messages fit into one", () => {
-  expect(majorityOf(MAX_CUSTODY_MEMBERS)).toBe(MAX_COMMITMENTS)
+  expect(piecesNeeded(MAX_CUSTODY_MEMBERS)).toBe(MAX_COMMITMENTS)
   const largest = encodePieceRequest(redistribution(MAX_COMMITMENTS, MAX_COMMITMENTS))
   expect(largest.length).toBeLessThan(720_000)
   expect(decodePieceRequest(largest).ok).toBe(true)

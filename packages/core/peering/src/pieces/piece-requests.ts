@@ -81,7 +81,7 @@ export type PieceRequest =
  * below 720,000 bytes.
  */
 export const MAX_PIECE_MESSAGE_BYTES = 1_048_576
-/** Pieces that the largest sharing needs, and so its commitments: a majority of 255 members. */
+/** Pieces that the largest sharing needs, and so its commitments: a majority of 254 holders. */
 export const MAX_COMMITMENTS = 128
 /** Longest sealed message with a piece or a sub-piece; those of the deepest paths have below 800 bytes. */
 export const MAX_SEALED_PIECE_BYTES = 1_024

@@ -18,6 +18,7 @@ import {
   decodeKeyGeneration,
   decodePieceIndex,
   majorityOf,
+  piecesNeeded,
   MAX_CUSTODY_MEMBERS,
   MAX_KEY_GENERATION,
   MIN_CUSTODY_MEMBERS,
@@ -54,7 +55,7 @@ const memberShape: Shape<CustodyMember> = v.strictObject({
 const sharingShape: Shape<Sharing> = v.strictObject({
   owner: path,
   id: bytesShape(32),
-  commitments: v.pipe(v.array(compressedPointShape()), v.maxLength(majorityOf(MAX_CUSTODY_MEMBERS))),
+  commitments: v.pipe(v.array(compressedPointShape()), v.maxLength(piecesNeeded(MAX_CUSTODY_MEMBERS))),
   held: v.pipe(v.array(brandShape(decodePieceIndex)), v.maxLength(MAX_CUSTODY_MEMBERS - 1)),
   at: counter,
   moved: v.exactOptional(v.strictObject({ from: generation, by: path })),
@@ -150,7 +151,9 @@ function isSound(custody: CustodyState, generation: GenerationState): boolean {
   }
   for (const { from, owner } of attempts.values())
     if (isStarting || sharings.has(owner) || indices.get(owner) === undefined || from >= number) return false
-  return isStarting ? number === custody.lastGeneration && sharings.size < threshold : number <= custody.lastGeneration
+  return isStarting
+    ? number === custody.lastGeneration && sharings.size < majorityOf(generation.members.length)
+    : number <= custody.lastGeneration
 }
 
 function wiped(custody: CustodyState, { generation: number, members }: GenerationState, index: number): boolean {

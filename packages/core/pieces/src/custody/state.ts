@@ -1,6 +1,6 @@
 import { OrderedMap } from "@keygrove/base"
 import type { NodePath } from "@keygrove/hierarchy"
-import { majorityOf, type KeyGeneration, type PieceIndex } from "../numbers.ts"
+import { piecesNeeded, type KeyGeneration, type PieceIndex } from "../numbers.ts"
 import type { UnlockMode } from "./statements/membership.ts"
 
 /** A node that takes part: it keeps pieces of the others, and they keep its. */
@@ -81,7 +81,7 @@ export function emptyCustody(): CustodyState {
 
 /** Pieces of a generation that give a storage key back. */
 export function thresholdOf({ members }: Pick<GenerationState, "members">): number {
-  return majorityOf(members.length)
+  return piecesNeeded(members.length)
 }
 
 /** Whether what a generation counts as its member stands as that member. */

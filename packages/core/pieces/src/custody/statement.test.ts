@@ -2,7 +2,7 @@ import { decodeCanonical, encodeCanonical, unwrap, type CborValue } from "@keygr
 import { decodeNodePath, type NodePath } from "@keygrove/hierarchy"
 import * as fc from "fast-check"
 import { describe, expect, test } from "vitest"
-import { decodeKeyGeneration, decodePieceIndex, majorityOf, MAX_CUSTODY_MEMBERS, MAX_KEY_GENERATION } from "../numbers.ts"
+import { decodeKeyGeneration, decodePieceIndex, piecesNeeded, MAX_CUSTODY_MEMBERS, MAX_KEY_GENERATION } from "../numbers.ts"
 import { anyCustodyStatement } from "./any-statement.contract.ts"
 import { MAX_CUSTODY_STATEMENT_BYTES, MAX_HELD_PIECES } from "./limits.ts"
 import { decodeCustodyStatement, encodeCustodyStatement, isCustodyKind, type CustodyKind, type CustodyStatement } from "./statement.ts"
@@ -20,7 +20,7 @@ const receipts = Array.from({ length: MAX_CUSTODY_MEMBERS - 1 }, (_, place) => (
   index: unwrap(decodePieceIndex(place + 1)),
   signature: new Uint8Array(64).fill(place),
 }))
-const commitments = Array.from({ length: majorityOf(MAX_CUSTODY_MEMBERS) }, (_, place) => point(place))
+const commitments = Array.from({ length: piecesNeeded(MAX_CUSTODY_MEMBERS) }, (_, place) => point(place))
 
 const largest: readonly CustodyStatement[] = [
   {

@@ -4,7 +4,7 @@ import * as v from "valibot"
 import {
   decodeKeyGeneration,
   decodePieceIndex,
-  majorityOf,
+  piecesNeeded,
   MAX_CUSTODY_MEMBERS,
   MIN_CUSTODY_MEMBERS,
   type KeyGeneration,
@@ -49,8 +49,8 @@ export interface RedistributionStarted extends Redistribution {
 export interface PiecesRedistributed extends Redistribution, ShownSharing {}
 
 /** Most and fewest commitments of a sharing. */
-const MAX_COMMITMENTS: number = majorityOf(MAX_CUSTODY_MEMBERS)
-const MIN_COMMITMENTS: number = majorityOf(MIN_CUSTODY_MEMBERS)
+const MAX_COMMITMENTS: number = piecesNeeded(MAX_CUSTODY_MEMBERS)
+const MIN_COMMITMENTS: number = piecesNeeded(MIN_CUSTODY_MEMBERS)
 
 const generation = brandShape(decodeKeyGeneration)
 const shownFields = {
