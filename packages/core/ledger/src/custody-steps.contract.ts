@@ -276,7 +276,7 @@ function changedShares({ commitments, generation, receipts }: Shown, { by, fresh
     case 2:
       return { generation, commitments: by < 0 ? others : [...commitments, fakePoint(fresh)], receipts }
     case 3:
-      return { generation, commitments, receipts: receipts.slice(1) }
+      return { generation, commitments, receipts: receipts.slice(0, commitments.length - 1) }
     case 4:
       return {
         generation,
