@@ -2,7 +2,7 @@ import { flushCompileCache } from "node:module"
 import { Socket } from "node:net"
 import type { DatabaseSync } from "node:sqlite"
 import { parseArgs } from "node:util"
-import { installSecretMemory, KeygroveError, ok, refuse, unwrap, type CborValue, type Result } from "@keygrove/base"
+import { installSecretMemory, ok, unwrap, type CborValue, type Result } from "@keygrove/base"
 import { lockedSecretMemory, nativePrimitives } from "@keygrove/curves-native"
 import { decodeTimestamp, type Timestamp } from "@keygrove/hierarchy"
 import { createSealing } from "@keygrove/hpke"
@@ -34,6 +34,7 @@ import { takeKeyVariables } from "./key-variables.ts"
 import { auditFile, keystoreFile } from "./keystore-files.ts"
 import { openTokenKeys, tokenOptions, type TokenOptions } from "./token-keys.ts"
 import { unlockByPieces } from "./unlock-by-pieces.ts"
+import { unexpectedFailure } from "./unexpected-failure.ts"
 import { newPassphraseSource, passphraseSource, recoverSource, wordsOptions, type WordsOptions } from "./words-options.ts"
 
 const hpkeSealing = createSealing({ x25519: nativePrimitives.x25519, random: systemRandom })
@@ -91,7 +92,7 @@ async function main(): Promise<void> {
     await closeToOthers()
     await perform(socket, tools, { ...options, taken: variables }, ending.signal)
   } catch (error) {
-    await greetWithFailure(socket, asRefusal(error))
+    await greetWithFailure(socket, unexpectedFailure(error, options.store))
   }
   socket.destroy()
 }
@@ -333,13 +334,6 @@ function readOptions(): ProgramOptions {
     operators: values.operators,
     directory: values.directory ?? "",
   }
-}
-
-/** Nothing of an unexpected error's own words leaves: they may quote what was worked on. */
-function asRefusal(error: unknown): Result<never> {
-  if (error instanceof KeygroveError) return error.toRefusal()
-  const name = error instanceof Error ? error.name : "unknown"
-  return refuse("KEYSTORE_START_FAILED", `the keystore process failed (${name}); report it with the version of keygrove`)
 }
 
 async function greetWithFailure(socket: Socket, failure: Result<never> | Result<unknown>): Promise<void> {
