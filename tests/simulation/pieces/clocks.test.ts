@@ -1,5 +1,6 @@
 import { unwrap } from "@keygrove/base"
 import { currentGeneration, startingGeneration } from "@keygrove/pieces"
+import { joinCustody } from "@keygrove/service"
 import { expect, test } from "vitest"
 import type { Machine } from "./machine.ts"
 import { PieceWorld } from "./piece-world.ts"
@@ -45,4 +46,18 @@ test("a clock that is set forward does not make a key generation stuck that has 
   expect(startingGeneration(world.custody)?.generation).toBe(begun)
   await world.pass(10 * MINUTE_MS)
   expect(startingGeneration(world.custody)).toBeUndefined()
+})
+
+test("a clock that is set forward does not end a join that waits", async () => {
+  const { others, world } = await grown("patient")
+  await using _world = world
+  for (const machine of others.slice(1)) await machine.stop()
+  const { context, desk, keeper } = await world.add("f")
+  const joining = joinCustody({ context, desk, keeper }, { unlock: "auto" }, { signal: new AbortController().signal })
+  await world.pass(MINUTE_MS)
+  for (const machine of world.machines) machine.skewMs = HOUR_MS
+  await world.pass(MINUTE_MS)
+  for (const machine of others.slice(1)) await machine.start()
+  await world.pass(5 * MINUTE_MS)
+  expect(unwrap(await joining)).toMatchObject({ kind: "member" })
 })

@@ -71,7 +71,8 @@ export async function joinCustody(joining: Joining, order: JoinOrder, options: C
   const wasMember = custodyView(context).custody.members.has(context.keystore.identity().path)
   const announced = await announce(context, order, options)
   if (!announced.ok) return announced
-  const startedAt = context.clock.now()
+  // Counted and not measured: a clock that is set forward must not end it.
+  let waitedMs = 0
   const waiting = { last: undefined as JoinProgress | undefined }
   try {
     for (;;) {
@@ -81,8 +82,9 @@ export async function joinCustody(joining: Joining, order: JoinOrder, options: C
       if (JSON.stringify(progress) !== JSON.stringify(waiting.last)) order.onProgress?.(progress)
       waiting.last = progress
       if (progress.step === "complete") return ok({ kind: "member", progress })
-      if (context.clock.now() - startedAt >= JOIN_MS) return await giveUp(context, { wasMember, progress })
+      if (waitedMs >= JOIN_MS) return await giveUp(context, { wasMember, progress })
       await context.clock.sleep(LOOK_MS, options)
+      waitedMs += LOOK_MS
     }
   } catch (error) {
     if (waiting.last !== undefined && options.signal.aborted) await giveUp(context, { wasMember, progress: waiting.last })
