@@ -2,10 +2,10 @@ import { ok, type Result } from "@keygrove/base"
 import type { KeystoreClient } from "@keygrove/keystore"
 import { custodyOf } from "@keygrove/ledger"
 import type { CustodyView } from "@keygrove/peering"
-import { currentGeneration, majorityOf, startingGeneration } from "@keygrove/pieces"
 import { CustodyKeeper, PieceDesk, type CallOptions, type NodeContext, type PiecesContext } from "@keygrove/service"
 import type { Home } from "../home/home.ts"
 import { PiecesMembership } from "./pieces-membership.ts"
+import { piecesWarnings } from "./pieces-warnings.ts"
 
 /** What a node has to do with key pieces: its own at others, and others' here. */
 export interface NodePieces {
@@ -44,7 +44,14 @@ export async function openPieces(
     const { cluster, path } = keystore.identity()
     return { state: context.replica.state, custody: custodyOf(context.replica.state, cluster), self: { cluster, path } }
   }
-  return ok({ context, desk: desk.value, keeper, membership, view, warnings: () => warningsOf(view(), keeper) })
+  return ok({
+    context,
+    desk: desk.value,
+    keeper,
+    membership,
+    view,
+    warnings: () => piecesWarnings(view(), { home, progress: keeper.progress }),
+  })
 }
 
 function running(keeper: CustodyKeeper, log: (line: string) => void): AsyncDisposable {
@@ -59,24 +66,4 @@ function running(keeper: CustodyKeeper, log: (line: string) => void): AsyncDispo
       await work
     },
   }
-}
-
-function warningsOf({ custody, self }: CustodyView, keeper: CustodyKeeper): readonly string[] {
-  if (!custody.members.has(self.path)) return []
-  const { liars, troubles } = keeper.progress
-  const starting = startingGeneration(custody)
-  const own = currentGeneration(custody)?.sharings.get(self.path)
-  const waiting =
-    starting === undefined
-      ? []
-      : [
-          `key generation ${starting.generation} waits: ${starting.sharings.size} of ${starting.members.length} members have shared in it, ${majorityOf(starting.members.length)} must`,
-        ]
-  const without = own === undefined ? ["this node has no pieces at others yet, so that only its passphrase or key file opens it"] : []
-  return [
-    ...without,
-    ...waiting,
-    ...troubles.map(({ duty, refusal }) => `could not ${duty}: ${refusal.code}: ${refusal.message}`),
-    ...liars.map(({ path, what }) => `${path} does not keep to the protocol of key pieces: ${what}`),
-  ]
 }
