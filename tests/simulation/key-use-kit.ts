@@ -12,8 +12,11 @@ import {
   keyChainHeadSignBytes,
   nextHead,
   emptyHead,
+  encodeSnapshotHead,
+  snapshotHeadSignBytes,
   verifyEntry,
   verifyKeyChain,
+  verifySnapshotHead,
   type PolicyState,
 } from "@keygrove/ledger"
 import {
@@ -146,6 +149,24 @@ export async function keyChainHead({ grove, owner, stranger }: KeyUseCast): Prom
     return head.ok && chainUnder(rootOf(entries), entries, bytes).ok
   }
   return { bytes: await signedBy(owner), forged: await signedBy(stranger), isBelieved }
+}
+
+/** A snapshot of the ledger, by its head, which names all of its parts. */
+export async function snapshotHead({ owner, stranger }: KeyUseCast): Promise<SignedMessage> {
+  const { cluster, path } = owner.identity
+  const unsigned = {
+    ...owner.context.replica.head,
+    chunks: 1,
+    digest: new Uint8Array(32).fill(1),
+    author: { cluster, path, key: owner.key },
+  }
+  const signedBy = async (signer: Member): Promise<Uint8Array> =>
+    encodeSnapshotHead({ ...unsigned, signature: await message(signer, snapshotHeadSignBytes(unsigned)) })
+  return {
+    bytes: await signedBy(owner),
+    forged: await signedBy(stranger),
+    isBelieved: (bytes) => verifySnapshotHead(nativePrimitives, bytes).ok,
+  }
 }
 
 /** What nodes say to one another while their people meet. */

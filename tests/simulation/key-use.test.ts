@@ -76,6 +76,8 @@ const proofOf: Readonly<Record<Op | Kind, "line" | keyof typeof signedMessages>>
   "ledger read": "line",
   "ledger append": "a statement on the ledger",
   "ledger wait": "line",
+  "ledger snapshot": "a snapshot of the ledger",
+  "ledger part": "a snapshot of the ledger",
   "ledger slice": "a statement on the ledger",
   "ledger refused": "line",
   "chain read": "line",
@@ -98,6 +100,7 @@ const signedMessages = {
   "a fragment on its way to a proxy": kit.fragment,
   "a capsule fragment": kit.capsuleFragment,
   "the end of a key chain": kit.keyChainHead,
+  "a snapshot of the ledger": kit.snapshotHead,
   "a message of a meeting": kit.meetingMessage,
 } as const
 

@@ -78,6 +78,8 @@ test("a locked member asks for pieces and reads the ledger, and that is all", as
   for (const protocol of ["proxy", "chain", "move"] as const) expect(await ask(locked, protocol)).toBe("PEER_UNKNOWN")
   expect(await askLedger(locked, { op: "head" })).toBe("head")
   expect(await askLedger(locked, { op: "read", from: at(0), limit: 256 })).toBe("slice")
+  // It is asked, and has none.
+  expect(await askLedger(locked, { op: "snapshot", length: at(0) })).toBe("refused")
   expect(await askLedger(locked, { op: "wait", length: at(0), timeoutMs: 0 })).toBe("head")
   const append = { op: "append", expected: world.replica.head, entries: [joined(2, "boot")] } as const
   expect(await askLedger(locked, append)).toBe("PEER_REMOVED")

@@ -224,6 +224,8 @@ describe("a key that has ended", () => {
       expect(await askLedger(peer, head)).toBe("head")
       expect(await askLedger(peer, wait(7))).toBe("head")
       expect(await askLedger(peer, wait(8))).toBe("PEER_REMOVED")
+      // A snapshot may say what came later.
+      expect(await askLedger(peer, { op: "snapshot", length: at(0) })).toBe("PEER_REMOVED")
       expect(await askLedger(peer, read(0))).toBe(8)
       expect(await askLedger(peer, read(7, 1))).toBe(1)
       expect(await askLedger(peer, read(8))).toBe("PEER_REMOVED")

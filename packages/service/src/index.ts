@@ -6,6 +6,8 @@ export { LATE_KEY_MS, LINE_END_MS, PeerGuard, type AdmittedPeers, type PeerGuard
 export { joinLedger } from "./peers/join-ledger.ts"
 export { serveJoin, type JoinHostOptions } from "./peers/serve-join.ts"
 export { serveLedger, type LedgerHostOptions } from "./ledger/serve.ts"
+export type { HostSnapshots } from "./ledger/serve-snapshot.ts"
+export type { SnapshotStartOptions } from "./ledger/start-snapshot.ts"
 export { watchLog, type WatchedLog } from "./ledger/engine-log.ts"
 export type { ReplicaRefusal } from "./ledger/commit-group.ts"
 export { openSnapshot, readSnapshot, type OpenedSnapshot } from "./ledger/open-snapshot.ts"
@@ -35,7 +37,7 @@ export type {
   SigningPurpose,
 } from "./ports/keystore.ts"
 export type { AppendOptions, AppendRefusal, LedgerEngine, LedgerSlice, ReadRefusal, RefreshRefusal } from "./ports/ledger-engine.ts"
-export type { LedgerFileRefusal, LedgerSnapshots } from "./ports/ledger-snapshots.ts"
+export type { LedgerFileRefusal, LedgerSnapshots, SnapshotStart, StartableCopy } from "./ports/ledger-snapshots.ts"
 export { MAX_MOVED_TO_CHARACTERS, type SealableLog, type SealRefusal } from "./ports/sealable-log.ts"
 export { migrateLedger, type LedgerMigration, type MigrationRefusal } from "./ledger/migrate-ledger.ts"
 export type { LedgerSource, SourceRefusal } from "./ports/ledger-source.ts"

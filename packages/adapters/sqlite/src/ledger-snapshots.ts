@@ -1,6 +1,6 @@
 import type { DatabaseSync, StatementSync } from "node:sqlite"
 import { ok, refuse, unwrap, type Refusal, type Result } from "@keygrove/base"
-import { decodeLedgerIndex, type LedgerIndex } from "@keygrove/ledger"
+import { decodeLedgerIndex, emptyHead, type LedgerIndex } from "@keygrove/ledger"
 import type { CallOptions, LedgerFileRefusal, LedgerSnapshots } from "@keygrove/service"
 import { inTransaction } from "./database.ts"
 import type { DatabaseRefusal } from "./errors.ts"
@@ -28,6 +28,7 @@ export class SqliteLedgerSnapshots implements LedgerSnapshots {
   readonly #selectHeads: StatementSync
   readonly #selectChunk: StatementSync
   readonly #insertChunk: StatementSync
+  readonly #selectHashAt: StatementSync
   readonly #selectPruned: StatementSync
 
   /** @param attempt of the engine that owns the file. */
@@ -37,6 +38,7 @@ export class SqliteLedgerSnapshots implements LedgerSnapshots {
     this.#selectHeads = database.prepare("SELECT head FROM snapshot ORDER BY length DESC")
     this.#selectChunk = database.prepare("SELECT bytes FROM snapshot_chunk WHERE length = ? AND place = ?")
     this.#insertChunk = database.prepare("INSERT INTO snapshot_chunk (length, place, bytes) VALUES (?, ?, ?)")
+    this.#selectHashAt = database.prepare("SELECT head FROM entry WHERE position = ?")
     this.#selectPruned = database.prepare("SELECT value FROM fact WHERE name = 'pruned'")
   }
 
@@ -64,27 +66,56 @@ export class SqliteLedgerSnapshots implements LedgerSnapshots {
   }
 
   async putHead(length: LedgerIndex, head: Uint8Array, { signal }: CallOptions): Promise<Result<true, LedgerFileRefusal>> {
-    return await this.#write(signal, () => {
-      this.#database.prepare("INSERT INTO snapshot (length, head) VALUES (?, ?)").run(length, head)
-      this.#database.exec(
-        `DELETE FROM snapshot WHERE length NOT IN (SELECT length FROM snapshot ORDER BY length DESC LIMIT ${KEPT_SNAPSHOTS});
-         DELETE FROM snapshot_chunk WHERE length NOT IN (SELECT length FROM snapshot)`,
-      )
-    })
+    const isWhole = this.#run(() => ok(this.hasParts(length)))
+    if (!isWhole.ok) return isWhole
+    if (!isWhole.value) return refuse("LEDGER_UNREACHABLE", `another snapshot was begun before the one at ${length} was whole; try again`)
+    return await this.#write(signal, () => this.writeHead(length, head))
+  }
+
+  /** Whether what was written of a snapshot is still there: beginning another one drops all of one that has no head yet. */
+  hasParts(length: LedgerIndex): boolean {
+    return this.#selectChunk.get(length, 0) !== undefined
+  }
+
+  /** {@link putHead} within a transaction of the engine. */
+  writeHead(length: LedgerIndex, head: Uint8Array): void {
+    this.#database.prepare("INSERT INTO snapshot (length, head) VALUES (?, ?)").run(length, head)
+    this.#database.exec(
+      `DELETE FROM snapshot WHERE length NOT IN (SELECT length FROM snapshot ORDER BY length DESC LIMIT ${KEPT_SNAPSHOTS});
+       DELETE FROM snapshot_chunk WHERE length NOT IN (SELECT length FROM snapshot)`,
+    )
+  }
+
+  /** Says that entries before an index are gone, within a transaction of the engine. */
+  writePruned(before: LedgerIndex): void {
+    this.#database
+      .prepare("INSERT INTO fact (name, value) VALUES ('pruned', ?) ON CONFLICT (name) DO UPDATE SET value = max(value, excluded.value)")
+      .run(before)
+  }
+
+  /** What {@link prunedTo} says, for the engine. */
+  readPruned(): LedgerIndex {
+    return unwrap(decodeLedgerIndex(this.#selectPruned.get()?.value ?? 0))
+  }
+
+  async headAt(length: LedgerIndex, { signal }: CallOptions): Promise<Result<Uint8Array, LedgerFileRefusal | "LEDGER_PRUNED">> {
+    signal.throwIfAborted()
+    if (length === 0) return ok(emptyHead().hash)
+    const found = this.#run(() => ok(this.#selectHashAt.get(length - 1)?.head))
+    if (!found.ok) return found
+    return found.value instanceof Uint8Array
+      ? ok(found.value)
+      : refuse("LEDGER_PRUNED", `how the ledger stood after ${length} entries is not kept here`)
   }
 
   async prunedTo({ signal }: CallOptions): Promise<Result<LedgerIndex, LedgerFileRefusal>> {
     signal.throwIfAborted()
-    return this.#run(() => ok(unwrap(decodeLedgerIndex(this.#selectPruned.get()?.value ?? 0))))
+    return this.#run(() => ok(this.readPruned()))
   }
 
   async prune(before: LedgerIndex, kept: readonly LedgerIndex[], { signal }: CallOptions): Promise<Result<true, LedgerFileRefusal>> {
     // Said first: from now on some of them may be gone.
-    const said = await this.#write(signal, () => {
-      this.#database
-        .prepare("INSERT INTO fact (name, value) VALUES ('pruned', ?) ON CONFLICT (name) DO UPDATE SET value = max(value, excluded.value)")
-        .run(before)
-    })
+    const said = await this.#write(signal, () => this.writePruned(before))
     if (!said.ok) return said
     let place = 0
     for (let from = 0; from < before; from += PRUNED_AT_ONCE) {

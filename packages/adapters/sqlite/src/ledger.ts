@@ -8,6 +8,7 @@ import {
   isSameHead,
   MAX_SLICE_BYTES,
   MAX_SLICE_ENTRIES,
+  nextHead,
   type BatchHeads,
   type LedgerHead,
   type LedgerIndex,
@@ -22,6 +23,8 @@ import {
   type LedgerSlice,
   type ReadRefusal,
   type RefreshRefusal,
+  type SnapshotStart,
+  type StartableCopy,
 } from "@keygrove/service"
 import { inTransaction, openDatabase } from "./database.ts"
 import type { DatabaseRefusal } from "./errors.ts"
@@ -57,7 +60,7 @@ const MIGRATIONS = [
  * The embedded ledger engine: one SQLite file of one node. `head` of a row is the head after its entry. A batch is one transaction with a
  * compare-and-swap on the head; it blocks the event loop for one write to the disk.
  */
-export class EmbeddedLedgerEngine implements LedgerEngine {
+export class EmbeddedLedgerEngine implements LedgerEngine, StartableCopy {
   readonly #path: string
   readonly #primitives: Pick<Primitives, "sha256" | "ed25519">
   readonly #database: DatabaseSync
@@ -144,6 +147,15 @@ export class EmbeddedLedgerEngine implements LedgerEngine {
     return written
   }
 
+  async startFrom(start: SnapshotStart, { signal }: CallOptions): Promise<Result<true, AppendRefusal>> {
+    signal.throwIfAborted()
+    const written = await whileBusy<true, AppendRefusal | DatabaseRefusal>(signal, () => this.#attempt(() => this.#writeStart(start)))
+    if (!written.ok) return toAppendRefusal(written)
+    this.#appended.wake()
+    this.#flushSoon()
+    return written
+  }
+
   async refresh({ signal }: CallOptions): Promise<Result<true, RefreshRefusal>> {
     signal.throwIfAborted()
     return ok(true)
@@ -183,6 +195,32 @@ export class EmbeddedLedgerEngine implements LedgerEngine {
     })
   }
 
+  #writeStart({ expected, head, kept, signed }: SnapshotStart): Result<true, AppendRefusal> {
+    return inTransaction(this.#database, () => {
+      const same = this.#compare(expected)
+      if (!same.ok) return same
+      if (!this.snapshots.hasParts(head.length))
+        return refuse("LEDGER_UNREACHABLE", `the parts of the snapshot at ${head.length} are not there any more; they are asked for again`)
+      const mark = this.#database.prepare("INSERT OR IGNORE INTO entry (position, bytes, head) VALUES (?, x'', ?)")
+      for (const { before, entries, from } of kept) {
+        // How the log stood before an entry is needed to give it to others.
+        if (from > expected.length) mark.run(from - 1, before)
+        let last: LedgerHead = { length: from, hash: before }
+        for (const bytes of entries) {
+          const position = last.length
+          last = nextHead(this.#primitives, last, bytes)
+          this.#insert.run(position, bytes, last.hash)
+        }
+      }
+      mark.run(head.length - 1, head.hash)
+      if (!isSameHead(this.#readHead(), head))
+        return refuse("LEDGER_CORRUPT", `what is kept before entry ${head.length} does not lead to it`)
+      this.snapshots.writeHead(head.length, signed)
+      this.snapshots.writePruned(head.length)
+      return ok(true)
+    })
+  }
+
   #compare(expected: LedgerHead): Result<true, "LEDGER_HEAD_MOVED"> {
     const head = this.#readHead()
     if (isSameHead(head, expected)) return ok(true)
@@ -201,10 +239,13 @@ export class EmbeddedLedgerEngine implements LedgerEngine {
     const entries: Uint8Array[] = []
     let size = 0
     for (const row of this.#selectSlice.iterate(from, Math.min(limit, MAX_SLICE_ENTRIES))) {
-      if (row.position !== from + entries.length || !(row.bytes instanceof Uint8Array))
-        throw this.#corrupt(`entry ${from + entries.length} is missing`)
-      if (row.bytes.length === 0 && entries.length === 0) return this.#pruned(from, limit)
-      if (row.bytes.length === 0) break
+      const index = from + entries.length
+      const isThere = row.position === index
+      if ((!isThere && index >= this.snapshots.readPruned()) || !(row.bytes instanceof Uint8Array))
+        throw this.#corrupt(`entry ${index} is missing`)
+      const isDropped = !isThere || row.bytes.length === 0
+      if (isDropped && entries.length === 0) return this.#pruned(from, limit)
+      if (isDropped) break
       size += row.bytes.length
       if (entries.length > 0 && size > MAX_SLICE_BYTES) break
       entries.push(row.bytes)

@@ -283,7 +283,8 @@ export const commands: readonly CommandSpec[] = [
     summary: "take a signed snapshot of what the log says, to start from",
     details:
       "The node takes one by itself every 10,000 entries and after each rekey. With --prune it then drops the entries before it from its own copy, but " +
-      "those that say who the nodes of clusters are. They cannot be had back from this copy: `ledger log`, `ledger verify`, `ledger migrate`, `node recover` and `node move` need a home that keeps the whole log, and so do nodes that join.",
+      "those that say who the nodes of clusters are. They cannot be had back from this copy: `ledger log`, `ledger verify`, `ledger migrate`, `node recover` and `node move` need a home that keeps the whole log. " +
+      "Nodes that follow this one and lack what was dropped start from its snapshot, if they are of the same cluster; others cannot follow it any more.",
     options: [{ flags: "--prune", description: "drop from this node's copy what came before the snapshot" }],
     examples: ["keygrove ledger snapshot", "keygrove ledger snapshot --prune"],
     load: () => import("./commands/ledger-snapshot.ts"),

@@ -86,7 +86,7 @@ export const ledgerErrors: ErrorTable<
   LEDGER_PRUNED: {
     class: "failed",
     meaning: "The entry was dropped from this node's copy of the ledger, which keeps a snapshot of what it said.",
-    remedy: "Ask a node that keeps the whole ledger.",
+    remedy: "Ask a node that keeps the whole ledger; a follower starts from the snapshot of a host of its own cluster by itself.",
   },
   LEDGER_MOVED: {
     class: "refused",
@@ -101,8 +101,9 @@ export const ledgerErrors: ErrorTable<
   LEDGER_EMPTY: { class: "failed", meaning: "The ledger has no entries yet.", remedy: "Wait until the node is on the ledger." },
   SNAPSHOT_TOO_LARGE: {
     class: "failed",
-    meaning: "What the ledger says is too much for a snapshot.",
-    remedy: "Nothing: the node reads the whole ledger at each start.",
+    meaning: "What the ledger says is too much for a snapshot, or its key chains are too long to start from a host's.",
+    remedy:
+      "Nothing: the node reads the whole ledger at each start. Where the host pruned it, copy ledger.db from another node of the cluster.",
   },
   SNAPSHOT_INVALID: {
     class: "failed",

@@ -19,11 +19,15 @@ const requests: LedgerRequest[] = [
   { op: "read", from: index, limit: 256 },
   { op: "append", expected: { length: index, hash }, entries: [entry] },
   { op: "wait", length: index, timeoutMs: 25_000 },
+  { op: "snapshot", length: index },
+  { op: "part", length: index, digest: hash, place: 1023 },
 ]
 const answers: LedgerAnswer[] = [
   { kind: "head", head: { length: index, hash } },
   { kind: "slice", from: index, before: hash, entries: [] },
   { kind: "slice", from: index, before: hash, entries: [entry, entry] },
+  { kind: "snapshot", head: entry, before: hash },
+  { kind: "part", place: 0, bytes: entry },
   { kind: "refused", code: "LEDGER_FULL", message: "full" },
 ]
 
@@ -60,11 +64,17 @@ describe("refuses", () => {
     ["a long entry", { v: 1, op: "append", expected: { length: 0, hash }, entries: [new Uint8Array(65_537)] }],
     ["a short hash", { v: 1, op: "append", expected: { length: 0, hash: entry }, entries: [entry] }],
     ["a long wait", { v: 1, op: "wait", length: 0, timeoutMs: 25_001 }],
+    ["a part that no snapshot has", { v: 1, op: "part", length: 1, digest: hash, place: 1024 }],
+    ["a part of a snapshot with a short digest", { v: 1, op: "part", length: 1, digest: entry, place: 0 }],
   ])("a request with %s", (_name, value) => {
     expect(decodeLedgerRequest(encodeCanonical(value))).toMatchObject({ ok: false, code: "LEDGER_REQUEST_INVALID" })
   })
 
   test("answers with unknown codes or control characters, and any garbage, without throwing", () => {
+    const part = { v: 1, kind: "part", place: 0 }
+    expect(decodeLedgerAnswer(encodeCanonical({ ...part, bytes: new Uint8Array(524_289) })).ok).toBe(false)
+    expect(decodeLedgerAnswer(encodeCanonical({ ...part, bytes: new Uint8Array(0) })).ok).toBe(false)
+    expect(decodeLedgerAnswer(encodeCanonical({ v: 1, kind: "snapshot", head: new Uint8Array(641), before: hash })).ok).toBe(false)
     expect(decodeLedgerAnswer(encodeCanonical({ v: 1, kind: "refused", code: "WHATEVER", message: "" })).ok).toBe(false)
     expect(decodeLedgerAnswer(encodeCanonical({ v: 1, kind: "refused", code: "LEDGER_FULL", message: "\u001b" })).ok).toBe(false)
     fc.assert(fc.property(fc.uint8Array({ maxLength: 200 }), (bytes) => !decodeLedgerAnswer(bytes).ok && !decodeLedgerRequest(bytes).ok))

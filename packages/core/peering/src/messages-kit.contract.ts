@@ -76,12 +76,20 @@ export const anyLedgerRequest: fc.Arbitrary<LedgerRequest> = fc.oneof(
   fc.record({ op: fc.constant("read" as const), from: anyIndex, limit: fc.integer({ min: 1, max: 256 }) }),
   fc.record({ op: fc.constant("append" as const), expected: anyHead, entries: anyEntries(1, 64) }),
   fc.record({ op: fc.constant("wait" as const), length: anyIndex, timeoutMs: fc.integer({ min: 0, max: 25_000 }) }),
+  fc.record({ op: fc.constant("snapshot" as const), length: anyIndex }),
+  fc.record({ op: fc.constant("part" as const), length: anyIndex, digest: anyBytes(32), place: fc.integer({ min: 0, max: 1023 }) }),
 )
 
 /** Any answer of protocol `ledger`. */
 export const anyLedgerAnswer: fc.Arbitrary<LedgerAnswer> = fc.oneof(
   fc.record({ kind: fc.constant("head" as const), head: anyHead }),
   fc.record({ kind: fc.constant("slice" as const), from: anyIndex, before: anyBytes(32), entries: anyEntries(0, 40) }),
+  fc.record({ kind: fc.constant("snapshot" as const), head: fc.uint8Array({ minLength: 1, maxLength: 640 }), before: anyBytes(32) }),
+  fc.record({
+    kind: fc.constant("part" as const),
+    place: fc.integer({ min: 0, max: 1023 }),
+    bytes: fc.uint8Array({ minLength: 1, maxLength: 4_096 }),
+  }),
   fc.record({
     kind: fc.constant("refused" as const),
     code: fc.constantFrom("LEDGER_HEAD_MOVED" as const, "LEDGER_FULL" as const, "DISK_FULL" as const),

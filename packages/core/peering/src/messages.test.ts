@@ -270,7 +270,7 @@ function* mutantsOf(value: CborValue): Generator<CborValue> {
 /** What a field may well be: an empty list, a number, a text, what is encoded once more. */
 function isMayBe(key: string, field: CborValue, strange: CborValue): boolean {
   if (Array.isArray(strange)) return strange.length === 0 && ["entries", "fragments", "addresses", "approvals"].includes(key)
-  if (strange instanceof Uint8Array) return key === "body" && strange.length > 0
+  if (strange instanceof Uint8Array) return (key === "body" || key === "bytes") && strange.length > 0
   if (typeof field === "number") return typeof strange === "number" && strange >= 0 && key !== "v" && key !== "limit" && key !== "timeoutMs"
   return key === "message" && strange === ""
 }

@@ -26,6 +26,8 @@ export interface FollowerOptions<Source extends LedgerSource> {
    * Resolves when the caller of an append has had its turn: an own batch is written to the copy only then, while the source may already work on the next. At once when missing.
    */
   readonly afterTurn?: () => Promise<void>
+  /** Brings the copy, which ends at `own`, to a later head when the source has dropped what comes next; resolves with that head. Refused when missing. */
+  readonly onPruned?: (own: LedgerHead, options: CallOptions) => Promise<Result<LedgerHead, RefreshRefusal>>
 }
 
 /** Pauses after failures: doubled from the first to the last. */
@@ -174,7 +176,12 @@ export class FollowerLedgerEngine<Source extends LedgerSource = LedgerSource> im
     let local = await this.#copyHead(options)
     while (local.length < remote.length) {
       const slice = await source.read(local.length, MAX_SLICE_ENTRIES, options)
-      if (!slice.ok) return this.#judged(slice)
+      if (!slice.ok) {
+        const started = await this.#startLater(local, slice, options)
+        if (!started.ok) return started
+        local = started.value
+        continue
+      }
       if (slice.value.entries.length === 0)
         return refuse("LEDGER_UNREACHABLE", `${source.title} claims ${remote.length} entries but gave none after ${local.length}`)
       if (!equalBytes(slice.value.before, local.hash)) return this.#fork(local, { length: local.length, hash: slice.value.before })
@@ -186,6 +193,19 @@ export class FollowerLedgerEngine<Source extends LedgerSource = LedgerSource> im
     this.#caughtUpOnce = true
     this.#changed.wake()
     return ok(true)
+  }
+
+  /** Goes on where the source still has entries, if there is a way. */
+  async #startLater(
+    own: LedgerHead,
+    refusal: Refusal<SourceRefusal | "LEDGER_PRUNED">,
+    options: CallOptions,
+  ): Promise<Result<LedgerHead, PullRefusal>> {
+    const { onPruned } = this.#options
+    if (refusal.code !== "LEDGER_PRUNED" || onPruned === undefined) return this.#judged(refusal)
+    const started = await onPruned(own, options)
+    if (!started.ok && started.code === "LEDGER_FORKED") return this.#distrustFor(refuse(started.code, started.message))
+    return started
   }
 
   async #appendThere(
@@ -256,7 +276,7 @@ export class FollowerLedgerEngine<Source extends LedgerSource = LedgerSource> im
     return this.#options.copy.head(options)
   }
 
-  #judged(refusal: Refusal<SourceRefusal>): Refusal<PullRefusal> {
+  #judged(refusal: Refusal<SourceRefusal | "LEDGER_PRUNED">): Refusal<PullRefusal> {
     return refusal.code === "LEDGER_CORRUPT"
       ? this.#distrustFor(refuse(refusal.code, refusal.message))
       : refuse(refusal.code, refusal.message)

@@ -1,5 +1,5 @@
 import { ok, refuse, type Result } from "@keygrove/base"
-import type { LedgerHead, LedgerIndex } from "@keygrove/ledger"
+import type { LedgerHead, LedgerIndex, SnapshotHead } from "@keygrove/ledger"
 import {
   decodeLedgerAnswer,
   encodeLedgerRequest,
@@ -17,6 +17,17 @@ import type { PeerAddress, Transport } from "../ports/transport.ts"
 export const LEDGER_REQUEST_TIMEOUT_MS = 10_000
 
 export type HostRefusal = LedgerHostRefusal | "LEDGER_UNREACHABLE"
+
+/** What a host offers to start from. */
+export interface OfferedSnapshot {
+  /** Encoded. */
+  readonly head: Uint8Array
+  /** Hash of the head of the host's log where the caller's copy ends, 32 bytes. */
+  readonly before: Uint8Array
+}
+
+/** What tells a snapshot from every other. */
+export type SnapshotName = Pick<SnapshotHead, "length" | "digest">
 
 /** Speaks protocol `ledger` with one host. Answers that do not fit their request count as no answer: `LEDGER_UNREACHABLE`. */
 export class LedgerHostClient {
@@ -54,6 +65,23 @@ export class LedgerHostClient {
     const { value } = answer
     if (value.kind === "slice" && value.from === from && value.entries.length <= limit)
       return ok({ from, before: value.before, entries: value.entries })
+    return value.kind === "refused" ? refuse(value.code, value.message) : misfit()
+  }
+
+  /** The head of the host's newest snapshot, encoded, and the hash of its log's head after `length` entries. Neither is checked here. */
+  async snapshot(length: LedgerIndex, options: CallOptions): Promise<Result<OfferedSnapshot, HostRefusal>> {
+    const answer = await this.#ask({ op: "snapshot", length }, options, 0)
+    if (!answer.ok) return answer
+    if (answer.value.kind === "snapshot") return ok({ head: answer.value.head, before: answer.value.before })
+    return answer.value.kind === "refused" ? refuse(answer.value.code, answer.value.message) : misfit()
+  }
+
+  /** A part of a snapshot that the host offered, at most 512 KiB, unchecked. */
+  async part({ digest, length }: SnapshotName, place: number, options: CallOptions): Promise<Result<Uint8Array, HostRefusal>> {
+    const answer = await this.#ask({ op: "part", length, digest, place }, options, 0)
+    if (!answer.ok) return answer
+    const { value } = answer
+    if (value.kind === "part" && value.place === place) return ok(value.bytes)
     return value.kind === "refused" ? refuse(value.code, value.message) : misfit()
   }
 

@@ -9,8 +9,9 @@ import type { AppendRefusal, LedgerEngine, LedgerSlice } from "../ports/ledger-e
 import type { LedgerSource, SourceRefusal } from "../ports/ledger-source.ts"
 import type { PeerAddress, Transport } from "../ports/transport.ts"
 import { FollowerLedgerEngine } from "./follower.ts"
-import { LedgerHostClient, type HostRefusal } from "./host-client.ts"
+import { LedgerHostClient, type HostRefusal, type OfferedSnapshot, type SnapshotName } from "./host-client.ts"
 import { proveHost, successorOf } from "./host-finder.ts"
+import { SnapshotStarter, type SnapshotStartOptions } from "./start-snapshot.ts"
 
 export interface HostSourceOptions {
   readonly transport: Transport
@@ -68,8 +69,19 @@ export class LedgerHostSource implements LedgerSource {
     return toSourceRefusal(asked.ok || !(await this.#followFound(asked, options)) ? asked : await this.#client.head(options))
   }
 
-  async read(from: LedgerIndex, limit: number, options: CallOptions): Promise<Result<LedgerSlice, SourceRefusal>> {
-    return toSourceRefusal(await this.#client.read(from, limit, options))
+  async read(from: LedgerIndex, limit: number, options: CallOptions): Promise<Result<LedgerSlice, SourceRefusal | "LEDGER_PRUNED">> {
+    const slice = await this.#client.read(from, limit, options)
+    return !slice.ok && slice.code === "LEDGER_PRUNED" ? refuse(slice.code, slice.message) : toSourceRefusal(slice)
+  }
+
+  /** What the host offers to start from, for a copy of `length` entries. */
+  async snapshot(length: LedgerIndex, options: CallOptions): Promise<Result<OfferedSnapshot, HostRefusal>> {
+    return await this.#client.snapshot(length, options)
+  }
+
+  /** A part of what it offered. */
+  async part(name: SnapshotName, place: number, options: CallOptions): Promise<Result<Uint8Array, HostRefusal>> {
+    return await this.#client.part(name, place, options)
   }
 
   async append(batch: readonly Uint8Array[], expected: LedgerHead, options: CallOptions): Promise<Result<LedgerHead, AppendRefusal>> {
@@ -134,15 +146,26 @@ export class LedgerHostSource implements LedgerSource {
 export interface HostFollowerOptions extends Omit<HostSourceOptions, "copy"> {
   /** Where this node keeps its own verified copy; an embedded engine of its own file. Owned by the follower from here on. */
   readonly copy: LedgerEngine
+  /** How the copy starts from a snapshot of a host that pruned; without it such a host is refused with `LEDGER_PRUNED`. */
+  readonly snapshots?: SnapshotStartOptions
 }
 
 /** Starts to follow another node's ledger in the background. */
 export function followHost(options: HostFollowerOptions): FollowerLedgerEngine<LedgerHostSource> {
-  const { clock, copy, primitives } = options
-  return FollowerLedgerEngine.start({ source: new LedgerHostSource(options), copy, clock, primitives })
+  const { clock, copy, primitives, snapshots } = options
+  const source = new LedgerHostSource(options)
+  if (snapshots === undefined) return FollowerLedgerEngine.start({ source, copy, clock, primitives })
+  const starter = new SnapshotStarter(snapshots)
+  return FollowerLedgerEngine.start({
+    source,
+    copy,
+    clock,
+    primitives,
+    onPruned: async (own, call) => await starter.start(source, own, call),
+  })
 }
 
-/** Whatever the host refuses a read with, the ledger is out of reach. */
+/** Whatever the host refuses with, the ledger is out of reach. */
 function toSourceRefusal<T>(answer: Result<T, HostRefusal>): Result<T, SourceRefusal> {
   return answer.ok ? answer : refuse("LEDGER_UNREACHABLE", answer.message)
 }

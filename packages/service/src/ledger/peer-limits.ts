@@ -38,7 +38,7 @@ export class PeerMeter {
   }
 
   /** Admits one request until the result is disposed of. */
-  admit(peer: Uint8Array, op: "head" | "read" | "append" | "wait"): Result<Disposable, "LEDGER_BUSY"> {
+  admit(peer: Uint8Array, op: "head" | "read" | "append" | "wait" | "snapshot" | "part"): Result<Disposable, "LEDGER_BUSY"> {
     const key = toHex(peer)
     const use = this.#useOf(key)
     if (use === undefined) return refuse("LEDGER_BUSY", `the ledger's host serves ${MAX_PEERS} peers already; try again later`)

@@ -42,6 +42,8 @@ export interface ReplicaOptions {
   readonly engine: LedgerEngine
   /** What was folded before, of a log that this engine has and by somebody who is believed: only what follows it is read. */
   readonly from?: LedgerSnapshot
+  /** Finds what the fold goes on from when the engine has no more of what comes next, since its copy went on from a later snapshot; it stands for good where that finds nothing later. */
+  readonly reopen?: (options: CallOptions) => Promise<LedgerSnapshot | undefined>
 }
 
 /** Appends that may wait for their turn. */
@@ -57,7 +59,9 @@ export class LedgerReplica implements AsyncDisposable {
   readonly #stop = new AbortController()
   readonly #changed = new Wakeup()
   #ledger: FoldedLedger
-  readonly #keyChains: KeyChainIndex
+  #keyChains: KeyChainIndex
+  #wentOnFrom: LedgerIndex | undefined
+  readonly #reopen: ReplicaOptions["reopen"]
   #failure: Refusal | undefined
   #following: Promise<void> = Promise.resolve()
   readonly #appends: AppendQueue<ReplicaRefusal>
@@ -66,6 +70,7 @@ export class LedgerReplica implements AsyncDisposable {
   private constructor(options: ReplicaOptions) {
     this.#primitives = options.primitives
     this.#engine = options.engine
+    this.#reopen = options.reopen
     this.#ledger = options.from ?? emptyLedger()
     this.#keyChains = new KeyChainIndex(options.from?.keyChains)
     const log: CommitLog = {
@@ -107,6 +112,11 @@ export class LedgerReplica implements AsyncDisposable {
   /** All that it holds now, which stays as it is while the replica goes on. */
   snapshot(): LedgerSnapshot {
     return { ...this.#ledger, keyChains: this.#keyChains.copy() }
+  }
+
+  /** Where the fold went on from a later snapshot while it ran: the engine has little of what came before. */
+  get wentOnFrom(): LedgerIndex | undefined {
+    return this.#wentOnFrom
   }
 
   /** Why following ended, when it did. */
@@ -202,11 +212,15 @@ export class LedgerReplica implements AsyncDisposable {
   }
 
   async #replay(call: CallOptions): Promise<Result<true, ReadRefusal>> {
-    const target = await this.#engine.head(call)
+    let target = await this.#engine.head(call)
     while (this.head.length < target.length) {
       call.signal.throwIfAborted()
       const slice = await this.#engine.read(this.head.length, Math.min(MAX_SLICE_ENTRIES, target.length - this.head.length), call)
-      if (!slice.ok) return slice
+      if (!slice.ok) {
+        if (slice.code !== "LEDGER_PRUNED" || !(await this.#goesOnAfter(this.head.length, call))) return slice
+        target = await this.#engine.head(call)
+        continue
+      }
       if (slice.value.entries.length === 0)
         return refuse("LEDGER_CORRUPT", `the ledger ends at ${this.head.length} but claims ${target.length} entries`)
       const folded = this.#fold(slice.value)
@@ -220,16 +234,34 @@ export class LedgerReplica implements AsyncDisposable {
   }
 
   async #follow(): Promise<void> {
-    try {
-      for await (const slice of this.#engine.watch(this.head.length, { signal: this.#stop.signal })) {
-        const folded = this.#fold(slice)
-        if (!folded.ok) return this.#fail(folded)
+    const { signal } = this.#stop
+    while (!signal.aborted) {
+      let next: number = this.head.length
+      try {
+        for await (const slice of this.#engine.watch(this.head.length, { signal })) {
+          const folded = this.#fold(slice)
+          if (!folded.ok) return this.#fail(folded)
+          next = slice.from + slice.entries.length
+        }
+        return
+      } catch (error) {
+        if (signal.aborted) return
+        if (!(error instanceof KeygroveError)) throw error
+        if (error.code !== "LEDGER_PRUNED" || !(await this.#goesOnAfter(next, { signal }))) return this.#fail(error.toRefusal())
       }
-    } catch (error) {
-      if (this.#stop.signal.aborted) return
-      if (!(error instanceof KeygroveError)) throw error
-      this.#fail(error.toRefusal())
     }
+  }
+
+  /** Takes over the fold of a later snapshot, where the entry at `index` is not there any more; whether the fold is beyond it now. */
+  async #goesOnAfter(index: number, options: CallOptions): Promise<boolean> {
+    const found = await this.#reopen?.(options)
+    if (found !== undefined && found.head.length > this.head.length) {
+      this.#ledger = found
+      this.#keyChains = new KeyChainIndex(found.keyChains)
+      this.#wentOnFrom = found.head.length
+      this.#changed.wake()
+    }
+    return this.head.length > index
   }
 
   #fail(refusal: Refusal): void {
@@ -274,9 +306,11 @@ export class LedgerReplica implements AsyncDisposable {
   }
 
   async #catchUp(options: CallOptions): Promise<Result<true, "LEDGER_CORRUPT" | "LEDGER_UNREACHABLE">> {
-    const slice = await this.#engine.read(this.head.length, MAX_SLICE_ENTRIES, options)
+    const from = this.head.length
+    const slice = await this.#engine.read(from, MAX_SLICE_ENTRIES, options)
     if (slice.ok) return this.#fold(slice.value)
-    // What was not folded yet is never dropped.
+    // What was not folded yet is only dropped where the copy went on from a later snapshot.
+    if (slice.code === "LEDGER_PRUNED" && (await this.#goesOnAfter(from, options))) return ok(true)
     return refuse(slice.code === "LEDGER_UNREACHABLE" ? "LEDGER_UNREACHABLE" : "LEDGER_CORRUPT", slice.message)
   }
 }

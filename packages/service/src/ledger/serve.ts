@@ -1,15 +1,17 @@
 import { KeygroveError, refuse, unreachable } from "@keygrove/base"
 import { isSameHead, type LedgerIndex } from "@keygrove/ledger"
 import { decodeLedgerRequest, encodeLedgerAnswer, type LedgerAnswer, type LedgerHostRefusal, type LedgerRequest } from "@keygrove/peering"
+import { WHOLE_LEDGER } from "../peers/peer-guard.ts"
 import type { CallOptions } from "../ports/call-options.ts"
 import type { Clock } from "../ports/clock.ts"
 import type { LedgerEngine } from "../ports/ledger-engine.ts"
 import type { InboundRequest, PeerRejection, Transport } from "../ports/transport.ts"
 import type { LedgerReplica } from "./replica.ts"
+import { answerPart, answerSnapshot, type HostSnapshots } from "./serve-snapshot.ts"
 import { DEFAULT_PEER_LIMITS, PeerMeter, type PeerLimits } from "./peer-limits.ts"
 
 export interface LedgerHostOptions {
-  readonly transport: Transport
+  readonly transport: Pick<Transport, "serve">
   /** Not owned: dispose of the service first. */
   readonly engine: LedgerEngine
   readonly clock: Clock
@@ -19,6 +21,8 @@ export interface LedgerHostOptions {
    */
   readonly replica?: Pick<LedgerReplica, "head" | "judge" | "waitUntil">
   readonly limits?: PeerLimits
+  /** In the engine's file: where followers start that are behind what it keeps. Without it they are refused. */
+  readonly snapshots?: HostSnapshots
 }
 
 /** Serves a ledger to followers over protocol `ledger`, with limits for each peer, until disposed of. */
@@ -65,6 +69,10 @@ function upTo(length: LedgerIndex, request: LedgerRequest): LedgerRequest | unde
       return request.length < length ? request : undefined
     case "append":
       return undefined
+    // A snapshot may say what came later.
+    case "snapshot":
+    case "part":
+      return length === WHOLE_LEDGER ? request : undefined
     default:
       return unreachable(request)
   }
@@ -88,6 +96,10 @@ async function perform(options: LedgerHostOptions, request: LedgerRequest, call:
     case "wait":
       await waitForNews(options, request, call)
       return { kind: "head", head: await engine.head(call) }
+    case "snapshot":
+      return options.snapshots === undefined ? noSnapshots() : await answerSnapshot(options.snapshots, request, call)
+    case "part":
+      return options.snapshots === undefined ? noSnapshots() : await answerPart(options.snapshots, request, call)
     default:
       return unreachable(request)
   }
@@ -133,6 +145,10 @@ function rethrowUnless(signal: AbortSignal): (error: unknown) => void {
   return (error) => {
     if (!signal.aborted) throw error
   }
+}
+
+function noSnapshots(): LedgerAnswer {
+  return { kind: "refused", code: "LEDGER_PRUNED", message: "the ledger's host has no snapshots to start from" }
 }
 
 function refused(refusal: { readonly code: LedgerHostRefusal; readonly message: string }): LedgerAnswer {

@@ -84,7 +84,8 @@ export class SnapshotKeeper implements AsyncDisposable {
 
   /** The index before which only entries of key chains are left in this node's file; 0 where nothing was dropped. */
   get prunedTo(): LedgerIndex {
-    return this.#prunedTo
+    const { wentOnFrom } = this.#context.replica
+    return wentOnFrom !== undefined && wentOnFrom > this.#prunedTo ? wentOnFrom : this.#prunedTo
   }
 
   /** Takes a snapshot and drops what came before it from this node's file, but the entries of key chains. */

@@ -58,7 +58,7 @@ const MAX_NEVER_KNOWN = 1_024
 const MAX_ADMITTED = 4_096
 
 /** How far a locked node may read: everything. */
-const WHOLE_LEDGER: LedgerIndex = unwrap(decodeLedgerIndex(Number.MAX_SAFE_INTEGER))
+export const WHOLE_LEDGER: LedgerIndex = unwrap(decodeLedgerIndex(Number.MAX_SAFE_INTEGER))
 
 /** What a key may do. */
 type Admission =

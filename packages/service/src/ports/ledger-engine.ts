@@ -29,7 +29,17 @@ export type AppendRefusal =
 /** `LEDGER_PRUNED`: the entry was dropped from this node's copy; `data.next` says where reading may go on. */
 export type ReadRefusal = "LEDGER_UNREACHABLE" | "LEDGER_CORRUPT" | "LEDGER_PRUNED"
 
-export type RefreshRefusal = "LEDGER_UNREACHABLE" | "LEDGER_FORKED" | "LEDGER_CORRUPT" | "DISK_FULL"
+/** `LEDGER_PRUNED` and those of snapshots: the source has dropped what comes next, and has no snapshot that this node may start from. */
+export type RefreshRefusal =
+  | "LEDGER_UNREACHABLE"
+  | "LEDGER_FORKED"
+  | "LEDGER_CORRUPT"
+  | "DISK_FULL"
+  | "LEDGER_PRUNED"
+  | "SNAPSHOT_INVALID"
+  | "SNAPSHOT_VERSION"
+  | "SNAPSHOT_SIGNER_UNKNOWN"
+  | "SNAPSHOT_TOO_LARGE"
 
 /**
  * A totally ordered, durable log. Trusted for order and durability only: whoever reads it verifies every entry.

@@ -1,6 +1,7 @@
 import type { Result } from "@keygrove/base"
-import type { LedgerIndex } from "@keygrove/ledger"
+import type { LedgerHead, LedgerIndex } from "@keygrove/ledger"
 import type { CallOptions } from "./call-options.ts"
+import type { AppendRefusal, LedgerEngine, LedgerSlice } from "./ledger-engine.ts"
 
 /** Why a node's own file does not do what is asked. `LEDGER_UNREACHABLE`: it cannot be read or written now. */
 export type LedgerFileRefusal = "LEDGER_CORRUPT" | "LEDGER_UNREACHABLE" | "DISK_FULL"
@@ -16,13 +17,37 @@ export interface LedgerSnapshots {
   chunk(length: LedgerIndex, place: number, options: CallOptions): Promise<Result<Uint8Array, LedgerFileRefusal>>
   /** Writes the next chunk of a snapshot; place 0 begins it anew. */
   putChunk(length: LedgerIndex, place: number, chunk: Uint8Array, options: CallOptions): Promise<Result<true, LedgerFileRefusal>>
-  /** Ends a snapshot, durably, and drops all but the two newest ones. */
+  /** Ends a snapshot, durably, and drops all but the two newest ones; `LEDGER_UNREACHABLE` when another was begun since its first chunk. */
   putHead(length: LedgerIndex, head: Uint8Array, options: CallOptions): Promise<Result<true, LedgerFileRefusal>>
   /** The index before which only entries of key chains are left; 0 where nothing was dropped. */
   prunedTo(options: CallOptions): Promise<Result<LedgerIndex, LedgerFileRefusal>>
+  /** The hash of the log's head after `length` entries, 32 bytes; `LEDGER_PRUNED` where it is not kept, or was never had. */
+  headAt(length: LedgerIndex, options: CallOptions): Promise<Result<Uint8Array, LedgerFileRefusal | "LEDGER_PRUNED">>
   /**
    * Drops what entries before an index say, but those that are kept; how they chain stays, so that another history is still told apart. Cut off anywhere it may be done again.
    * @param kept in ascending order.
    */
   prune(before: LedgerIndex, kept: readonly LedgerIndex[], options: CallOptions): Promise<Result<true, LedgerFileRefusal>>
+}
+
+/** Where a copy goes on that has no entries between its own head and a snapshot. */
+export interface SnapshotStart {
+  /** Where the copy ends. */
+  readonly expected: LedgerHead
+  /** Of the snapshot, whose chunks are in the file. */
+  readonly head: LedgerHead
+  /** The snapshot's signed head, encoded. */
+  readonly signed: Uint8Array
+  /** What is kept of the entries between: consecutive ones together, in ascending order, none before `expected`. */
+  readonly kept: readonly LedgerSlice[]
+}
+
+/** A copy of a ledger that may start from a snapshot of somebody else, which whoever starts it has judged. */
+export interface StartableCopy extends Pick<LedgerEngine, "head" | "read"> {
+  readonly snapshots: LedgerSnapshots
+  /**
+   * Ends the snapshot's writing and goes on from its head, whole and durably or not at all: entries between that are not kept count as dropped. Refuses with `LEDGER_HEAD_MOVED` when the copy does not end
+   * where `expected` says, with `LEDGER_UNREACHABLE` when the snapshot's chunks are gone, and with `LEDGER_CORRUPT` when what is kept does not fit the head.
+   */
+  startFrom(start: SnapshotStart, options: CallOptions): Promise<Result<true, AppendRefusal>>
 }

@@ -15,8 +15,8 @@ export interface LedgerSource extends AsyncDisposable {
   readonly title: string
   /** The head now, not an earlier one. */
   head(options: CallOptions): Promise<Result<LedgerHead, SourceRefusal>>
-  /** Up to `limit` (≤ 256) entries from `from`, within the limits of `LedgerEngine.read`. */
-  read(from: LedgerIndex, limit: number, options: CallOptions): Promise<Result<LedgerSlice, SourceRefusal>>
+  /** Up to `limit` (≤ 256) entries from `from`, within the limits of `LedgerEngine.read`; `LEDGER_PRUNED` when the source has dropped the first of them. */
+  read(from: LedgerIndex, limit: number, options: CallOptions): Promise<Result<LedgerSlice, SourceRefusal | "LEDGER_PRUNED">>
   /** Appends as `LedgerEngine.append` does. After `LEDGER_UNREACHABLE` the batch may have been appended. */
   append(batch: readonly Uint8Array[], expected: LedgerHead, options: AppendOptions): Promise<Result<LedgerHead, AppendRefusal>>
   /** The head once its length is another than `length`, or whatever it is after some time, at most a minute. */

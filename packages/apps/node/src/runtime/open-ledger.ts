@@ -2,6 +2,7 @@ import { setImmediate } from "node:timers/promises"
 import { ok, refuse, unreachable, type Result } from "@keygrove/base"
 import type { EtcdLedgerSource } from "@keygrove/etcd"
 import { nativePrimitives } from "@keygrove/curves-native"
+import type { LedgerSnapshot } from "@keygrove/ledger"
 import { formatPeerAddress, parsePeerAddress } from "@keygrove/libp2p"
 import {
   followHost,
@@ -66,7 +67,8 @@ export async function openLedger(
   const guard = stack.use(new PeerGuard({ ...admission, transport }))
   const etcd = source === undefined ? undefined : stack.use(new EtcdState(source, systemClock))
   if (role === "host" || role === "etcd") {
-    stack.use(serveLedger({ transport: guard, engine, clock: systemClock, replica }))
+    const offered = { primitives: nativePrimitives, store: snapshots.store }
+    stack.use(serveLedger({ transport: guard, engine, clock: systemClock, replica, snapshots: offered }))
     stack.use(
       serveJoin({ ...admission, transport: guard, primitives: nativePrimitives, onEnded: (key, endedAt) => guard.letRead(key, endedAt) }),
     )
@@ -113,14 +115,18 @@ export async function openReplica(
     return found
   }
   const view: FoldView = {}
-  const chosen = await openEngine(home, config, { copy: copy.value, transport, view })
+  const chosen = await openEngine(home, config, { copy: copy.value, log, reader, transport, view })
   if (!chosen.ok) {
     await copy.value[Symbol.asyncDispose]()
     return chosen
   }
   const { engine } = chosen.value
   const from = found.value.from === undefined ? {} : { from: found.value.from }
-  const replica = await LedgerReplica.open({ primitives: nativePrimitives, engine, ...from }, call)
+  const reopen = async (options: CallOptions): Promise<LedgerSnapshot | undefined> => {
+    const later = await findSnapshot(copy.value, reader, log, options)
+    return later.ok ? later.value.from : undefined
+  }
+  const replica = await LedgerReplica.open({ primitives: nativePrimitives, engine, reopen, ...from }, call)
   if (!replica.ok) return refuse(replica.code, `${home.ledger}: ${replica.message}`)
   view.replica = replica.value
   stack.use(replica.value)
@@ -151,13 +157,16 @@ interface ChosenEngine extends Pick<OpenedLedger, "followed"> {
 
 interface EngineSurroundings {
   /** Owned by the engine when there is one; refused, it is the caller's. */
-  readonly copy: LedgerEngine
+  readonly copy: EmbeddedLedgerEngine
+  readonly log: (line: string) => void
+  readonly reader: SnapshotReader
   readonly transport: Transport
   readonly view: FoldView
 }
 
 /** The engine of the role that the configuration names. */
-async function openEngine(home: Home, config: NodeConfig, { copy, transport, view }: EngineSurroundings): Promise<Result<ChosenEngine>> {
+async function openEngine(home: Home, config: NodeConfig, surroundings: EngineSurroundings): Promise<Result<ChosenEngine>> {
+  const { copy } = surroundings
   const role = ledgerRoleOf(config.ledger)
   switch (role) {
     case "host":
@@ -167,13 +176,13 @@ async function openEngine(home: Home, config: NodeConfig, { copy, transport, vie
     case "etcd":
       return await openEtcd(home, config, copy)
     case "follower":
-      return openFollower(home, config, { copy, transport, view })
+      return openFollower(home, config, surroundings)
     default:
       return unreachable(role)
   }
 }
 
-function openFollower(home: Home, config: NodeConfig, { copy, transport, view }: EngineSurroundings): Result<ChosenEngine> {
+function openFollower(home: Home, config: NodeConfig, { copy, log, reader, transport, view }: EngineSurroundings): Result<ChosenEngine> {
   const host = parsePeerAddress(config.ledger)
   if (!host.ok)
     return refuse(
@@ -187,6 +196,14 @@ function openFollower(home: Home, config: NodeConfig, { copy, transport, view }:
     clock: systemClock,
     primitives: nativePrimitives,
     folded: () => view.replica,
+    snapshots: {
+      primitives: nativePrimitives,
+      copy,
+      reader,
+      clock: systemClock,
+      folded: () => view.replica,
+      onRefused: ({ code, message }) => log(`this node cannot start from its host's snapshot of the ledger: ${code}: ${message}`),
+    },
     onMoved: (moved) => keepLedgerHost(home, moved),
   })
   return ok({ engine, followed: engine.source })

@@ -16,11 +16,12 @@ export interface SignedSnapshot {
  * Whether a node may go on from a snapshot that another one of its cluster took: what it says of the cluster's own nodes is what the cluster's key chain says, and its signer is one of them at the
  * end of that chain, under the key that it has there. A node's own snapshot may be signed with a key that it had before.
  * @param chain the reader's cluster's, verified from its root to where the snapshot has it.
+ * @param reader whose own file the snapshot is in; absent for one that somebody else gave, of which nobody's earlier key is believed.
  */
 export function verifySnapshotSigner(
   { head, snapshot }: SignedSnapshot,
   chain: KeyChain,
-  reader: NodeReference,
+  reader?: NodeReference,
 ): Result<true, "SNAPSHOT_INVALID" | "SNAPSHOT_SIGNER_UNKNOWN"> {
   const members = snapshot.state.clusters.get(chain.cluster)
   const known = chain.state.clusters.get(chain.cluster)
@@ -37,7 +38,9 @@ export function verifySnapshotSigner(
       "the snapshot of the ledger says other things of this node's own cluster than the cluster's key chain does",
     )
   const { author } = head
-  const signer = findNodeByKey(chain.state, author.key) ?? (isSameNode(author, reader) ? findHolder(chain.state, author.key) : undefined)
+  const signer =
+    findNodeByKey(chain.state, author.key) ??
+    (reader !== undefined && isSameNode(author, reader) ? findHolder(chain.state, author.key) : undefined)
   if (signer !== undefined && isSameNode(signer, author)) return ok(true)
   return refuse(
     "SNAPSHOT_SIGNER_UNKNOWN",
