@@ -197,7 +197,7 @@ describe("without keys", () => {
     await expectDone(["lock", ...home()])
     expect(await agent.ended).toBe(3)
     expect(existsSync(world.home.file("ssh-agent.sock"))).toBe(false)
-    await expectRefused(["ssh-agent", ...home()], { code: "KEYSTORE_LOCKED", exitStatus: 3, says: "keygrove up" })
+    await expectRefused(["ssh-agent", ...home()], { code: "KEYSTORE_LOCKED", exitStatus: 3, says: "keygrove unlock" })
     await world.node[Symbol.asyncDispose]()
     await expectRefused(["ssh-agent", ...home()], { code: "NODE_NOT_RUNNING", exitStatus: 6, says: "keygrove up" })
   })
