@@ -1,7 +1,6 @@
 import { decode, encode, rfc8949EncodeOptions, type EncodeOptions } from "cborg"
 import { equalBytes } from "./bytes.ts"
 import { cborForm, MAX_CBOR_DEPTH } from "./cbor-form.ts"
-import { encodePlainList } from "./plain-list.ts"
 import { ok, refuse, type Result } from "./result.ts"
 
 /** What canonical CBOR carries: integers in the safe range, booleans, null, text, bytes, arrays, maps with text keys. No floats, tags or undefined. */
@@ -12,8 +11,6 @@ export type CborValue = number | boolean | null | string | Uint8Array | readonly
  * @throws TypeError on a float, an unsafe integer or a value outside {@link CborValue}.
  */
 export function encodeCanonical(value: CborValue): Uint8Array {
-  const plain = Array.isArray(value) ? encodePlainList(value) : undefined
-  if (plain !== undefined) return plain
   assertEncodable(value, 0)
   // On Node the library gives a Buffer, which may share its memory with others.
   return new Uint8Array(encode(value, ENCODING))
