@@ -3,7 +3,6 @@ import { encodeInfo, type Primitives } from "@keygrove/crypto"
 import { clusterBytes, decodeClusterBytes, decodeNodePath, type NodeReference } from "@keygrove/hierarchy"
 import * as v from "valibot"
 import { MAX_ENTRY_BYTES } from "./limits.ts"
-import { readEntry } from "./read-entry.ts"
 import { decodeStatement, encodeStatement, isStatementKind, scopeOfKind, type Scope, type Statement } from "./statement.ts"
 
 /** Who writes: a node and the Ed25519 key (32 bytes) it signs with, its anchor or its signing key as the kind demands. */
@@ -29,12 +28,11 @@ export interface Entry extends UnsignedEntry {
 }
 
 const VERSION = 1
-const KIND = /^[a-z][a-z-]{0,31}$/
 
 const shape = v.strictObject({
   v: v.literal(VERSION),
   scope: v.picklist(["cluster", "network"]),
-  kind: v.pipe(v.string(), v.regex(KIND)),
+  kind: v.pipe(v.string(), v.regex(/^[a-z][a-z-]{0,31}$/)),
   body: bytesWithinShape(1, MAX_ENTRY_BYTES),
   cluster: brandShape(decodeClusterBytes),
   path: brandShape(decodeNodePath),
@@ -70,7 +68,7 @@ export function encodeEntry(entry: UnsignedEntry & { readonly signature: Uint8Ar
 
 /** Decodes an entry and its statement; its signature is checked by {@link verifyEntry}. */
 export function decodeEntry(bytes: Uint8Array): Result<Entry, "ENTRY_INVALID"> {
-  const decoded = decodeFields(bytes)
+  const decoded = decodeShape(bytes, { shape, maxBytes: MAX_ENTRY_BYTES, code: "ENTRY_INVALID", noun: "ledger entry" })
   if (!decoded.ok) return decoded
   const { scope, kind, body, cluster, path, key, sig } = decoded.value
   const rest = { scope, kind, body, author: { cluster, path, key }, signature: sig }
@@ -79,19 +77,6 @@ export function decodeEntry(bytes: Uint8Array): Result<Entry, "ENTRY_INVALID"> {
     return refuse("ENTRY_INVALID", `ledger entry: a ${kind} statement has scope ${scopeOfKind[kind]}, not ${scope}`)
   const statement = decodeStatement(kind, body)
   return statement.ok ? ok({ ...rest, statement: statement.value }) : refuse("ENTRY_INVALID", `ledger entry: ${statement.message}`)
-}
-
-type Fields = v.InferOutput<typeof shape>
-
-function decodeFields(bytes: Uint8Array): Result<Omit<Fields, "v">, "ENTRY_INVALID"> {
-  const fields = bytes.length > MAX_ENTRY_BYTES ? undefined : readEntry(bytes)
-  const scope = fields?.scope
-  if (fields !== undefined && (scope === "cluster" || scope === "network") && KIND.test(fields.kind) && fields.body.length > 0) {
-    const cluster = decodeClusterBytes(fields.cluster)
-    const path = decodeNodePath(fields.path)
-    if (cluster.ok && path.ok) return ok({ ...fields, scope, cluster: cluster.value, path: path.value })
-  }
-  return decodeShape(bytes, { shape, maxBytes: MAX_ENTRY_BYTES, code: "ENTRY_INVALID", noun: "ledger entry" })
 }
 
 /** Decodes an entry and checks its signature: what every engine does before it appends, and every reader before it believes. */
