@@ -1,14 +1,14 @@
-import { randomInt } from "node:crypto"
 import { expect, test } from "vitest"
 import { PieceHistory } from "./piece-history.ts"
 
 /** Steps of one history. */
 const STEPS = 24
-/** Histories of a run that is not told otherwise. */
+/** Histories of a run that is not told otherwise, and the first of them: the same each time, so that a change is what makes one fail. */
 const DEFAULT_HISTORIES = 4
+const DEFAULT_SEED = 1_939_987_405
 
 const { KEYGROVE_HISTORIES, KEYGROVE_SEED } = process.env
-const first = KEYGROVE_SEED === undefined ? randomInt(2 ** 31) : Number(KEYGROVE_SEED)
+const first = Number(KEYGROVE_SEED ?? DEFAULT_SEED)
 const count = Number(KEYGROVE_HISTORIES ?? (KEYGROVE_SEED === undefined ? DEFAULT_HISTORIES : 1))
 
 test(`${count} random histories of key pieces from seed ${first} keep every promise`, { timeout: 60_000 + count * 90_000 }, async () => {

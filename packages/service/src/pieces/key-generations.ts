@@ -20,7 +20,7 @@ const PLACE_MS = 2_000
 const FIRST_RETRY_MS = 30_000
 const LAST_RETRY_MS = 21_600_000
 
-/** Starts the next key generation when one is needed: the members are others than those of the newest, this node's own slot is gone, or it was asked for. */
+/** Starts the next key generation when one is needed: the members are others than those of the newest, this node's own slot is gone, its pieces were moved to some of them only, or it was asked for. */
 export async function startGeneration(round: CustodyRound, isWished: boolean, options: CallOptions): Promise<DutyOutcome> {
   const { context, sightings } = round
   const { custody } = custodyView(context)
@@ -71,11 +71,11 @@ async function reasonToStart(
   const slots = await context.keystore.slots(options)
   if (!slots.ok) return slots
   const storageKey = toHex(own.commitments[0] ?? new Uint8Array(0))
-  return ok(
-    slots.value.some(({ publicKey }) => toHex(publicKey) === storageKey)
-      ? undefined
-      : "the keystore of this node has no slot for its pieces",
-  )
+  if (!slots.value.some(({ publicKey }) => toHex(publicKey) === storageKey))
+    return ok("the keystore of this node has no slot for its pieces")
+  // What was moved for an owner is with those who were on then, and nobody brings it to the others.
+  const isWithAll = own.moved === undefined || own.held.length >= custody.members.size - 1
+  return ok(isWithAll ? undefined : "the pieces of this node were moved while it was off, and not every member keeps one")
 }
 
 /** Twice as long after each generation that came to nothing since the last that was complete. */
