@@ -1,4 +1,3 @@
-import { randomInt } from "node:crypto"
 import { expect, test } from "vitest"
 import { History } from "./history.ts"
 
@@ -6,9 +5,11 @@ import { History } from "./history.ts"
 const STEPS = 40
 /** Histories of a run that is not told otherwise. */
 const DEFAULT_HISTORIES = 8
+/** Where they begin: every run tells the same ones, of which 645656090 once found a fault (of the model, which did not know a key that its owner prepared and died with). */
+const DEFAULT_SEED = 645656087
 
 const { KEYGROVE_HISTORIES, KEYGROVE_SEED } = process.env
-const first = KEYGROVE_SEED === undefined ? randomInt(2 ** 31) : Number(KEYGROVE_SEED)
+const first = Number(KEYGROVE_SEED ?? DEFAULT_SEED)
 const count = Number(KEYGROVE_HISTORIES ?? (KEYGROVE_SEED === undefined ? DEFAULT_HISTORIES : 1))
 
 test(`${count} random histories from seed ${first} keep every promise`, { timeout: 60_000 + count * 20_000 }, async () => {

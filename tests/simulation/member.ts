@@ -77,7 +77,7 @@ export class Member implements AsyncDisposable {
   /** The public part of its keystore's record, which outlives its process. */
   #record: NodeRecord
   #identity: NodeIdentity
-  /** Every signing key that it had, in hex. */
+  /** Every signing key that it had or prepared, in hex. */
   readonly #keys: Set<string> = new Set()
   /** Where its configuration says that the ledger is. */
   #host: PeerAddress
@@ -208,6 +208,9 @@ export class Member implements AsyncDisposable {
     const { context, rekeying } = this.#live()
     const exchange = await context.keystore.beginRekey(call)
     if (exchange.ok) unwrap(await context.keystore.acceptRekey(await this.#prepare(exchange.value), call))
+    // Known from here on: one that dies now may have brought it to the ledger, where others grant to it.
+    const pending = context.keystore.pendingRekey()
+    if (pending !== undefined) this.#keys.add(toHex(pending.keys.signingKey))
     await rekeying.settle()
   }
 
