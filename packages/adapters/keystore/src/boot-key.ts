@@ -1,7 +1,7 @@
 import { closeSync, existsSync, fsyncSync, openSync, renameSync, rmSync, writeFileSync } from "node:fs"
 import { dirname } from "node:path"
 import { ok, refuse, type RandomBytes, type Refusal, type Result, type Secret } from "@keygrove/base"
-import { deriveKey, type Primitives } from "@keygrove/crypto"
+import { deriveKey, deriveScalar, type Primitives } from "@keygrove/crypto"
 import type { BootKeys } from "@keygrove/service"
 import { readSecretFile } from "./secret-file.ts"
 
@@ -11,12 +11,14 @@ export const BOOT_SECRET_BYTES = 32
 /** Where a node's boot secret is: what it returns belongs to the caller. `make` has one made, durably, when there is none. */
 export type BootSecretSource = (options: { readonly make: boolean }) => Result<Secret, "BOOT_KEY_INVALID">
 
-/** What a boot secret gives. Disposal wipes the two secrets. */
+/** What a boot secret gives. Disposal wipes the three secrets. */
 export interface BootKeyPair extends Disposable {
   /** Ed25519 seed. */
   readonly signing: Secret
   /** X25519 secret. */
   readonly sealing: Secret
+  /** secp256k1 scalar. */
+  readonly encryption: Secret
   readonly keys: BootKeys
 }
 
@@ -25,9 +27,15 @@ export function deriveBootKeys(primitives: Primitives, boot: Secret): BootKeyPai
   using partial = new DisposableStack()
   const signing = partial.use(deriveKey(primitives, boot, ["keygrove/v1/boot-signing"], 32))
   const sealing = partial.use(deriveKey(primitives, boot, ["keygrove/v1/boot-sealing"], 32))
-  const keys = { signingKey: primitives.ed25519.publicKey(signing), sealingKey: primitives.x25519.publicKey(sealing) }
+  const encryption = partial.use(deriveScalar(primitives, boot, ["keygrove/v1/boot-encryption"]))
+  const { curve, ed25519, x25519 } = primitives
+  const keys = {
+    signingKey: ed25519.publicKey(signing),
+    sealingKey: x25519.publicKey(sealing),
+    encryptionKey: curve.encodePoint(curve.basePointTimesSecret(encryption)),
+  }
   const owned = partial.move()
-  return { signing, sealing, keys, [Symbol.dispose]: () => owned.dispose() }
+  return { signing, sealing, encryption, keys, [Symbol.dispose]: () => owned.dispose() }
 }
 
 /** The boot secret in a file that nobody but its owner may read: it opens nothing, but whoever has it can ask for pieces in the node's name. */

@@ -22,8 +22,8 @@ const MESSAGE_DOMAINS: readonly string[] = [
   "keygrove/v1/unlock-approval",
 ]
 
-/** What a boot key asks with. */
-const BOOT_DOMAINS: readonly string[] = ["keygrove/v1/unlock-request"]
+/** What a boot key asks with: for pieces, and as a reader for re-encryption. */
+const BOOT_DOMAINS: readonly string[] = ["keygrove/v1/unlock-request", "keygrove/v1/request"]
 
 /**
  * Whether a message may be signed for this purpose. The one Ed25519 key serves the handshake, statements and messages; because every message

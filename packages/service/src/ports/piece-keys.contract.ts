@@ -48,17 +48,20 @@ function bootKeys({ primitives }: PieceKeysSubject, shared: () => PieceCast): vo
     const again = await withOwner(shared(), async (owner) => unwrap(await owner.bootKeys(call)))
     expect(again).toEqual(first)
     const all = await Promise.all(holders.map(async (holder) => unwrap(await holder.bootKeys(call))))
-    expect(new Set([first, ...all].flatMap((keys) => [toHex(keys.signingKey), toHex(keys.sealingKey)])).size).toBe(10)
+    expect(
+      new Set([first, ...all].flatMap((keys) => [toHex(keys.signingKey), toHex(keys.sealingKey), toHex(keys.encryptionKey)])).size,
+    ).toBe(15)
   })
 
-  test("sign what opens a line and what asks for pieces, and nothing else", async () => {
+  test("sign what opens a line and what asks for pieces or as a reader, and nothing else", async () => {
     await withOwner(shared(), async (owner) => await shareAmong(owner, shared().holders, 1))
     await using locked = unwrap(await shared().home.openLocked())
     const noise = Uint8Array.from([...utf8("noise-libp2p-static-key:"), ...new Uint8Array(32)])
     const request = encodeInfo(["keygrove/v1/unlock-request", new Uint8Array(32)])
-    for (const [purpose, message] of [["handshake", noise] as const, ["message", request] as const])
+    const asReader = encodeInfo(["keygrove/v1/request", new Uint8Array(32)])
+    for (const [purpose, message] of [["handshake", noise] as const, ["message", request] as const, ["message", asReader] as const])
       expect(primitives.ed25519.verify(locked.bootKeys.signingKey, message, unwrap(await locked.sign(purpose, message, call)))).toBe(true)
-    for (const domain of ["entry", "request", "receipt", "piece-receipt", "unlock-approval"])
+    for (const domain of ["entry", "receipt", "piece-receipt", "unlock-approval"])
       expect(await locked.sign("message", encodeInfo([`keygrove/v1/${domain}`]), call), domain).toMatchObject(INVALID)
     expect(await locked.sign("handshake", request, call)).toMatchObject(INVALID)
     expect(await locked.sign("message", noise, call)).toMatchObject(INVALID)

@@ -10,6 +10,8 @@ export interface BootKeys {
   readonly signingKey: Uint8Array
   /** X25519, 32 bytes. */
   readonly sealingKey: Uint8Array
+  /** secp256k1, 33 bytes: labels are granted to it, which this node can read while it is locked. */
+  readonly encryptionKey: Uint8Array
 }
 
 /** One sharing of one owner's storage key: the part that everybody may see. */

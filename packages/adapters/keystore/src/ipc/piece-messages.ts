@@ -86,7 +86,11 @@ export const pieceRequestShapes: { readonly [M in keyof PieceRequests]: Shape<Pi
 }
 
 /** Of the keys that a node has before it is unlocked. */
-export const bootKeysShape: Shape<BootKeys> = v.strictObject({ signingKey: bytesShape(32), sealingKey: bytesShape(32) })
+export const bootKeysShape: Shape<BootKeys> = v.strictObject({
+  signingKey: bytesShape(32),
+  sealingKey: bytesShape(32),
+  encryptionKey: compressedPointShape(),
+})
 /** Of the ways in. */
 export const slotsShape: Shape<readonly StorageSlot[]> = v.pipe(
   v.array(v.strictObject({ generation, publicKey: compressedPointShape() })),

@@ -29,8 +29,8 @@ export function recipientsValue(recipients: readonly PieceRecipient[]): CborValu
 }
 
 /** Boot keys as they travel. */
-export function bootKeysValue({ sealingKey, signingKey }: BootKeys): Fields {
-  return { signingKey, sealingKey }
+export function bootKeysValue({ encryptionKey, sealingKey, signingKey }: BootKeys): Fields {
+  return { signingKey, sealingKey, encryptionKey }
 }
 
 /** Ways in as they travel. */
