@@ -16,6 +16,16 @@ export { LedgerReplica, type ReplicaOptions, type StatementSigner } from "./ledg
 export { Wakeup } from "./ledger/wakeup.ts"
 export { Meetings, MAX_MEETINGS, MEETING_WAIT_MS, type MeetingSources } from "./meeting/meetings.ts"
 export type { MeetingProgress } from "./meeting/meeting-slot.ts"
+export {
+  assertPcrs,
+  assertQuoteOrder,
+  TPM_PCRS,
+  type Attester,
+  type AttesterEnrolment,
+  type AttesterMeasurement,
+  type AttesterRefusal,
+  type QuoteOrder,
+} from "./ports/attester.ts"
 export type { CallOptions } from "./ports/call-options.ts"
 export { assertSleep, MAX_SLEEP_MS } from "./ports/clock-limits.ts"
 export type { Clock } from "./ports/clock.ts"
