@@ -11,7 +11,16 @@ import {
   type LedgerHead,
 } from "@keygrove/ledger"
 import { MemoryLedgerEngine } from "@keygrove/memory"
-import { LedgerReplica, type AppendRefusal, type CallOptions, type LedgerEngine, type ReplicaRefusal } from "@keygrove/service"
+import {
+  FollowerLedgerEngine,
+  LedgerReplica,
+  type AppendRefusal,
+  type CallOptions,
+  type LedgerEngine,
+  type LedgerSource,
+  type ReplicaRefusal,
+} from "@keygrove/service"
+import { systemClock } from "@keygrove/system"
 import * as fc from "fast-check"
 import { expect, test } from "vitest"
 import {
@@ -236,4 +245,110 @@ test("what is void only because of a batch that was not written is judged again"
   engine.before = async () => (engine.batches.length === 1 ? refuse("LEDGER_UNREACHABLE", "away") : undefined)
   const [first, again] = await Promise.all([2, 1].map((revision) => replica.appendEntries([termsEntry(laptop, 1, revision)], call)))
   expect([first, again]).toMatchObject([refuse("LEDGER_UNREACHABLE", "away"), ok({ length: 4 })])
+})
+
+/** A ledger that tells nobody when it grows: who does not ask is behind. */
+class QuietSource implements LedgerSource {
+  readonly title: string = "the quiet ledger"
+  readonly #log: MemoryLedgerEngine
+  readonly #stop = new AbortController()
+  /** Times that its head was asked for. */
+  asked = 0
+  isAway = false
+
+  constructor(log: MemoryLedgerEngine) {
+    this.#log = log
+  }
+
+  async head(options: CallOptions): Promise<Result<LedgerHead, "LEDGER_UNREACHABLE">> {
+    this.asked++
+    return this.isAway ? refuse("LEDGER_UNREACHABLE", "away") : ok(await this.#log.head(options))
+  }
+
+  read: LedgerSource["read"] = async (...args) => await this.#log.read(...args)
+
+  append: LedgerSource["append"] = async (...args) => (this.isAway ? refuse("LEDGER_UNREACHABLE", "away") : await this.#log.append(...args))
+
+  async wait(_length: number, { signal }: CallOptions): Promise<Result<LedgerHead, "LEDGER_UNREACHABLE">> {
+    const over = Promise.withResolvers<void>()
+    AbortSignal.any([signal, this.#stop.signal]).addEventListener("abort", () => over.resolve())
+    await over.promise
+    return refuse("LEDGER_UNREACHABLE", "closed")
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#stop.abort()
+  }
+}
+
+/** A replica that follows a log which tells it nothing, once it has all that is there. */
+async function behind(log: MemoryLedgerEngine, stack: AsyncDisposableStack): Promise<{ replica: LedgerReplica; source: QuietSource }> {
+  const source = new QuietSource(log)
+  const engine = FollowerLedgerEngine.start({ source, copy: new MemoryLedgerEngine(primitives), clock: systemClock, primitives })
+  const replica = stack.use(await open(engine))
+  unwrap(await engine.caughtUp(call))
+  unwrap(await replica.waitUntil((await log.head(call)).length, call))
+  return { replica, source }
+}
+
+test("however far behind they are, replicas answer as one that has read everything", async () => {
+  await fc.assert(
+    fc.asyncProperty(batchesOf, fc.array(fc.nat(2), { minLength: 80, maxLength: 80 }), async (batches, turns) => {
+      await using stack = new AsyncDisposableStack()
+      const log = stack.use(new MemoryLedgerEngine(primitives))
+      const replicas = [await behind(log, stack), await behind(log, stack), await behind(log, stack)]
+      const answers: (LedgerHead | string)[] = []
+      for (const [index, batch] of batches.entries()) {
+        const replica = replicas[turns[index] ?? 0]?.replica
+        if (replica !== undefined) answers.push(shown(await replica.appendEntries(batch, call)))
+      }
+      const naive = oneAtATime(batches)
+      expect(answers).toEqual(naive.answers)
+      expect(await logOf(log)).toEqual(naive.log)
+    }),
+    { numRuns: 12 },
+  )
+})
+
+test("what newer entries allow is not refused; the ledger is asked only when something would be", async () => {
+  await using stack = new AsyncDisposableStack()
+  const log = stack.use(new WatchedEngine(primitives))
+  const others = await opened(log)
+  stack.use(others)
+  const { replica, source } = await behind(log, stack)
+  const asked = source.asked
+  unwrap(await replica.appendEntries([termsEntry(laptop, 1, 1)], call))
+  expect(source.asked).toBe(asked)
+  const phone = kitChild(root, "/phone")
+  unwrap(await others.appendEntries([nodeEntry(root, phone), rekeyEntry(phone, 1)], call))
+  const answers = await Promise.all([1, 2, 2].map((revision) => replica.appendEntries([termsEntry(phone, 1, revision)], call)))
+  expect(answers.map(shown)).toMatchObject([{ length: 7 }, { length: 8 }, "PROXY_TERMS_STALE"])
+  expect(source.asked).toBe(asked + 1)
+})
+
+test("a ledger out of reach refuses nothing for good, and who gives up meanwhile is told so at once", async () => {
+  await using stack = new AsyncDisposableStack()
+  const log = stack.use(new WatchedEngine(primitives))
+  stack.use(await opened(log))
+  const { replica, source } = await behind(log, stack)
+  const stale = termsEntry(kitChild(root, "/phone"), 1, 1)
+  source.isAway = true
+  const unsure = await replica.appendEntries([stale], call)
+  expect(unsure).toMatchObject({ code: "LEDGER_UNREACHABLE", message: expect.stringMatching(/AUTHOR_UNKNOWN.*away/) })
+  source.isAway = false
+  expect(await replica.appendEntries([stale], call)).toMatchObject({ code: "AUTHOR_UNKNOWN" })
+  const asking: AbortSignal[] = []
+  source.head = async ({ signal }) => {
+    asking.push(signal)
+    const over = Promise.withResolvers<void>()
+    signal.addEventListener("abort", () => over.resolve())
+    await over.promise
+    throw signal.reason
+  }
+  const stop = new AbortController()
+  const given = replica.appendEntries([stale], { signal: stop.signal })
+  await expect.poll(() => asking.length).toBe(1)
+  stop.abort(new Error("gave up"))
+  await expect(given).rejects.toThrow("gave up")
+  expect(asking[0]?.aborted).toBe(true)
 })

@@ -15,8 +15,10 @@ export interface CommitLog {
   readonly append: LedgerEngine["append"]
   /** Takes over steps that the engine has appended. */
   install(steps: readonly FoldStep[]): Result<true, "LEDGER_CORRUPT">
-  /** Folds what others appended. */
+  /** Folds what others appended, as far as the engine knows it. */
   catchUp(options: CallOptions): Promise<Result<true, "LEDGER_CORRUPT" | "LEDGER_UNREACHABLE">>
+  /** Has the engine ask for what is new, and folds all of it. */
+  refresh(options: CallOptions): Promise<Result<true>>
 }
 
 type Append = WaitingAppend<ReplicaRefusal>
@@ -28,7 +30,8 @@ const REFUSED_FOR_ONE: ReadonlySet<AppendRefusal> = new Set(["LEDGER_ENTRY_INVAL
 
 /**
  * Appends a group as one batch and settles each of its members as if they had come one after the other: each is judged on the state that those before it give,
- * what would be void is refused to its caller alone, and when others were faster all are judged again.
+ * what would be void is refused to its caller alone, and when others were faster all are judged again. A batch that was written shows that the others were judged on the
+ * newest state; where nothing is to be written the engine is asked for news, once, before anything is refused.
  */
 export async function commitGroup(
   log: CommitLog,
@@ -36,13 +39,20 @@ export async function commitGroup(
   group: readonly Append[],
 ): Promise<void> {
   using wanted = unlessAllGaveUp(group)
+  let isNewest = false
   for (let attempt = 0; attempt < MAX_APPEND_TRIES; attempt++) {
     const rest = group.filter((append) => !append.isSettled)
     if (rest.length === 0) return
     const { failure, ledger } = log.now()
     if (failure !== undefined) return settleAll(rest, refuse("LEDGER_CORRUPT", failure.message))
     const { accepted, refused } = judgeGroup(primitives, ledger, rest)
-    if (accepted.length === 0) return settleRefused(refused)
+    if (accepted.length === 0) {
+      if (isNewest) return settleRefused(refused)
+      const asked = await log.refresh({ signal: wanted.signal })
+      if (!asked.ok) return settleUnsure(refused, asked)
+      isNewest = true
+      continue
+    }
     const steps = accepted.flatMap((each) => each.steps)
     const verified = accepted.flatMap(({ append }) => append.entries)
     const batch = verified.map(({ bytes }) => bytes)
@@ -122,6 +132,15 @@ export function judgeBatch(
 
 function settleRefused(refused: readonly Refused[]): void {
   for (const { append, refusal } of refused) append.settle(refusal)
+}
+
+/** What newer entries might allow is not refused for good. */
+function settleUnsure(refused: readonly Refused[], { code, message }: Refusal): void {
+  const isDistrust = code === "LEDGER_FORKED" || code === "LEDGER_CORRUPT"
+  for (const { append, refusal } of refused) {
+    const why = `${refusal.message}, as far as this node has read it, and what is new cannot be had: ${message}`
+    append.settle(refuse(isDistrust ? code : "LEDGER_UNREACHABLE", why))
+  }
 }
 
 function settleAll(group: readonly Append[], refusal: Refusal<ReplicaRefusal>): void {

@@ -78,6 +78,7 @@ export class LedgerReplica implements AsyncDisposable {
       append: (...args) => this.#engine.append(...args),
       install: (steps) => this.#install(steps),
       catchUp: (call) => this.#catchUp(call),
+      refresh: (call) => this.refresh(call),
     }
     this.#appends = new AppendQueue((group) => commitGroup(log, this.#primitives, group))
   }
@@ -139,7 +140,7 @@ export class LedgerReplica implements AsyncDisposable {
 
   /**
    * Appends signed entries as one batch and resolves with the head after them, when this replica has folded them. Batches that wait at the same time are written
-   * together, each of them whole or not at all. Refuses with the reason if one of them would be void now; judges again each time others were faster.
+   * together, each of them whole or not at all. Refuses with the reason if one of them would be void now, for which what is new is asked for first; judges again each time others were faster.
    */
   async appendEntries(entries: readonly Uint8Array[], options: CallOptions): Promise<Result<LedgerHead, ReplicaRefusal>> {
     options.signal.throwIfAborted()
