@@ -22,12 +22,14 @@ const receipts = [
   { index: 3, signature: bytes(64, 8) },
 ]
 const [owner, generation, from] = ["/laptop/phone", 4, 3]
+const evidence = { family: "tpm2", attestationKey: bytes(118), pcrs: [0, 2, 4, 7], digests: [bytes(32), bytes(32, 8)] }
 
 const bodies: readonly (readonly [CustodyKind, CborValue])[] = [
   [
     "custody-joined",
     { revision: 1, bootSigningKey: bytes(32), bootSealingKey: bytes(32, 8), unlock: "auto", addresses: ["/ip4/192.0.2.7/tcp/7410"] },
   ],
+  ["custody-joined", { revision: 2, bootSigningKey: bytes(32), bootSealingKey: bytes(32, 8), unlock: "approve", evidence, addresses: [] }],
   ["custody-left", { revision: 2 }],
   ["generation-started", { generation }],
   ["generation-aborted", { generation }],
@@ -46,6 +48,7 @@ function lived(): CborValue {
   kit.beginMove(kit.node(1), kit.node(4), [1, 2])
   kit.endMove(kit.node(1), kit.node(4), [1, 2])
   kit.beginMove(kit.node(2), kit.node(5), [1, 2])
+  kit.join(kit.node(3), { evidence: { family: "tpm2", attestationKey: bytes(118), pcrs: [0, 7], digests: [bytes(32)] } })
   return unwrap(decodeCanonical(encodeCustodyState(kit.custody), MAX_CUSTODY_STATE_BYTES))
 }
 const state = lived()

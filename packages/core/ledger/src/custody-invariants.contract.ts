@@ -14,7 +14,7 @@ import {
 } from "@keygrove/pieces"
 import { pieceName, type Happening } from "./custody-machine.contract.ts"
 import type { CustodyWorld } from "./custody-world.contract.ts"
-import type { CustodyFacts } from "./naive-custody.contract.ts"
+import { termsOf, type CustodyFacts } from "./naive-custody.contract.ts"
 import { findNodeByKey, type LedgerState } from "./state.ts"
 
 function must(holds: boolean, what: string): void {
@@ -130,7 +130,7 @@ export function believesRightly(world: CustodyWorld): void {
 /** Custody in the twin's words. */
 export function factsOf(custody: CustodyState): CustodyFacts {
   return {
-    members: [...custody.members.values()].map(({ path, revision, wipedUpTo }) => `${path} ${revision} ${wipedUpTo}`),
+    members: [...custody.members.values()].map((member) => `${member.path} ${member.revision} ${member.wipedUpTo} ${termsOf(member)}`),
     last: custody.lastGeneration,
     generations: [...custody.generations.values()].map(factOf),
   }

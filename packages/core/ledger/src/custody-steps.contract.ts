@@ -79,7 +79,7 @@ const frequencies: readonly (readonly [Action, parts: number])[] = [
 const tricks: Readonly<Record<number, "thief" | "forger">> = { 3: "thief", 5: "forger" }
 
 const actions: Readonly<Record<Action, (world: CustodyWorld, node: WorldNode, which: number) => void>> = {
-  join: (world, node, which) => world.join(node, which % 16 === 0 ? `shared ${which % 3}` : undefined),
+  join: (world, node, which) => world.join(node, which % 16 === 0 ? `shared ${which % 3}` : undefined, which >> 4),
   leave: (world, node) => world.leave(node),
   start: (world, node) => world.start(node),
   abort: (world, node) => world.abort(node),

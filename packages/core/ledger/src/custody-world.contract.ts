@@ -99,14 +99,18 @@ export class CustodyWorld {
     return custodyOf(this.states[node.seen] ?? emptyState(), cluster)
   }
 
-  join(node: WorldNode, boot = `${node.path} ${node.life}`): void {
+  /** @param terms picks how it may be unlocked. */
+  join(node: WorldNode, boot = `${node.path} ${node.life}`, terms = 0): void {
     node.revision++
     const bootSigningKey = fakeBytes(`boot ${boot}`)
+    const digests = Array.from({ length: 1 + (terms % 3) }, (_, place) => fakeBytes(`state ${terms + place}`))
+    const evidence = { family: "tpm2" as const, attestationKey: fakeBytes(`machine ${node.path}`), pcrs: [0, 1 + (terms % 23)], digests }
     const body = {
       revision: node.revision,
       bootSigningKey,
       bootSealingKey: fakeBytes(`sealing ${boot}`),
-      unlock: "auto" as const,
+      unlock: terms % 2 === 0 ? ("auto" as const) : ("approve" as const),
+      ...(terms % 5 < 3 ? {} : { evidence }),
       addresses: [],
     }
     this.#write(node, { kind: "custody-joined", body })

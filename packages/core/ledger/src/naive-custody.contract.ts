@@ -1,5 +1,5 @@
 import { toHex } from "@keygrove/base"
-import type { CustodyStatement, PieceReceipt, ReceivedPiece } from "@keygrove/pieces"
+import type { CustodyJoining, CustodyStatement, PieceReceipt, ReceivedPiece } from "@keygrove/pieces"
 
 /** What happens to a ledger, as far as custody is concerned, in the order of its entries. */
 export type CustodyEvent =
@@ -33,6 +33,8 @@ interface Term {
   isOver: boolean
   revision: number
   wiped: number
+  /** What it said last of how it may be unlocked. */
+  terms: string
 }
 
 interface Share {
@@ -59,6 +61,13 @@ function hexOf(bytes: Uint8Array): string {
   const known = hexes.get(bytes) ?? toHex(bytes)
   hexes.set(bytes, known)
   return known
+}
+
+/** How a member may be unlocked, in words. */
+export function termsOf({ evidence, unlock }: Pick<CustodyJoining, "unlock" | "evidence">): string {
+  if (evidence === undefined) return unlock
+  const { attestationKey, digests, family, pcrs } = evidence
+  return `${unlock} ${family} ${hexOf(attestationKey)} ${pcrs.join("+")} ${digests.map(hexOf).join("+")}`
 }
 
 const LIMITS = { members: 255, open: 16 }
@@ -99,7 +108,7 @@ export class NaiveCustody {
 
   get facts(): CustodyFacts {
     return {
-      members: this.#standing().map(({ life, revision, wiped }) => `${life.path} ${revision} ${wiped}`),
+      members: this.#standing().map(({ life, revision, terms, wiped }) => `${life.path} ${revision} ${wiped} ${terms}`),
       last: this.#isEnded ? 0 : this.#rounds.length,
       generations: this.#open().map((round) => {
         const shares = round.shares
@@ -233,8 +242,9 @@ export class NaiveCustody {
     if (this.#keys.has(boot) || this.#boots.some(({ key, path }) => key === boot && path !== life.path)) return false
     this.#boots.push({ path: life.path, key: boot })
     life.revisions.push(body.revision)
-    if (before === undefined) this.#terms.push({ life, isOver: false, revision: body.revision, wiped: this.#rounds.length })
-    else before.revision = body.revision
+    const terms = termsOf(body)
+    if (before === undefined) this.#terms.push({ life, isOver: false, revision: body.revision, wiped: this.#rounds.length, terms })
+    else Object.assign(before, { revision: body.revision, terms })
     return true
   }
 

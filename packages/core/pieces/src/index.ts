@@ -1,10 +1,14 @@
 export { applyCustody } from "./custody/apply-custody.ts"
+export type { EvidenceDemand } from "./custody/evidence-demand.ts"
 export {
+  MAX_ACCEPTED_DIGESTS,
+  MAX_ATTESTATION_KEY_BYTES,
   MAX_CUSTODY_STATEMENT_BYTES,
   MAX_HELD_PIECES,
   MAX_MEMBER_ADDRESS_CHARACTERS,
   MAX_MEMBER_ADDRESSES,
   MAX_OPEN_GENERATIONS,
+  MAX_PCR,
 } from "./custody/limits.ts"
 export {
   currentGeneration,
@@ -31,7 +35,13 @@ export {
 } from "./custody/look-ups.ts"
 export { endMembers } from "./custody/members.ts"
 export type { CustodyRuling, CustodyTools, CustodyVoidReason, PlacedCustody } from "./custody/ruling.ts"
-export { pieceReceiptBytes, unlockApprovalBytes, type ReceivedPiece, type UnlockRequest } from "./custody/signatures.ts"
+export {
+  pieceReceiptBytes,
+  unlockApprovalBytes,
+  unlockEvidenceBytes,
+  type ReceivedPiece,
+  type UnlockRequest,
+} from "./custody/signatures.ts"
 export { decodeCustodyState, encodeCustodyState, MAX_CUSTODY_STATE_BYTES } from "./custody/state-codec.ts"
 export {
   emptyCustody,

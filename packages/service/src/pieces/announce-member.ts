@@ -22,6 +22,7 @@ export async function announceMember({ context, self, sightings }: CustodyRound,
     bootSigningKey: keys.value.signingKey,
     bootSealingKey: keys.value.sealingKey,
     unlock: self.unlock,
+    ...(self.evidence === undefined ? {} : { evidence: self.evidence }),
     addresses: addresses.length === 0 ? self.addresses : addresses,
   }
   const said = await state(context, { kind: "custody-joined", body }, options)

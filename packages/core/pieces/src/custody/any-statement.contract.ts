@@ -2,6 +2,7 @@ import { unwrap } from "@keygrove/base"
 import { decodeNodePath, MAX_COUNTER, type NodePath } from "@keygrove/hierarchy"
 import * as fc from "fast-check"
 import { decodeKeyGeneration, decodePieceIndex, MAX_KEY_GENERATION, type KeyGeneration } from "../numbers.ts"
+import { MAX_ACCEPTED_DIGESTS, MAX_ATTESTATION_KEY_BYTES, MAX_PCR } from "./limits.ts"
 import type { CustodyKind, CustodyStatement } from "./statement.ts"
 
 function bytes(length: number): fc.Arbitrary<Uint8Array> {
@@ -28,14 +29,27 @@ const moved = fc
     generation: unwrap(decodeKeyGeneration(Math.min(from + 1 + more, MAX_KEY_GENERATION))),
   }))
 
+const evidence = fc.record({
+  family: fc.constant("tpm2" as const),
+  attestationKey: fc.uint8Array({ minLength: 1, maxLength: MAX_ATTESTATION_KEY_BYTES }),
+  pcrs: fc
+    .uniqueArray(fc.integer({ min: 0, max: MAX_PCR }), { minLength: 1, maxLength: MAX_PCR + 1 })
+    .map((pcrs) => pcrs.toSorted((a, b) => a - b)),
+  digests: fc.uniqueArray(bytes(32), { minLength: 1, maxLength: MAX_ACCEPTED_DIGESTS, selector: String }),
+})
+
 const bodies: { readonly [Kind in CustodyKind]: fc.Arbitrary<Extract<CustodyStatement, { kind: Kind }>["body"]> } = {
-  "custody-joined": fc.record({
-    revision,
-    bootSigningKey: bytes(32),
-    bootSealingKey: bytes(32),
-    unlock: fc.constantFrom("auto", "approve"),
-    addresses: fc.array(fc.stringMatching(/^\/[!-~]{1,255}$/), { maxLength: 8 }),
-  }),
+  "custody-joined": fc.record(
+    {
+      revision,
+      bootSigningKey: bytes(32),
+      bootSealingKey: bytes(32),
+      unlock: fc.constantFrom("auto", "approve"),
+      evidence,
+      addresses: fc.array(fc.stringMatching(/^\/[!-~]{1,255}$/), { maxLength: 8 }),
+    },
+    { requiredKeys: ["revision", "bootSigningKey", "bootSealingKey", "unlock", "addresses"] },
+  ),
   "custody-left": fc.record({ revision }),
   "generation-started": fc.record({ generation }),
   "generation-aborted": fc.record({ generation }),

@@ -2,6 +2,12 @@
 export const MAX_MEMBER_ADDRESSES = 8
 /** Longest address of a member in characters. */
 export const MAX_MEMBER_ADDRESS_CHARACTERS = 256
+/** Longest public area of an attestation key in bytes; one of RSA with 4,096 bits has below 550. */
+export const MAX_ATTESTATION_KEY_BYTES = 1_024
+/** Highest register of a TPM that evidence may cover. */
+export const MAX_PCR = 23
+/** Most states of its machine that a member accepts at once. */
+export const MAX_ACCEPTED_DIGESTS = 4
 /** Most pieces of one `pieces-held`: with the longest paths they fit in an entry. A holder of more says so in more than one. */
 export const MAX_HELD_PIECES = 128
 /**

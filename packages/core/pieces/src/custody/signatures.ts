@@ -35,3 +35,14 @@ export interface UnlockRequest {
 export function unlockApprovalBytes({ bootSigningKey, cluster, owner, request }: UnlockRequest): Uint8Array {
   return encodeInfo(["keygrove/v1/unlock-approval", clusterBytes(cluster), owner, bootSigningKey, request])
 }
+
+/**
+ * What a quote is about: SHA-256 of these bytes is its qualifying data: info("keygrove/v1/unlock-evidence", cluster, owner, bootSigningKey, request, sealingKey, nonces). The sealing key is one that the asking process
+ * made for this unlocking, and nobody else has: pieces are given back to it, so that a quote is of no use to whoever else gets hold of it.
+ */
+export function unlockEvidenceBytes(
+  { bootSigningKey, cluster, owner, request }: UnlockRequest,
+  { nonces, sealingKey }: { readonly sealingKey: Uint8Array; readonly nonces: readonly Uint8Array[] },
+): Uint8Array {
+  return encodeInfo(["keygrove/v1/unlock-evidence", clusterBytes(cluster), owner, bootSigningKey, request, sealingKey, nonces])
+}

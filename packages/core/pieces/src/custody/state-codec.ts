@@ -23,6 +23,7 @@ import {
   MAX_KEY_GENERATION,
   MIN_CUSTODY_MEMBERS,
 } from "../numbers.ts"
+import { evidenceDemandShape, evidenceDemandValue } from "./evidence-demand.ts"
 import { MAX_MEMBER_ADDRESS_CHARACTERS, MAX_MEMBER_ADDRESSES, MAX_OPEN_GENERATIONS } from "./limits.ts"
 import { indexIn } from "./look-ups.ts"
 import {
@@ -49,6 +50,7 @@ const memberShape: Shape<CustodyMember> = v.strictObject({
   bootSigningKey: bytesShape(32),
   bootSealingKey: bytesShape(32),
   unlock: v.picklist(["auto", "approve"]),
+  evidence: v.exactOptional(evidenceDemandShape),
   addresses: v.pipe(v.array(v.pipe(v.string(), v.maxLength(MAX_MEMBER_ADDRESS_CHARACTERS))), v.maxLength(MAX_MEMBER_ADDRESSES)),
   wipedUpTo: integerShape(0, MAX_KEY_GENERATION),
 })
@@ -89,7 +91,10 @@ const shape = v.strictObject({
 /** Canonical CBOR of custody, for snapshots of a ledger's state. Equal states have equal bytes. */
 export function encodeCustodyState({ generations, lastGeneration, left, members }: CustodyState): Uint8Array {
   return encodeCanonical({
-    members: [...members.values()].map((member) => ({ ...member })),
+    members: [...members.values()].map(({ evidence, ...member }) => ({
+      ...member,
+      ...(evidence === undefined ? {} : { evidence: evidenceDemandValue(evidence) }),
+    })),
     left: [...left.entries()].map(([at, revision]) => ({ path: at, revision })),
     lastGeneration,
     generations: [...generations.values()].map(generationValue),

@@ -1,6 +1,7 @@
 import { OrderedMap } from "@keygrove/base"
 import type { NodePath } from "@keygrove/hierarchy"
 import { piecesNeeded, type KeyGeneration, type PieceIndex } from "../numbers.ts"
+import type { EvidenceDemand } from "./evidence-demand.ts"
 import type { UnlockMode } from "./statements/membership.ts"
 
 /** A node that takes part: it keeps pieces of the others, and they keep its. */
@@ -14,6 +15,7 @@ export interface CustodyMember {
   /** X25519, 32 bytes. */
   readonly bootSealingKey: Uint8Array
   readonly unlock: UnlockMode
+  readonly evidence?: EvidenceDemand
   readonly addresses: readonly string[]
   /** It has no piece of generations up to this one, and will have none; 0 for none. */
   readonly wipedUpTo: number

@@ -4,7 +4,7 @@ import * as fc from "fast-check"
 import { describe, expect, test } from "vitest"
 import { decodeKeyGeneration, decodePieceIndex, piecesNeeded, MAX_CUSTODY_MEMBERS, MAX_KEY_GENERATION } from "../numbers.ts"
 import { anyCustodyStatement } from "./any-statement.contract.ts"
-import { MAX_CUSTODY_STATEMENT_BYTES, MAX_HELD_PIECES } from "./limits.ts"
+import { MAX_ACCEPTED_DIGESTS, MAX_ATTESTATION_KEY_BYTES, MAX_CUSTODY_STATEMENT_BYTES, MAX_HELD_PIECES, MAX_PCR } from "./limits.ts"
 import { decodeCustodyStatement, encodeCustodyStatement, isCustodyKind, type CustodyKind, type CustodyStatement } from "./statement.ts"
 
 const key = (fill: number): Uint8Array => new Uint8Array(32).fill(fill)
@@ -30,6 +30,12 @@ const largest: readonly CustodyStatement[] = [
       bootSigningKey: key(1),
       bootSealingKey: key(2),
       unlock: "approve",
+      evidence: {
+        family: "tpm2",
+        attestationKey: new Uint8Array(MAX_ATTESTATION_KEY_BYTES),
+        pcrs: Array.from({ length: MAX_PCR + 1 }, (_, pcr) => pcr),
+        digests: Array.from({ length: MAX_ACCEPTED_DIGESTS }, (_, place) => key(place)),
+      },
       addresses: Array.from({ length: 8 }, () => `/${"x".repeat(255)}`),
     },
   },
@@ -91,6 +97,7 @@ describe("statements about custody", () => {
 
   const [joined, shared, started, moved, held] = largest
   const piece = { owner: "/a", generation: 1, sharing: key(1) }
+  const evidence = { family: "tpm2", attestationKey: key(1), pcrs: [0, 7], digests: [key(1)] }
   const receipt = { index: 1, signature: new Uint8Array(64) }
   const wrong: readonly (readonly [CustodyStatement | undefined, Readonly<Record<string, CborValue>>])[] = [
     [joined, { revision: 0 }],
@@ -103,6 +110,20 @@ describe("statements about custody", () => {
     [joined, { addresses: ["x"] }],
     [joined, { addresses: ["/\u001B[2J"] }],
     [joined, { secret: key(1) }],
+    [joined, { evidence: null }],
+    [joined, { evidence: { ...evidence, family: "tpm1" } }],
+    [joined, { evidence: { ...evidence, attestationKey: new Uint8Array(0) } }],
+    [joined, { evidence: { ...evidence, attestationKey: new Uint8Array(MAX_ATTESTATION_KEY_BYTES + 1) } }],
+    [joined, { evidence: { ...evidence, pcrs: [] } }],
+    [joined, { evidence: { ...evidence, pcrs: [7, 0] } }],
+    [joined, { evidence: { ...evidence, pcrs: [0, 0] } }],
+    [joined, { evidence: { ...evidence, pcrs: [24] } }],
+    [joined, { evidence: { ...evidence, pcrs: [-1] } }],
+    [joined, { evidence: { ...evidence, digests: [] } }],
+    [joined, { evidence: { ...evidence, digests: [key(1), key(1)] } }],
+    [joined, { evidence: { ...evidence, digests: [key(1), key(2), key(3), key(4), key(5)] } }],
+    [joined, { evidence: { ...evidence, digests: [new Uint8Array(20)] } }],
+    [joined, { evidence: { ...evidence, nonce: key(1) } }],
     [shared, { generation: 0 }],
     [shared, { generation: 2 ** 32 }],
     [shared, { commitments: [point(1)] }],

@@ -1,6 +1,7 @@
 import { bytesShape, decodeShape, encodeCanonical, integerShape, type Result } from "@keygrove/base"
 import { MAX_COUNTER } from "@keygrove/hierarchy"
 import * as v from "valibot"
+import { evidenceDemandShape, evidenceDemandValue, type EvidenceDemand } from "../evidence-demand.ts"
 import { MAX_CUSTODY_STATEMENT_BYTES, MAX_MEMBER_ADDRESS_CHARACTERS, MAX_MEMBER_ADDRESSES } from "../limits.ts"
 
 /** Whether a member's holders give its pieces back by themselves, or want an approval by another member first. */
@@ -15,6 +16,8 @@ export interface CustodyJoining {
   /** X25519, 32 bytes: what its pieces are sealed to. */
   readonly bootSealingKey: Uint8Array
   readonly unlock: UnlockMode
+  /** What its machine has to show before its pieces are given back; absent when the boot key is enough. */
+  readonly evidence?: EvidenceDemand
   /** Where it listens: multiaddrs without the /p2p part, at most {@link MAX_MEMBER_ADDRESSES}. */
   readonly addresses: readonly string[]
 }
@@ -30,6 +33,7 @@ const joiningShape = v.strictObject({
   bootSigningKey: bytesShape(32),
   bootSealingKey: bytesShape(32),
   unlock: v.picklist(["auto", "approve"]),
+  evidence: v.exactOptional(evidenceDemandShape),
   addresses: v.pipe(
     v.array(v.pipe(v.string(), v.maxLength(MAX_MEMBER_ADDRESS_CHARACTERS), v.regex(/^\/[\x21-\x7e]+$/))),
     v.maxLength(MAX_MEMBER_ADDRESSES),
@@ -39,8 +43,9 @@ const leavingShape = v.strictObject({ revision })
 
 /** Canonical CBOR of the statement. */
 export function encodeCustodyJoining(joining: CustodyJoining): Uint8Array {
-  const { addresses, bootSealingKey, bootSigningKey, unlock } = joining
-  return encodeCanonical({ revision: joining.revision, bootSigningKey, bootSealingKey, unlock, addresses })
+  const { addresses, bootSealingKey, bootSigningKey, evidence, unlock } = joining
+  const demand = evidence === undefined ? {} : { evidence: evidenceDemandValue(evidence) }
+  return encodeCanonical({ revision: joining.revision, bootSigningKey, bootSealingKey, unlock, ...demand, addresses })
 }
 
 /** Strict inverse of {@link encodeCustodyJoining}. */
