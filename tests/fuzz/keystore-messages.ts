@@ -45,11 +45,16 @@ const sharing = { cluster: bytes(32), owner: "/laptop", generation: 4, commitmen
 const storedPiece = { sharing, index: 3, stored: bytes(72) }
 const recipients = [2, 3].map((index) => ({ index, sealingKey: bytes(32) }))
 const sealedPieces = [2, 3].map((index) => ({ index, sealed: bytes(400) }))
-const bootKeys = { signingKey: bytes(32), sealingKey: bytes(32) }
+const bootKeys = { signingKey: bytes(32), sealingKey: bytes(32), encryptionKey: Uint8Array.of(2, ...bytes(32)) }
 const slots = [{ generation: 4, publicKey: point }]
 
 /** What a locked keystore greets with. */
-export const lockedGreetingSample: CborValue = { node: { cluster: bytes(32), path: "/laptop" }, bootKeys, slots }
+export const lockedGreetingSample: CborValue = {
+  node: { cluster: bytes(32), path: "/laptop" },
+  bootKeys,
+  freshSealingKey: bytes(32),
+  slots,
+}
 
 /** Parameters and values of what a locked keystore takes and gives. */
 export const lockedSamples: Readonly<Record<"boot.sign" | "unlock", MethodSample>> = {
@@ -116,7 +121,7 @@ export const methodSamples: Readonly<Record<string, MethodSample>> = {
   "pieces.share": { params: { generation: 4, threshold: 2, recipients }, value: { commitments, pieces: sealedPieces } },
   "pieces.keepSlots": { params: { publicKeys: [point] }, value: true },
   "pieces.accept": { params: { sharing, index: 3, ownerSigningKey: bytes(32), sealed: bytes(400) }, value: bytes(72) },
-  "pieces.return": { params: { ...storedPiece, request: bytes(32), bootSealingKey: bytes(32) }, value: bytes(400) },
+  "pieces.return": { params: { ...storedPiece, request: bytes(32), ownerSealingKey: bytes(32) }, value: bytes(400) },
   "pieces.prove": { params: { ...storedPiece, challenge: bytes(32) }, value: bytes(65) },
   "pieces.subshare": { params: { ...storedPiece, to: 5, threshold: 2, recipients }, value: { commitments, subpieces: sealedPieces } },
   "pieces.combine": {

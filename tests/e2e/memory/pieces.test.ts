@@ -69,7 +69,7 @@ async function takeBack(
   piece: { readonly sharing: SharingReference; readonly index: ReturnType<typeof indexOf>; readonly stored: Uint8Array },
 ): Promise<Secret> {
   const [boot, request] = [await play(), systemRandom(32)]
-  const sealed = unwrap(await holder.returnPiece({ ...piece, request, bootSealingKey: boot.box.publicKey }, call))
+  const sealed = unwrap(await holder.returnPiece({ ...piece, request, ownerSealingKey: boot.box.publicKey }, call))
   return await opened(boot, returnContext(primitives, piece, request), holder.identity().keys.signingKey, sealed)
 }
 

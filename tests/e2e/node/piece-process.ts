@@ -68,8 +68,8 @@ export class ProcessHome implements PieceHome {
       if (!unlocked.ok) return unlocked
       return { ok: true, value: { liars: unlocked.value.liars, keystore: portOf(unlocked.value.keystore, end) } }
     }
-    const { bootKeys, node, sign, slots } = locked
-    return { ok: true, value: { bootKeys, node, sign, slots, unlock, [Symbol.asyncDispose]: end } }
+    const { bootKeys, freshSealingKey, node, sign, slots } = locked
+    return { ok: true, value: { bootKeys, freshSealingKey, node, sign, slots, unlock, [Symbol.asyncDispose]: end } }
   }
 
   prepareRekey: PieceHome["prepareRekey"] = async (keystore, exchange) => await prepareOn(this, placeOf(keystore.identity()), exchange)

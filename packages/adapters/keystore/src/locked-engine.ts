@@ -1,6 +1,6 @@
 import { setImmediate } from "node:timers/promises"
 import type { DatabaseSync } from "node:sqlite"
-import { equalBytes, ok, refuse, unwrap, type Refusal, type Result, type Secret } from "@keygrove/base"
+import { equalBytes, ok, refuse, Secret, unwrap, type Refusal, type Result } from "@keygrove/base"
 import type { ClusterId, NodePath } from "@keygrove/hierarchy"
 import { combinePieces, decodeCommitments, decodePieceIndex, type Commitments, type Piece, type PieceIndex } from "@keygrove/pieces"
 import {
@@ -36,20 +36,22 @@ export interface PieceOpening {
   readonly liars: readonly PieceIndex[]
 }
 
-/** A keystore before anything of it is open: it has the boot keys, which it owns, and waits for pieces. */
+/** A keystore before anything of it is open: it has the boot keys and a fresh one, which it owns, and waits for pieces. */
 export class LockedEngine implements LockedKeystore {
   readonly node: { readonly cluster: ClusterId; readonly path: NodePath }
   readonly #tools: KeystoreTools
   readonly #database: DatabaseSync
   readonly #boot: BootSecretSource
   readonly #pair: BootKeyPair
+  readonly #fresh: FreshKey
   readonly #store: RunStore
 
-  private constructor(tools: KeystoreTools, { boot, database, pair, store }: LockedParts, { cluster, path }: RunRecord) {
+  private constructor(tools: KeystoreTools, { boot, database, fresh, pair, store }: LockedParts, { cluster, path }: RunRecord) {
     this.#tools = tools
     this.#database = database
     this.#boot = boot
     this.#pair = pair
+    this.#fresh = fresh
     this.#store = store
     this.node = { cluster, path }
   }
@@ -63,11 +65,16 @@ export class LockedEngine implements LockedKeystore {
     const record = freshRecord(database, store)
     if (!record.ok) return record
     if (store.slots().length === 0) return absent()
-    return ok(new LockedEngine(tools, { database, boot, store, pair: deriveBootKeys(tools.primitives, bootSecret) }, record.value.record))
+    const keys = { pair: deriveBootKeys(tools.primitives, bootSecret), fresh: freshKey(tools) }
+    return ok(new LockedEngine(tools, { database, boot, store, ...keys }, record.value.record))
   }
 
   get bootKeys(): BootKeys {
     return this.#pair.keys
+  }
+
+  get freshSealingKey(): Uint8Array {
+    return this.#fresh.publicKey
   }
 
   get slots(): readonly StorageSlot[] {
@@ -111,13 +118,18 @@ export class LockedEngine implements LockedKeystore {
     using runKey = found.value
     const unlocked = this.#openWith(runKey)
     if (!unlocked.ok) return unlocked
-    this.#pair[Symbol.dispose]()
+    this.#wipeKeys()
     return ok({ unlocked: unlocked.value, liars: combined.value.liars })
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    this.#pair[Symbol.dispose]()
+    this.#wipeKeys()
     await Promise.resolve()
+  }
+
+  #wipeKeys(): void {
+    this.#pair[Symbol.dispose]()
+    this.#fresh.secret[Symbol.dispose]()
   }
 
   #check({ pieces, request, sharing }: PieceUnlocking): Result<Commitments, "KEYSTORE_REQUEST_INVALID" | "SHARING_INVALID"> {
@@ -163,9 +175,16 @@ export class LockedEngine implements LockedKeystore {
   async #openPiece({ request, sharing }: PieceUnlocking, { holderSigningKey, index, sealed }: ReturnedPiece): Promise<Secret | undefined> {
     const { primitives, sealing } = this.#tools
     const context = returnContext(primitives, { sharing, index }, request)
-    const parties = { context, sender: holderSigningKey, recipient: this.#pair.keys.sealingKey }
-    const opened = await openMessage({ sealing, ed25519: primitives.ed25519, secretKey: this.#pair.sealing }, parties, sealed)
-    return opened.ok ? opened.value : undefined
+    const ways = [
+      { recipient: this.#pair.keys.sealingKey, secretKey: this.#pair.sealing },
+      { recipient: this.#fresh.publicKey, secretKey: this.#fresh.secret },
+    ]
+    for (const { recipient, secretKey } of ways) {
+      const parties = { context, sender: holderSigningKey, recipient }
+      const opened = await openMessage({ sealing, ed25519: primitives.ed25519, secretKey }, parties, sealed)
+      if (opened.ok) return opened.value
+    }
+    return undefined
   }
 
   /** The run key is borrowed. */
@@ -185,7 +204,19 @@ interface LockedParts {
   readonly database: DatabaseSync
   readonly boot: BootSecretSource
   readonly pair: BootKeyPair
+  readonly fresh: FreshKey
   readonly store: RunStore
+}
+
+/** An X25519 key of this process alone. */
+interface FreshKey {
+  readonly secret: Secret
+  readonly publicKey: Uint8Array
+}
+
+function freshKey({ primitives, random }: KeystoreTools): FreshKey {
+  const secret = Secret.take(random(32))
+  return { secret, publicKey: primitives.x25519.publicKey(secret) }
 }
 
 type RecordRefusal = "RUN_RECORD_ABSENT" | "RUN_RECORD_STALE" | "KEYSTORE_EMPTY" | "KEYSTORE_RECORD_CORRUPT"

@@ -125,12 +125,12 @@ export class PieceDesk implements Disposable {
 
   /** As holder: a piece to its owner's boot key. */
   async give(order: PieceReturn): Promise<Result<Uint8Array, PieceRefusal>> {
-    const { bootSealingKey, request } = order
+    const { ownerSealingKey, request } = order
     if (request.length !== NUMBER_BYTES) return invalid(`request has ${request.length} bytes; expected ${NUMBER_BYTES}`)
     const found = this.#seals.find(order)
     if (!found.ok) return found
     using piece = found.value
-    return await this.#seals.seal(piece, bootSealingKey, returnContext(this.#tools.primitives, order, request))
+    return await this.#seals.seal(piece, ownerSealingKey, returnContext(this.#tools.primitives, order, request))
   }
 
   /** As holder: that it has a piece. */

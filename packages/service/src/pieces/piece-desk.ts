@@ -162,7 +162,7 @@ export class PieceDesk implements AsyncDisposable {
       this.#approvals.wait(owner.path, request.request)
       return { kind: "waiting" }
     }
-    const order = { ...storedOf(record), request: request.request, bootSealingKey: owner.bootSealingKey }
+    const order = { ...storedOf(record), request: request.request, ownerSealingKey: owner.bootSealingKey }
     const sealed = await keystore.returnPiece(order, options)
     if (!sealed.ok) return sealed
     // The owner may have been revoked while the keystore worked.

@@ -83,12 +83,16 @@ export async function shareAmong(owner: PieceKeystore, holders: readonly PieceKe
   return { sharing, held }
 }
 
-/** What holders give back to a locked owner in one request. */
-export async function returned(locked: LockedKeystore, held: readonly HeldPiece[], request: Uint8Array): Promise<readonly ReturnedPiece[]> {
-  const { sealingKey: bootSealingKey } = locked.bootKeys
+/** What holders give back to a locked owner in one request, sealed to its boot key unless another is given. */
+export async function returned(
+  locked: LockedKeystore,
+  held: readonly HeldPiece[],
+  request: Uint8Array,
+  ownerSealingKey: Uint8Array = locked.bootKeys.sealingKey,
+): Promise<readonly ReturnedPiece[]> {
   return await Promise.all(
     held.map(async ({ holder, ...piece }) => {
-      const sealed = unwrap(await holder.returnPiece({ ...piece, request, bootSealingKey }, call))
+      const sealed = unwrap(await holder.returnPiece({ ...piece, request, ownerSealingKey }, call))
       return { index: piece.index, sealed, holderSigningKey: holder.identity().keys.signingKey }
     }),
   )

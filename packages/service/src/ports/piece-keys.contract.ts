@@ -94,13 +94,13 @@ function pieces({ primitives }: PieceKeysSubject, shared: () => PieceCast): void
       expect(await first.acceptPiece({ ...acceptance, sharing: bad }, call)).toMatchObject({ code: expect.stringMatching(/INVALID$/) })
       const stored = unwrap(await first.acceptPiece(acceptance, call))
       const kept = { sharing, index: piece.index, stored }
-      const order = { request: new Uint8Array(32), bootSealingKey: unwrap(await owner.bootKeys(call)).sealingKey }
+      const order = { request: new Uint8Array(32), ownerSealingKey: unwrap(await owner.bootKeys(call)).sealingKey }
       expect(await first.returnPiece({ ...kept, ...order }, call)).toMatchObject({ ok: true })
       expect(await second.returnPiece({ ...kept, ...order }, call)).toMatchObject({ code: "PIECE_INVALID" })
       expect(await first.returnPiece({ ...kept, ...order, index: other.index }, call)).toMatchObject({ code: "PIECE_INVALID" })
       expect(await first.returnPiece({ ...kept, ...order, stored: changed(stored, 30) }, call)).toMatchObject({ code: "PIECE_INVALID" })
       expect(await first.returnPiece({ ...kept, ...order, stored: new Uint8Array(3) }, call)).toMatchObject({ code: "PIECE_INVALID" })
-      expect(await first.returnPiece({ ...kept, ...order, bootSealingKey: new Uint8Array(32) }, call)).toMatchObject(INVALID)
+      expect(await first.returnPiece({ ...kept, ...order, ownerSealingKey: new Uint8Array(32) }, call)).toMatchObject(INVALID)
     })
   })
 
@@ -165,6 +165,24 @@ function unlocking(subject: PieceKeysSubject, shared: () => PieceCast): void {
     }
   })
 
+  test("pieces come back also to a key that each start has of its own, and no other start opens those", async () => {
+    const { holders, home } = shared()
+    const made = await withOwner(shared(), async (owner) => await shareAmong(owner, holders, 1))
+    const request = subject.random(32)
+    const before = unwrap(await home.openLocked())
+    const pieces = await returned(before, made.held, request, before.freshSealingKey)
+    await before[Symbol.asyncDispose]()
+    await using locked = unwrap(await home.openLocked())
+    expect(locked.bootKeys).toEqual(before.bootKeys)
+    expect(locked.freshSealingKey).not.toEqual(before.freshSealingKey)
+    const refused = await locked.unlock({ sharing: made.sharing, request, pieces }, call)
+    expect(refused).toMatchObject({ code: "PIECES_INSUFFICIENT", data: { liars: "2,3,4,5", good: 0 } })
+    const now = await returned(locked, made.held, request, locked.freshSealingKey)
+    const { keystore, liars } = unwrap(await locked.unlock({ sharing: made.sharing, request, pieces: now }, call))
+    expect(liars).toEqual([])
+    await keystore[Symbol.asyncDispose]()
+  })
+
   test("too few open nothing, liars are named, and others can be tried", async () => {
     const { holders, home } = shared()
     const made = await withOwner(shared(), async (owner) => await shareAmong(owner, holders, 1))
@@ -227,7 +245,7 @@ function ending(shared: () => PieceCast): void {
         async () => await keystore.share({ generation: generationOf(1), threshold: 2, recipients: [] }, options),
         async () => await keystore.keepSlots([], options),
         async () => await keystore.acceptPiece({ ...piece, sealed: piece.stored, ownerSigningKey: new Uint8Array(32) }, options),
-        async () => await keystore.returnPiece({ ...piece, request: new Uint8Array(32), bootSealingKey: new Uint8Array(32) }, options),
+        async () => await keystore.returnPiece({ ...piece, request: new Uint8Array(32), ownerSealingKey: new Uint8Array(32) }, options),
         async () => await keystore.provePiece({ ...piece, challenge: new Uint8Array(32) }, options),
         async () => await keystore.subshare({ ...piece, to: generationOf(2), threshold: 2, recipients: [] }, options),
         async () =>

@@ -72,8 +72,8 @@ export interface PieceAcceptance {
 export interface PieceReturn extends StoredPiece {
   /** Of the unlocking, 32 bytes. */
   readonly request: Uint8Array
-  /** The owner's boot sealing key, 32 bytes. */
-  readonly bootSealingKey: Uint8Array
+  /** 32 bytes: the owner's boot sealing key, or the {@link LockedKeystore.freshSealingKey} for which it gave evidence. */
+  readonly ownerSealingKey: Uint8Array
 }
 
 export interface SubshareOrder extends StoredPiece {
@@ -151,7 +151,7 @@ export interface PieceKeys {
   keepSlots(publicKeys: readonly Uint8Array[], options: CallOptions): Promise<Result<true, PieceRefusal>>
   /** As holder: opens a piece, sealed to this node's key of any epoch, checks it against the commitments, and seals it for this node to keep. Refuses `PIECE_INVALID`. */
   acceptPiece(acceptance: PieceAcceptance, options: CallOptions): Promise<Result<Uint8Array, PieceRefusal>>
-  /** As holder: seals a stored piece, which is opened whatever epoch it was stored in, to its owner's boot key. */
+  /** As holder: seals a stored piece, which is opened whatever epoch it was stored in, to a key of its owner. */
   returnPiece(order: PieceReturn, options: CallOptions): Promise<Result<Uint8Array, PieceRefusal>>
   /** As holder: proves possession of a stored piece, bound to a challenge of 32 bytes. */
   provePiece(order: StoredPiece & { readonly challenge: Uint8Array }, options: CallOptions): Promise<Result<Uint8Array, PieceRefusal>>
@@ -172,6 +172,8 @@ export interface LockedKeystore extends AsyncDisposable {
   /** The node that it is of, as it was when its run record was written. */
   readonly node: { readonly cluster: ClusterId; readonly path: NodePath }
   readonly bootKeys: BootKeys
+  /** X25519, 32 bytes: made when this keystore was started, kept nowhere. Pieces may be sealed to it as well as to the boot sealing key; unlike that one, a copy of the disk does not have it. */
+  readonly freshSealingKey: Uint8Array
   readonly slots: readonly StorageSlot[]
   /** Signs with the boot key: handshakes and messages, never statements. */
   sign(purpose: "handshake" | "message", message: Uint8Array, options: CallOptions): Promise<Result<Uint8Array, KeystoreRefusal>>

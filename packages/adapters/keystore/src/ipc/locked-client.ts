@@ -37,6 +37,7 @@ export interface UnlockedByPieces {
 export class LockedClient implements LockedKeystore {
   readonly node: LockedKeystore["node"]
   readonly bootKeys: BootKeys
+  readonly freshSealingKey: Uint8Array
   readonly slots: readonly StorageSlot[]
   readonly #socket: Duplex
   readonly #frames: AsyncIterator<Uint8Array>
@@ -45,11 +46,12 @@ export class LockedClient implements LockedKeystore {
   #lastId = 0
   #isOver = false
 
-  private constructor(socket: Duplex, frames: AsyncIterator<Uint8Array>, { bootKeys, node, slots }: LockedGreeting) {
+  private constructor(socket: Duplex, frames: AsyncIterator<Uint8Array>, { bootKeys, freshSealingKey, node, slots }: LockedGreeting) {
     this.#socket = socket
     this.#frames = frames
     this.node = node
     this.bootKeys = bootKeys
+    this.freshSealingKey = freshSealingKey
     this.slots = slots
   }
 

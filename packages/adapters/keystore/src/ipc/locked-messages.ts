@@ -20,7 +20,7 @@ import { bootKeysShape, sharingShape, slotsShape } from "./piece-messages.ts"
 import { bootKeysValue, sharingValue, slotsValue } from "./piece-values.ts"
 
 /** What a keystore that is locked tells the daemon first. */
-export type LockedGreeting = Pick<LockedKeystore, "bootKeys" | "node" | "slots">
+export type LockedGreeting = Pick<LockedKeystore, "bootKeys" | "freshSealingKey" | "node" | "slots">
 
 /** What the daemon may ask then. */
 export interface LockedRequests {
@@ -60,6 +60,7 @@ const paramShapes: { readonly [M in LockedMethod]: Shape<LockedRequests[M]> } = 
 const greetingShape: Shape<LockedGreeting> = v.strictObject({
   node: v.strictObject({ cluster: brandShape(decodeClusterBytes), path: brandShape(decodeNodePath) }),
   bootKeys: bootKeysShape,
+  freshSealingKey: bytesShape(32),
   slots: slotsShape,
 })
 const answerShapes: { readonly [M in LockedMethod]: Shape<LockedAnswers[M]> } = {
@@ -99,8 +100,9 @@ export function decodeLockedValue<M extends LockedMethod>(
 }
 
 /** The greeting of a keystore that is locked as it travels. */
-export function lockedGreetingValue({ bootKeys, node, slots }: LockedGreeting): CborValue {
-  return { node: { cluster: clusterBytes(node.cluster), path: node.path }, bootKeys: bootKeysValue(bootKeys), slots: slotsValue(slots) }
+export function lockedGreetingValue({ bootKeys, freshSealingKey, node, slots }: LockedGreeting): CborValue {
+  const named = { cluster: clusterBytes(node.cluster), path: node.path }
+  return { node: named, bootKeys: bootKeysValue(bootKeys), freshSealingKey, slots: slotsValue(slots) }
 }
 
 /** Strict inverse of {@link lockedGreetingValue}. */

@@ -70,7 +70,7 @@ export const pieceRequestShapes: { readonly [M in keyof PieceRequests]: Shape<Pi
   "pieces.share": v.strictObject({ generation, threshold, recipients }),
   "pieces.keepSlots": v.strictObject({ publicKeys: v.pipe(v.array(compressedPointShape()), v.maxLength(MAX_SLOTS)) }),
   "pieces.accept": v.strictObject({ sharing: sharingShape, index, ownerSigningKey: bytesShape(32), sealed }),
-  "pieces.return": v.strictObject({ ...piece, request: bytesShape(32), bootSealingKey: bytesShape(32) }),
+  "pieces.return": v.strictObject({ ...piece, request: bytesShape(32), ownerSealingKey: bytesShape(32) }),
   "pieces.prove": v.strictObject({ ...piece, challenge: bytesShape(32) }),
   "pieces.subshare": v.strictObject({ ...piece, to: generation, threshold, recipients }),
   "pieces.combine": v.strictObject({

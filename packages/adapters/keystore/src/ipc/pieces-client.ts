@@ -20,8 +20,8 @@ export function pieceKeysOver(exchange: PieceExchange): PieceKeys {
     keepSlots: async (publicKeys, options) => await exchange("pieces.keepSlots", { publicKeys }, options),
     acceptPiece: async ({ index, ownerSigningKey, sealed, sharing }, options) =>
       await exchange("pieces.accept", { sharing: sharingValue(sharing), index, ownerSigningKey, sealed }, options),
-    returnPiece: async ({ bootSealingKey, request, ...piece }, options) =>
-      await exchange("pieces.return", { ...pieceValue(piece), request, bootSealingKey }, options),
+    returnPiece: async ({ ownerSealingKey, request, ...piece }, options) =>
+      await exchange("pieces.return", { ...pieceValue(piece), request, ownerSealingKey }, options),
     provePiece: async ({ challenge, ...piece }, options) => await exchange("pieces.prove", { ...pieceValue(piece), challenge }, options),
     subshare: async ({ recipients, threshold, to, ...piece }, options) =>
       await exchange("pieces.subshare", { ...pieceValue(piece), to, threshold, recipients: recipientsValue(recipients) }, options),
