@@ -45,7 +45,7 @@ const sharing = { cluster: bytes(32), owner: "/laptop", generation: 4, commitmen
 const storedPiece = { sharing, index: 3, stored: bytes(72) }
 const recipients = [2, 3].map((index) => ({ index, sealingKey: bytes(32) }))
 const sealedPieces = [2, 3].map((index) => ({ index, sealed: bytes(400) }))
-const bootKeys = { signingKey: bytes(32), sealingKey: bytes(32), encryptionKey: Uint8Array.of(2, ...bytes(32)) }
+const bootKeys = { signingKey: bytes(32), sealingKey: bytes(32), encryptionKey: point }
 const slots = [{ generation: 4, publicKey: point }]
 
 /** What a locked keystore greets with. */

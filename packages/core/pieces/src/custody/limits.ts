@@ -2,8 +2,8 @@
 export const MAX_MEMBER_ADDRESSES = 8
 /** Longest address of a member in characters. */
 export const MAX_MEMBER_ADDRESS_CHARACTERS = 256
-/** Longest public area of an attestation key in bytes; one of RSA with 4,096 bits has below 550. */
-export const MAX_ATTESTATION_KEY_BYTES = 1_024
+/** Longest public area of an attestation key in bytes; that of RSA-2048, the longest that core/attestation accepts, has about 280. */
+export const MAX_ATTESTATION_KEY_BYTES = 600
 /** Highest register of a TPM that evidence may cover. */
 export const MAX_PCR = 23
 /** Most states of its machine that a member accepts at once. */
