@@ -18,6 +18,7 @@ import {
 import { MemoryLedgerEngine, MemoryStorage, seededRandom, type MemoryNetwork, type SimulatedClock } from "@keygrove/memory"
 import {
   CustodyKeeper,
+  DEFAULT_WAITS,
   followHost,
   LedgerReplica,
   PeerGuard,
@@ -256,6 +257,7 @@ export class Machine implements AsyncDisposable {
       transport: this.#watched(guard),
       clock,
       random,
+      waits: DEFAULT_WAITS,
       log: (line: string) => this.log.push(line),
     }
     const context: PiecesContext = { ...parts, storage: mortalStorage(this.storage, life) }

@@ -1,4 +1,5 @@
 import { unwrap } from "@keygrove/base"
+import { decodeNodePath } from "@keygrove/hierarchy"
 import { currentGeneration, owersOf, sharingsOf } from "@keygrove/pieces"
 import {
   custodyReport,
@@ -164,6 +165,26 @@ describe("a member that is off", () => {
     expect(openGenerations(world)).toEqual([Number(newest?.generation)])
     await machineOf(world, "a").stop()
     expect(await reopen(world, away)).toMatchObject({ code: "unlocked" })
+  })
+
+  test("is moved at the time that was told, and so is each other one", async () => {
+    await using world = await grown("two away", "abcde")
+    for (const name of "de") await machineOf(world, name).stop()
+    unwrap(await (await world.add("f")).announce())
+    await world.pass(MINUTE_MS)
+    const { moves } = machineOf(world, "a").keeper.progress
+    const newest = Number(generationOf(world))
+    expect(moves.map(({ attempts, generation, owner }) => [owner, generation, attempts])).toEqual([
+      ["/d", newest, 0],
+      ["/e", newest, 0],
+    ])
+    await world.pass(Math.max(...moves.map(({ dueAt }) => dueAt)) + 10_000 - world.clock.now())
+    // Nobody but the first of all moves them: the second one waited no longer than the first.
+    expect(["/d", "/e"].map((path) => currentGeneration(world.custody)?.sharings.get(unwrap(decodeNodePath(path)))?.moved?.by)).toEqual([
+      "/a",
+      "/a",
+    ])
+    expect(machineOf(world, "a").keeper.progress.moves).toEqual([])
   })
 
   test("is moved although an old holder lies about its sub-pieces", async () => {

@@ -88,7 +88,7 @@ export async function startNode(
   const trust = await openTrust(context, { log: options.log, stack }, call)
   if (!trust.ok) return trust
   guard.alsoKnow((signingKey) => trust.value.keyChains.isAnswered(signingKey))
-  const pieces = await openPieces(context, { home, keystore: client, log: options.log, stack }, call)
+  const pieces = await openPieces(context, { home, config, keystore: client, log: options.log, stack }, call)
   if (!pieces.ok) return pieces
   const background = new Background(context, { role, followed, home, remaking, rekeys, log: options.log })
   const introduced = await background.introduce(call)

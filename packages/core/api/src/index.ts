@@ -42,7 +42,9 @@ export type {
   UnlockMeans,
 } from "./results.ts"
 export type {
+  AwaitedMoveFacts,
   KeyGenerationFacts,
+  PieceWaits,
   PiecesApiParams,
   PiecesJoining,
   PiecesNode,

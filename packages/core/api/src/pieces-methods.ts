@@ -33,10 +33,37 @@ export interface PiecesStatus extends NodeName {
   readonly sharing: PiecesSharing | null
   /** Pieces of others that this node keeps. */
   readonly kept: number
+  /** Pieces of members that seem to be off, which this node moves to the current key generation when it is time, unless another member is faster. */
+  readonly moves: readonly AwaitedMoveFacts[]
+  /** How long this node waits for others, as `pieceWaits` of config.json has it. */
+  readonly waits: PieceWaits
   /** What was refused when it was last tried, one line each. */
   readonly troubles: readonly string[]
   /** Members that this node saw break the protocol since it started. */
   readonly liars: readonly { readonly path: string; readonly what: string; readonly at: number }[]
+}
+
+/** Pieces that are to be moved without their owner. */
+export interface AwaitedMoveFacts {
+  readonly owner: string
+  /** The key generation that they move to. */
+  readonly generation: number
+  /** Attempts that were begun and have not ended. */
+  readonly attempts: number
+  /** When this node begins, in milliseconds since 1970. */
+  readonly dueAt: number
+}
+
+/** Seconds for which a node waits for others. */
+export interface PieceWaits {
+  /** For an owner, before its pieces are moved without it. */
+  readonly ownerSeconds: number
+  /** For an attempt to move pieces, before another begins. */
+  readonly attemptSeconds: number
+  /** For a majority to share in a key generation, before it is aborted. */
+  readonly generationSeconds: number
+  /** For a node to become a member, before that is undone. */
+  readonly joinSeconds: number
 }
 
 /** A key generation. */

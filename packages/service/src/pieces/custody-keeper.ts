@@ -10,7 +10,7 @@ import { abortStuckGeneration, startGeneration } from "./key-generations.ts"
 import { OwnSharing, type SharingProgress } from "./own-sharing.ts"
 import type { PieceDesk } from "./piece-desk.ts"
 import type { PiecesContext } from "./pieces-context.ts"
-import { Redistribution } from "./redistribute.ts"
+import { Redistribution, type AwaitedMove } from "./redistribute.ts"
 import { Sightings } from "./sightings.ts"
 import { reportPieces, tidySlots, wipePieces } from "./tidy-pieces.ts"
 
@@ -26,6 +26,8 @@ export interface CustodyProgress {
   /** Duties that were refused when they were last tried. */
   readonly troubles: readonly { readonly duty: string; readonly refusal: Refusal }[]
   readonly liars: readonly NamedLiar[]
+  /** Sharings of members that seem to be off, which it moves when it is time. */
+  readonly moves: readonly AwaitedMove[]
 }
 
 type Duty = (round: CustodyRound, options: CallOptions) => Promise<DutyOutcome>
@@ -59,6 +61,7 @@ export class CustodyKeeper {
       kept: this.#desk.pieces().map(({ generation, owner }) => ({ generation, owner })),
       troubles: [...this.#troubles].map(([duty, refusal]) => ({ duty, refusal })),
       liars: this.#liars.named,
+      moves: this.#redistribution.awaited,
     }
   }
 

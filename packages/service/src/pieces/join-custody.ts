@@ -20,8 +20,6 @@ import { custodyView } from "./custody-view.ts"
 import type { PieceDesk } from "./piece-desk.ts"
 import type { PiecesContext } from "./pieces-context.ts"
 
-/** How long a node tries to join before it gives up. */
-export const JOIN_MS = 900_000
 /** How often it looks how far it is, while the ledger does not change. */
 const LOOK_MS = 1_000
 /** How long the way back may take. */
@@ -63,7 +61,7 @@ interface Joining {
 
 /**
  * Makes this node a member, or one that is a member one with another way of unlocking, and waits until its pieces and those of the others are where they belong. The keeper, which has to run,
- * does the work. When a step does not succeed within 15 minutes, or the signal fires, all of it is undone: the key generation is aborted, so nobody keeps anything of it, and the node
+ * does the work. When a step does not succeed within 15 minutes (`waits.joinMs`), or the signal fires, all of it is undone: the key generation is aborted, so nobody keeps anything of it, and the node
  * leaves. Refuses `CUSTODY_JOIN_FAILED`, which says which step and whose answers were missing.
  */
 export async function joinCustody(joining: Joining, order: JoinOrder, options: CallOptions): Promise<Result<JoinedCustody>> {
@@ -82,7 +80,7 @@ export async function joinCustody(joining: Joining, order: JoinOrder, options: C
       if (JSON.stringify(progress) !== JSON.stringify(waiting.last)) order.onProgress?.(progress)
       waiting.last = progress
       if (progress.step === "complete") return ok({ kind: "member", progress })
-      if (waitedMs >= JOIN_MS) return await giveUp(context, { wasMember, progress })
+      if (waitedMs >= context.waits.joinMs) return await giveUp(context, { wasMember, progress })
       await context.clock.sleep(LOOK_MS, options)
       waitedMs += LOOK_MS
     }

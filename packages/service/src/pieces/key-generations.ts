@@ -12,8 +12,6 @@ import type { CallOptions } from "../ports/call-options.ts"
 import { MAX_PAUSE_MS, rankOf, remainingMs, state, type CustodyRound, type DutyOutcome } from "./custody-round.ts"
 import { custodyView } from "./custody-view.ts"
 
-/** A generation in which no majority has shared for so long is aborted. */
-export const STUCK_MS = 600_000
 /** What each place among the members waits longer than the one before. */
 const PLACE_MS = 2_000
 /** Pauses after generations that were aborted. */
@@ -38,13 +36,13 @@ export async function startGeneration(round: CustodyRound, isWished: boolean, op
   return started.ok || OVERTAKEN.has(started.code) ? ok(0) : started
 }
 
-/** Aborts a key generation that has been starting for 10 minutes of this node's clock. */
+/** Aborts a key generation that has been starting for too long by this node's clock. */
 export async function abortStuckGeneration(round: CustodyRound, options: CallOptions): Promise<DutyOutcome> {
   const { context, sightings } = round
   const { custody } = custodyView(context)
   const starting = startingGeneration(custody)
   if (starting === undefined) return ok(MAX_PAUSE_MS)
-  const waitMs = STUCK_MS + rankOf(round) * PLACE_MS
+  const waitMs = context.waits.generationMs + rankOf(round) * PLACE_MS
   const age = sightings.ageMs(`starting ${starting.generation}`, context.clock.now())
   if (age < waitMs) return ok(remainingMs(waitMs, age))
   const aborted = await state(context, { kind: "generation-aborted", body: { generation: starting.generation } }, options)

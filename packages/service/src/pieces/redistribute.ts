@@ -1,5 +1,5 @@
 import { equalBytes, ok, refuse, type Result } from "@keygrove/base"
-import type { NodePath } from "@keygrove/hierarchy"
+import { decodeTimestamp, type NodePath, type Timestamp } from "@keygrove/hierarchy"
 import { isKeyOf, type AnswerTo, type CarriedContribution } from "@keygrove/peering"
 import {
   currentGeneration,
@@ -27,17 +27,24 @@ import { refreshReplica } from "../ledger/refresh-replica.ts"
 import type { CallOptions } from "../ports/call-options.ts"
 import { MAX_PAUSE_MS, rankOf, remainingMs, state, type CustodyRound, type DutyOutcome } from "./custody-round.ts"
 import { custodyView, nodeOf, peerOf } from "./custody-view.ts"
+import { movePlaceMs } from "./custody-waits.ts"
 import { asAnswer, askMember, type RequestOf } from "./piece-client.ts"
 
-/** An owner that has not shared in a complete generation for so long is taken to be off. */
-const OFF_MS = 600_000
-/** What each place among the members waits longer than the one before. */
-const PLACE_MS = 15_000
-/** How long the newest attempt has to end before another begins; twice as long after each. */
-const ATTEMPT_MS = 120_000
+/** Longest that an attempt has to end. */
 const LAST_ATTEMPT_MS = 7_200_000
 /** Owners whose complaints are remembered. */
 const MAX_MOVES = 255
+
+/** A move that this node begins, unless the owner shares by itself or another member is faster. */
+export interface AwaitedMove {
+  readonly owner: NodePath
+  /** The key generation that it moves to. */
+  readonly generation: number
+  /** Attempts that were begun and have not ended. */
+  readonly attempts: number
+  /** When, by this node's clock. */
+  readonly dueAt: Timestamp
+}
 
 /** A move of one owner's sharing. */
 interface Move {
@@ -64,37 +71,47 @@ export class Redistribution {
   /** How often new holders complained of an old holder, by owner; those with the fewest are taken first. */
   readonly #complaints: Map<NodePath, Map<NodePath, number>> = new Map()
 
+  #awaited: readonly AwaitedMove[] = []
+
+  /** What it waits for, as of its last look. */
+  get awaited(): readonly AwaitedMove[] {
+    return this.#awaited
+  }
+
   /** One look: moves the first sharing that is due. */
   async work(round: CustodyRound, options: CallOptions): Promise<DutyOutcome> {
     const { context } = round
     const { custody } = custodyView(context)
+    this.#awaited = []
     const to = currentGeneration(custody)
     if (to === undefined || startingGeneration(custody) !== undefined) return ok(MAX_PAUSE_MS)
-    let pauseMs = MAX_PAUSE_MS
-    for (const { owner } of movableInto(custody, to)) {
-      if (owner === round.self.path) continue
-      const leftMs = this.#leftMs(round, to, owner)
-      if (leftMs > 0) {
-        pauseMs = Math.min(pauseMs, leftMs)
-        continue
-      }
-      const moved = await this.#move(round, to, owner, options)
-      if (moved.ok) context.log(`moved the sharing of ${owner} to key generation ${to.generation}`)
-      else context.log(`could not move the sharing of ${owner} to key generation ${to.generation}: ${moved.code}: ${moved.message}`)
-      return ok(moved.ok ? 0 : pauseMs)
-    }
-    return ok(pauseMs)
+    const owners = movableInto(custody, to).flatMap(({ owner }) => (owner === round.self.path ? [] : [owner]))
+    // Of all of them, also where the first is due: what is not looked at in a round begins to wait anew.
+    const waits = owners.map((owner) => ({ owner, leftMs: this.#leftMs(round, to, owner) }))
+    const now = context.clock.now()
+    this.#awaited = waits.map(({ leftMs, owner }) => {
+      const dueAt = decodeTimestamp(now + leftMs)
+      return { owner, generation: to.generation, attempts: to.attempts.get(owner)?.attempt ?? 0, dueAt: dueAt.ok ? dueAt.value : now }
+    })
+    const pauseMs = Math.min(MAX_PAUSE_MS, ...waits.flatMap(({ leftMs }) => (leftMs > 0 ? [leftMs] : [])))
+    const owner = waits.find(({ leftMs }) => leftMs === 0)?.owner
+    if (owner === undefined) return ok(pauseMs)
+    const moved = await this.#move(round, to, owner, options)
+    if (moved.ok) context.log(`moved the sharing of ${owner} to key generation ${to.generation}`)
+    else context.log(`could not move the sharing of ${owner} to key generation ${to.generation}: ${moved.code}: ${moved.message}`)
+    return ok(moved.ok ? 0 : pauseMs)
   }
 
   /** How long it still waits: for the owner, or for whoever began an attempt. */
   #leftMs(round: CustodyRound, to: GenerationState, owner: NodePath): number {
     const { context, sightings } = round
     const now = context.clock.now()
-    const placeMs = rankOf(round) * PLACE_MS
+    const { attemptMs, ownerMs } = context.waits
+    const placeMs = rankOf(round) * movePlaceMs(context.waits)
     const newest = to.attempts.get(owner)?.attempt
-    const offMs = remainingMs(OFF_MS + placeMs, sightings.ageMs(`off ${to.generation} ${owner}`, now))
+    const offMs = remainingMs(ownerMs + placeMs, sightings.ageMs(`off ${to.generation} ${owner}`, now))
     if (newest === undefined) return offMs
-    const waitMs = Math.min(ATTEMPT_MS * 2 ** Math.min(newest - 1, 16), LAST_ATTEMPT_MS) + placeMs
+    const waitMs = Math.min(attemptMs * 2 ** Math.min(newest - 1, 16), LAST_ATTEMPT_MS) + placeMs
     return remainingMs(waitMs, sightings.ageMs(`attempt ${to.generation} ${owner} ${newest}`, now))
   }
 

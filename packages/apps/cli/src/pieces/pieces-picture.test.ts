@@ -14,7 +14,8 @@ function member(path: string, on: readonly string[], change: Partial<PiecesMembe
 
 function pieces(nodes: readonly PiecesMember[], change: Partial<PiecesState> = {}): PiecesState {
   const generation = { generation: 5, members: 4, needed: 3, shared: 4 }
-  const rest = { starting: null, joining: null, sharing: null, kept: 3, troubles: [], liars: [] }
+  const waits = { ownerSeconds: 600, attemptSeconds: 120, generationSeconds: 600, joinSeconds: 900 }
+  const rest = { starting: null, joining: null, sharing: null, kept: 3, moves: [], waits, troubles: [], liars: [] }
   return { cluster: "0f", path: "/desk", isMember: true, members: nodes.length, fewest: 3, generation, nodes, ...rest, ...change }
 }
 
@@ -68,6 +69,23 @@ test("what is wrong is said: no pieces, a generation that waits, who lies, who h
     /^\/yard does not keep to the protocol: its proof does not hold$/m,
   ])
     expect(text).toMatch(line)
+})
+
+test("whose pieces are moved without it is said, and when", () => {
+  const now = Date.UTC(2026, 10, 21, 12)
+  const moves = [
+    { owner: "/shed", generation: 5, attempts: 0, dueAt: new Date(now + 300_000) },
+    { owner: "/yard", generation: 5, attempts: 1, dueAt: new Date(now - 1) },
+  ]
+  const text = piecesPicture(
+    pieces(
+      NAMES.map((name) => member(name, NAMES)),
+      { moves },
+    ),
+    now,
+  )
+  expect(text).toMatch(/^\/shed has not shared in key generation 5: its pieces are moved there without it in 5 minutes$/m)
+  expect(text).toMatch(/^\/yard has .* without it now; 1 attempt came to nothing yet$/m)
 })
 
 test("before there is anything, it says how it begins", () => {

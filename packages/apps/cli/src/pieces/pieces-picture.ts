@@ -1,16 +1,23 @@
 import type { KeyGeneration, PiecesInGeneration, PiecesMember, PiecesState } from "keygrove/rpc"
-import { table } from "../text.ts"
+import { relativeTime, table } from "../text.ts"
 
 /** More holders than fit beside each other are counted only. */
 const MAX_COLUMNS = 24
 
-/** Who keeps whose pieces: one line a node, one column a holder, and what it means. */
-export function piecesPicture(pieces: PiecesState): string {
+/** Who keeps whose pieces: one line a node, one column a holder, and what it means. `now` in milliseconds since 1970. */
+export function piecesPicture(pieces: PiecesState, now: number = Date.now()): string {
   if (pieces.members === 0) return "no node of this cluster has its pieces at others; `keygrove pieces join` begins"
   const lines = [generationLine(pieces), "", memberTable(pieces)]
   if (pieces.nodes.length <= MAX_COLUMNS)
     lines.push("", "■ keeps a piece and answers now   □ keeps one and does not answer   · keeps none   - the node itself")
-  const notes = [...lossLines(pieces), ...startingLines(pieces), ...sharingLines(pieces), ...pieces.troubles, ...liarLines(pieces)]
+  const notes = [
+    ...lossLines(pieces),
+    ...startingLines(pieces),
+    ...moveLines(pieces, now),
+    ...sharingLines(pieces),
+    ...pieces.troubles,
+    ...liarLines(pieces),
+  ]
   return [...lines, ...(notes.length === 0 ? [] : ["", ...notes])].join("\n")
 }
 
@@ -103,6 +110,15 @@ function startingLines({ starting }: PiecesState): readonly string[] {
   return [
     `key generation ${starting.generation} is starting: ${starting.shared} of ${starting.members} have shared, ${starting.needed} must; until then the one before counts`,
   ]
+}
+
+/** Whose pieces go to the current key generation without them. */
+function moveLines({ moves }: PiecesState, now: number): readonly string[] {
+  return moves.map(({ attempts, dueAt, generation, owner }) => {
+    const when = dueAt.getTime() > now ? relativeTime(dueAt.getTime(), now) : "now"
+    const before = attempts === 0 ? "" : `; ${attempts} ${attempts === 1 ? "attempt" : "attempts"} came to nothing yet`
+    return `${owner} has not shared in key generation ${generation}: its pieces are moved there without it ${when}${before}`
+  })
 }
 
 function sharingLines({ sharing }: PiecesState): readonly string[] {

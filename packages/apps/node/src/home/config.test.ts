@@ -3,7 +3,9 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { unwrap } from "@keygrove/base"
 import { afterAll, beforeAll, describe, expect, test } from "vitest"
+import { DEFAULT_WAITS } from "@keygrove/service"
 import { encodeConfig, readConfig } from "./config.ts"
+import { pieceWaits } from "../runtime/piece-waits.ts"
 
 const state = { directory: "" }
 beforeAll(() => {
@@ -114,6 +116,28 @@ describe("who may call, and when the keystore is locked", () => {
     ["peers that are none", { peers: "everyone" }, '"peers"'],
   ])("are refused when there is %s", (_what, settings, says) => {
     expect(readWith(settings)).toMatchObject({ code: "CONFIG_INVALID", message: expect.stringContaining(says) })
+  })
+})
+
+describe("how long a member waits for the others", () => {
+  test("is as it always was where nothing is said, and what is said counts", () => {
+    expect(pieceWaits(unwrap(readWith({})).pieceWaits)).toEqual(DEFAULT_WAITS)
+    const settings = { pieceWaits: { ownerSeconds: 5, joinSeconds: 60 } }
+    const config = unwrap(readWith(settings))
+    expect(pieceWaits(config.pieceWaits)).toEqual({ ...DEFAULT_WAITS, ownerMs: 5_000, joinMs: 60_000 })
+    expect(JSON.parse(encodeConfig(config))).toEqual({ ...sound, ...settings })
+  })
+
+  test.each<[string, object, string]>([
+    ["less than a restart takes", { ownerSeconds: 4 }, '"pieceWaits.ownerSeconds"'],
+    ["more than a week", { ownerSeconds: 604_801 }, '"pieceWaits.ownerSeconds"'],
+    ["half a second", { attemptSeconds: 60.5 }, '"pieceWaits.attemptSeconds"'],
+    ["an attempt of more than an hour", { attemptSeconds: 3_601 }, '"pieceWaits.attemptSeconds"'],
+    ["a key generation that hardly begins", { generationSeconds: 29 }, '"pieceWaits.generationSeconds"'],
+    ["a text", { joinSeconds: "900" }, '"pieceWaits.joinSeconds"'],
+    ["a wait that is none", { offMinutes: 10 }, '"pieceWaits.offMinutes"'],
+  ])("is refused when it is %s", (_what, waits, says) => {
+    expect(readWith({ pieceWaits: waits })).toMatchObject({ code: "CONFIG_INVALID", message: expect.stringContaining(says) })
   })
 })
 

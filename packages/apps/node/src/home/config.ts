@@ -14,6 +14,7 @@ import {
 } from "./configured-key.ts"
 import { forgetVariable } from "./environment.ts"
 import { etcdSettingShape, misfitOfEtcd, type EtcdSetting } from "./etcd-setting.ts"
+import { pieceWaitShape, type PieceWaitSetting } from "./piece-wait-setting.ts"
 
 /** Public settings of a node, `config.json`. */
 export interface NodeConfig {
@@ -35,6 +36,8 @@ export interface NodeConfig {
   readonly keyFile?: string
   /** `pieces`: peers unlock the node when it starts; {@link keyFile} or a passphrase does when it is told so. */
   readonly unlock?: "pieces"
+  /** How long it waits for other members in the work of key pieces. */
+  readonly pieceWaits?: PieceWaitSetting
   readonly keys?: readonly ConfiguredKey[]
   /** What holds keys of the backend `pkcs11`. */
   readonly pkcs11?: ConfiguredToken
@@ -62,6 +65,7 @@ const shape: Shape<NodeConfig> = v.strictObject({
   rpcPort: v.pipe(v.number(), v.safeInteger(), v.minValue(0), v.maxValue(65_535)),
   keyFile: v.exactOptional(v.pipe(v.string(), v.minLength(1), v.maxLength(4_096))),
   unlock: v.exactOptional(v.literal("pieces")),
+  pieceWaits: v.exactOptional(pieceWaitShape),
   keys: v.exactOptional(v.pipe(v.array(configuredKeyShape), v.maxLength(MAX_KEYS))),
   pkcs11: v.exactOptional(configuredTokenShape),
   operators: v.exactOptional(v.pipe(v.array(operatorSettingShape), v.maxLength(MAX_OPERATORS))),

@@ -1,4 +1,4 @@
-import type { KeyGenerationFacts, OwnPieces, PiecesJoining, PiecesNode, PiecesStatus } from "@keygrove/api"
+import type { KeyGenerationFacts, OwnPieces, PiecesJoining, PiecesNode, PiecesStatus, PieceWaits } from "@keygrove/api"
 import type { NodePath } from "@keygrove/hierarchy"
 import {
   currentGeneration,
@@ -9,7 +9,7 @@ import {
   thresholdOf,
   type GenerationState,
 } from "@keygrove/pieces"
-import { custodyReport, type MemberReport } from "@keygrove/service"
+import { custodyReport, type CustodyWaits, type MemberReport } from "@keygrove/service"
 import type { NodePieces } from "../runtime/open-pieces.ts"
 import type { PiecesMembership } from "../runtime/pieces-membership.ts"
 
@@ -17,7 +17,7 @@ import type { PiecesMembership } from "../runtime/pieces-membership.ts"
 export function piecesStatus({ context, keeper, membership, view }: NodePieces, on: ReadonlySet<NodePath> | undefined): PiecesStatus {
   const { custody, self } = view()
   const nodes = custodyReport(context).members.map((member) => nodeFacts(member, self.path, on))
-  const { kept, liars, sharing, troubles } = keeper.progress
+  const { kept, liars, moves, sharing, troubles } = keeper.progress
   return {
     cluster: self.cluster,
     path: self.path,
@@ -30,8 +30,19 @@ export function piecesStatus({ context, keeper, membership, view }: NodePieces, 
     joining: joiningFacts(membership),
     sharing: sharing ?? null,
     kept: kept.length,
+    moves,
+    waits: waitFacts(context.waits),
     troubles: troubles.map(({ duty, refusal }) => `could not ${duty}: ${refusal.code}: ${refusal.message}`),
     liars,
+  }
+}
+
+function waitFacts({ attemptMs, generationMs, joinMs, ownerMs }: CustodyWaits): PieceWaits {
+  return {
+    ownerSeconds: ownerMs / 1_000,
+    attemptSeconds: attemptMs / 1_000,
+    generationSeconds: generationMs / 1_000,
+    joinSeconds: joinMs / 1_000,
   }
 }
 

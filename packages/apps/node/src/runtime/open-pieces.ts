@@ -3,7 +3,9 @@ import type { KeystoreClient } from "@keygrove/keystore"
 import { custodyOf } from "@keygrove/ledger"
 import type { CustodyView } from "@keygrove/peering"
 import { CustodyKeeper, PieceDesk, type CallOptions, type NodeContext, type PiecesContext } from "@keygrove/service"
+import type { NodeConfig } from "../home/config.ts"
 import type { Home } from "../home/home.ts"
+import { pieceWaits } from "./piece-waits.ts"
 import { PiecesMembership } from "./pieces-membership.ts"
 import { piecesWarnings } from "./pieces-warnings.ts"
 
@@ -21,6 +23,7 @@ export interface NodePieces {
 
 interface PiecesSurroundings {
   readonly home: Home
+  readonly config: Pick<NodeConfig, "pieceWaits">
   readonly keystore: KeystoreClient
   readonly log: (line: string) => void
   readonly stack: AsyncDisposableStack
@@ -29,10 +32,10 @@ interface PiecesSurroundings {
 /** Serves protocol `pieces`, and does what a member owes, until the stack is disposed of. A node that is no member answers nobody, and wipes what it may still have. */
 export async function openPieces(
   node: NodeContext,
-  { home, keystore, log, stack }: PiecesSurroundings,
+  { config, home, keystore, log, stack }: PiecesSurroundings,
   call: CallOptions,
 ): Promise<Result<NodePieces>> {
-  const context: PiecesContext = { ...node, keystore, log }
+  const context: PiecesContext = { ...node, keystore, waits: pieceWaits(config.pieceWaits), log }
   const desk = await PieceDesk.open(context, call)
   if (!desk.ok) return desk
   stack.use(desk.value)

@@ -13,7 +13,7 @@ afterAll(() => rmSync(directory, { recursive: true }))
 
 const config = { version: 1, ledger: "embedded", listen: "/ip4/127.0.0.1/tcp/0", rpcPort: 0 } as const
 const self = { cluster: unwrap(decodeClusterId("0".repeat(64))), path: unwrap(decodeNodePath("/laptop")) }
-const progress = { kept: [], troubles: [], liars: [] }
+const progress = { kept: [], troubles: [], liars: [], moves: [] }
 
 function warnings(text: string): readonly string[] {
   const path = join(directory, "config.json")

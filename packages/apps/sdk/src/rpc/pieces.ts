@@ -74,6 +74,15 @@ export interface PiecesState {
   } | null
   /** Pieces of others that this node keeps. */
   readonly kept: number
+  /** Pieces of members that seem to be off, which the node moves to the current key generation at that time, unless another member is faster. */
+  readonly moves: readonly { readonly owner: string; readonly generation: number; readonly attempts: number; readonly dueAt: Date }[]
+  /** How long the node waits for others, in seconds; `pieceWaits` of its config.json. */
+  readonly waits: {
+    readonly ownerSeconds: number
+    readonly attemptSeconds: number
+    readonly generationSeconds: number
+    readonly joinSeconds: number
+  }
   readonly troubles: readonly string[]
   readonly liars: readonly { readonly path: string; readonly what: string; readonly at: Date }[]
 }
@@ -93,6 +102,8 @@ export function decodePieces(method: string, answer: unknown): PiecesState {
     joining: optional(fields, "joining", decodeJoining),
     sharing: optional(fields, "sharing", decodeSharing),
     kept: fields.number("kept"),
+    moves: fields.objects("moves").map(decodeMove),
+    waits: decodeWaits(fields.object("waits")),
     troubles: fields.texts("troubles"),
     liars: fields.objects("liars").map((liar) => ({ path: liar.text("path"), what: liar.text("what"), at: new Date(liar.number("at")) })),
   }
@@ -108,6 +119,20 @@ function decodeGeneration(fields: AnswerFields): KeyGeneration {
     members: fields.number("members"),
     needed: fields.number("needed"),
     shared: fields.number("shared"),
+  }
+}
+
+function decodeMove(fields: AnswerFields): PiecesState["moves"][number] {
+  const dueAt = new Date(fields.number("dueAt"))
+  return { owner: fields.text("owner"), generation: fields.number("generation"), attempts: fields.number("attempts"), dueAt }
+}
+
+function decodeWaits(fields: AnswerFields): PiecesState["waits"] {
+  return {
+    ownerSeconds: fields.number("ownerSeconds"),
+    attemptSeconds: fields.number("attemptSeconds"),
+    generationSeconds: fields.number("generationSeconds"),
+    joinSeconds: fields.number("joinSeconds"),
   }
 }
 
