@@ -30,9 +30,21 @@ export class AnswerFields {
     return values.find((each) => each === value) ?? this.#fail(name, values.join(" or "))
   }
 
+  /** Whether the answer has a field at all. */
+  has(name: string): boolean {
+    return Object.hasOwn(this.#values, name)
+  }
+
   texts(name: string): readonly string[] {
     const value = this.#values[name]
     return Array.isArray(value) && value.every((item) => typeof item === "string") ? value : this.#fail(name, "a list of texts")
+  }
+
+  /** A list of lists of texts. */
+  lists(name: string): readonly (readonly string[])[] {
+    const value = this.#values[name]
+    if (!Array.isArray(value)) return this.#fail(name, "a list")
+    return value.map((list: unknown) => new AnswerFields(`${this.#of}.${name}`, { list }).texts("list"))
   }
 
   object(name: string): AnswerFields {

@@ -1,6 +1,8 @@
-import type { MeetView, NodeStatus, NodeTree, TrustedClusters } from "@keygrove/api"
+import type { LockedNodeStatus, MeetView, NodeStatus, NodeTree, PiecesStatus, TrustedClusters } from "@keygrove/api"
 import { describe, expect, test } from "vitest"
-import { decodeMeeting, decodeStatus, decodeTree, decodeTrust } from "./answers.ts"
+import { decodeMeeting, decodeTree, decodeTrust } from "./answers.ts"
+import { decodePieces, decodeRequests, decodeVerification } from "./pieces-answers.ts"
+import { decodeStatus } from "./status-answers.ts"
 
 // Typed as the contract has them, so that what it changes is noticed here.
 const digits = "0f".repeat(32)
@@ -24,6 +26,62 @@ const status: NodeStatus = {
   remaking: { labels: 1, policies: 2, problem: "it waits" },
   idleLock: null,
   warnings: ["one"],
+}
+const etcdMember = {
+  problem: null,
+  isLeader: true,
+  version: "3.5.16",
+  raftTerm: 4,
+  raftIndex: 7,
+  databaseBytes: 1_024,
+  alarms: ["NOSPACE"],
+}
+const closed: LockedNodeStatus = {
+  version: "0.1.0",
+  state: "unlocking",
+  id: "kg1qqq",
+  cluster: digits,
+  path: "/server",
+  epoch: 2,
+  pid: 1,
+  startedAt: 1_767_225_600_000,
+  unlocks: { by: "pieces", keyFile: null, note: null },
+  unlocking: {
+    request: "3f9c0a1b",
+    rounds: 2,
+    given: 1,
+    needed: 3,
+    waiting: ["/desk"],
+    refused: [{ path: "/attic", reason: "UNLOCK_TOO_OFTEN: it was asked" }],
+    unreachable: [{ path: "/shed", reason: "PEER_UNREACHABLE: it is off" }],
+    text: "1 of 3",
+  },
+  warnings: [],
+}
+const pieces: PiecesStatus = {
+  cluster: digits,
+  path: "/desk",
+  isMember: true,
+  members: 3,
+  fewest: 3,
+  generation: { generation: 4, members: 3, needed: 2, shared: 3 },
+  starting: { generation: 5, members: 3, needed: 2, shared: 0 },
+  nodes: [
+    {
+      path: "/desk",
+      self: true,
+      unlock: "approve",
+      isOn: null,
+      sharings: [{ generation: 4, needed: 2, holders: [{ path: "/attic", isOn: false }], movedBy: "/attic" }],
+      canUnlock: null,
+      losses: [["/attic"], ["/shed", "/yard"]],
+    },
+  ],
+  joining: null,
+  sharing: { generation: 5, given: 0, needed: 2, missing: [{ path: "/attic", reason: "it is off" }] },
+  kept: 2,
+  troubles: [],
+  liars: [],
 }
 const tree: NodeTree = {
   cluster: digits,
@@ -50,13 +108,30 @@ describe("an answer of the node", () => {
   test("is read as the contract has it, without what the page does not show", () => {
     const { addresses: _addresses, idleLock: _idleLock, pid: _pid, predecessors: _predecessors, ...more } = status
     const { pieces: _pieces, unlocks: _unlocks, ...shown } = more
-    const { etcd: _etcd, prunedTo: _prunedTo, snapshot: _snapshot, ...ledger } = status.ledger
-    expect(decodeStatus(status)).toEqual({ ...shown, ledger })
+    const snapshot = { length: 3, head: digits, by: "/attic" }
+    const etcd = { at: 1_767_225_600_000, hasLeader: true, members: [{ ...etcdMember, name: "10.0.0.1:2379" }] }
+    for (const ledger of [status.ledger, { ...status.ledger, role: "etcd", snapshot, etcd }])
+      expect(decodeStatus({ ...status, ledger })).toEqual({ ...shown, ledger })
     expect(decodeTree(tree)).toEqual({ nodes: tree.nodes, next: null })
     expect(decodeTrust(trust)).toEqual(trust.clusters.map(({ keyChain: _keyChain, ...cluster }) => cluster))
     expect(decodeMeeting(meeting)).toEqual(meeting)
     const failed = { ...meeting, phase: "failed", words: null, other: null, error: { code: "MEETING_EXPIRED", message: "too late" } }
     expect(decodeMeeting(failed)).toEqual(failed)
+  })
+
+  test("of a node that was not unlocked yet tells whom it waits for", () => {
+    const { pid: _pid, unlocks: _unlocks, ...shown } = closed
+    expect(decodeStatus(closed)).toEqual({ ...shown, ledger: null })
+    expect(decodeStatus({ ...closed, state: "locked", unlocking: null })).toMatchObject({ state: "locked", unlocking: null })
+  })
+
+  test("about key pieces is read as the contract has it", () => {
+    const { cluster: _cluster, joining: _joining, kept: _kept, liars: _liars, troubles: _troubles, ...shown } = pieces
+    expect(decodePieces(pieces)).toEqual(shown)
+    const proofs = [{ owner: "/a", holder: "/b", generation: 4, state: "lost", reason: "it says so" }]
+    expect(decodeVerification({ pieces: proofs })).toEqual(proofs)
+    const requests = [{ node: "/server", request: "3f9c0a1b", askedAt: 5, approved: false }]
+    expect(decodeRequests({ requests })).toEqual(requests)
   })
 
   test.each([
@@ -67,6 +142,16 @@ describe("an answer of the node", () => {
     ["half a node", () => decodeTree({ ...tree, nodes: [{ path: "/x" }] }), 'node.list.nodes[0]: "generation" is not a whole number'],
     ["no list", () => decodeTrust({}), 'trust.list: "clusters" is not a list'],
     ["another phase", () => decodeMeeting({ ...meeting, phase: "over" }), 'meeting: "phase" is not waiting or'],
+    [
+      "a loss that is none",
+      () => decodePieces({ ...pieces, nodes: [{ ...pieces.nodes[0], losses: ["/a"] }] }),
+      'losses: "list" is not a list',
+    ],
+    [
+      "another proof",
+      () => decodeVerification({ pieces: [{ owner: "/a", holder: "/b", generation: 1, state: "good" }] }),
+      '"state" is not',
+    ],
     ["half a node met", () => decodeMeeting({ ...meeting, other: {} }), 'meeting.other: "cluster" is not a text'],
   ])("with %s is an error that names the field", (_name, decode, message) => {
     expect(decode).toThrow(message)

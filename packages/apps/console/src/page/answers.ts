@@ -1,44 +1,8 @@
-import type { MeetView, MetNode, NodeFacts, NodeStatus, NodeTree, TrustedClusterFacts } from "@keygrove/api"
+import type { MeetView, MetNode, NodeFacts, NodeTree, TrustedClusterFacts } from "@keygrove/api"
 import { AnswerFields } from "./answer-fields.ts"
 
-/** What the page shows of `node.status`. */
-export type ShownStatus = Pick<
-  NodeStatus,
-  "version" | "state" | "id" | "cluster" | "path" | "generation" | "epoch" | "startedAt" | "peers" | "policies" | "remaking" | "warnings"
-> & { readonly ledger: Omit<NodeStatus["ledger"], "etcd" | "snapshot" | "prunedTo"> }
-/** What it shows of `trust.list`. */
+/** What the page shows of `trust.list`. */
 export type ShownTrust = Omit<TrustedClusterFacts, "keyChain">
-
-export function decodeStatus(answer: unknown): ShownStatus {
-  const fields = new AnswerFields("node.status", answer)
-  const ledger = fields.object("ledger")
-  const policies = fields.object("policies")
-  const remaking = fields.object("remaking")
-  return {
-    version: fields.text("version"),
-    state: fields.choice("state", ["serving", "locked", "unlocking"]),
-    id: fields.text("id"),
-    cluster: fields.text("cluster"),
-    path: fields.text("path"),
-    generation: fields.number("generation"),
-    epoch: fields.number("epoch"),
-    startedAt: fields.number("startedAt"),
-    peers: fields.number("peers"),
-    ledger: {
-      role: ledger.choice("role", ["host", "follower", "etcd", "copy"]),
-      length: ledger.number("length"),
-      head: ledger.text("head"),
-      address: ledger.nullable("address", text),
-    },
-    policies: { granted: policies.number("granted"), readable: policies.number("readable") },
-    remaking: {
-      labels: remaking.number("labels"),
-      policies: remaking.number("policies"),
-      problem: remaking.nullable("problem", text),
-    },
-    warnings: fields.texts("warnings"),
-  }
-}
 
 export function decodeTree(answer: unknown): Pick<NodeTree, "nodes" | "next"> {
   const fields = new AnswerFields("node.list", answer)

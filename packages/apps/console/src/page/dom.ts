@@ -45,6 +45,16 @@ export function part(id: string): HTMLElement {
   return found
 }
 
+/** A row of a list of facts (`dl`). */
+export function fact(term: string, ...values: readonly Child[]): readonly Node[] {
+  return [element("div", {}, element("dt", {}, term), element("dd", {}, ...values))]
+}
+
+/** An id in short, and in full for whoever points at it. */
+export function mono(shown: string, full: string): Node {
+  return element("code", { title: full }, shown)
+}
+
 function setAttributes(to: Element, attributes: Attributes): void {
   for (const [name, value] of Object.entries(attributes)) if (value !== false) to.setAttribute(name, value === true ? "" : value)
 }

@@ -1,34 +1,33 @@
-import type { ShownStatus } from "./answers.ts"
-import { element, type Child } from "./dom.ts"
 import { copyButton } from "./copy-button.ts"
+import { element, fact, mono } from "./dom.ts"
 import { prose } from "./prose.ts"
+import type { OpenStatus, ShownStatus } from "./status-answers.ts"
+import { unlockingView } from "./unlocking-view.ts"
 import { ago, counted, shortened } from "./wording.ts"
 
 /** How the node is: its state first, then what it is, then what needs the person's attention. */
 export function statusView(status: ShownStatus): Node {
-  const { cluster, epoch, generation, id, ledger, path, peers, policies, remaking, startedAt, version, warnings } = status
+  const { cluster, epoch, id, path, startedAt, version, warnings } = status
+  const { mark, word } = badgeOf(status)
   const view = document.createDocumentFragment()
   view.append(
     element(
       "div",
       { class: "state" },
-      element("p", { class: `badge ${status.state === "serving" ? "good" : "due"}` }, status.state === "serving" ? "Serving" : "Locked"),
+      element("p", { class: `badge ${mark}` }, word),
       element("p", { class: "name" }, path),
       element("p", { class: "meaning" }, meaningOf(status)),
     ),
+  )
+  if (status.ledger === null && status.unlocking !== null) view.append(unlockingView(status.unlocking, path))
+  view.append(
     element(
       "dl",
       { class: "facts" },
       ...fact("Cluster", mono(shortened(cluster), cluster)),
       ...fact("Identity", mono(shortened(id), id), copyButton("Copy", "Copy my identity, kg1…", id)),
-      ...fact("Keys", `generation ${generation}, epoch ${epoch}`),
-      ...fact("Ledger", `${ROLES[ledger.role]}, ${counted(ledger.length, "entry", "entries")}`),
-      ...fact("Head", mono(shortened(ledger.head), ledger.head)),
-      ...fact("Peers", peers === 0 ? "none connected" : `${counted(peers, "node")} connected`),
-      ...fact("Policies", `${policies.granted} granted, ${policies.readable} to read by`),
-      ...(remaking.labels + remaking.policies === 0
-        ? []
-        : fact("Left of a rekey", `${counted(remaking.labels, "label")}, ${counted(remaking.policies, "policy", "policies")}`)),
+      ...fact("Keys", status.ledger === null ? `epoch ${epoch}` : `generation ${status.generation}, epoch ${epoch}`),
+      ...(status.ledger === null ? [] : openFacts(status)),
       ...fact("Started", `${ago(startedAt, Date.now())}, version ${version}`),
     ),
   )
@@ -43,23 +42,34 @@ export function statusView(status: ShownStatus): Node {
   return view
 }
 
-const ROLES = {
-  host: "this node hosts it",
-  follower: "followed and verified",
-  etcd: "in etcd, copied and verified",
-  copy: "a copy that follows nobody",
-} as const
-
-function meaningOf({ state }: ShownStatus): Node {
-  if (state === "serving") return element("span", {}, "The keys are unlocked and work inside the keystore.")
-  return element("span", {}, "The keys are wiped from memory. To unlock: ", element("code", {}, "keygrove unlock"), ".")
+function openFacts({ peers, policies, remaking }: OpenStatus): readonly Node[] {
+  return [
+    ...fact("Peers", peers === 0 ? "none connected" : `${counted(peers, "node")} connected`),
+    ...fact("Policies", `${policies.granted} granted, ${policies.readable} to read by`),
+    ...(remaking.labels + remaking.policies === 0
+      ? []
+      : fact("Left of a rekey", `${counted(remaking.labels, "label")}, ${counted(remaking.policies, "policy", "policies")}`)),
+  ]
 }
 
-function fact(term: string, ...values: readonly Child[]): readonly Node[] {
-  return [element("div", {}, element("dt", {}, term), element("dd", {}, ...values))]
+/** A node that was opened once, and is locked since, is opened by its person; one that starts may wait for its peers. */
+function badgeOf({ state }: ShownStatus): { readonly mark: string; readonly word: string } {
+  if (state === "serving") return { mark: "good", word: "Serving" }
+  return state === "unlocking" ? { mark: "waiting", word: "Unlocking" } : { mark: "due", word: "Locked" }
 }
 
-/** An id in short, and in full for whoever points at it. */
-function mono(shown: string, full: string): Node {
-  return element("code", { title: full }, shown)
+function meaningOf(status: ShownStatus): Node {
+  if (status.state === "serving") return element("span", {}, "The keys are unlocked and work inside the keystore.")
+  const command = element("code", {}, "keygrove unlock")
+  if (status.ledger === null && status.unlocking !== null)
+    return element(
+      "span",
+      {},
+      "It asks its peers for the pieces that open it, and goes on by itself. With its passphrase or key file: ",
+      command,
+      ".",
+    )
+  if (status.state === "unlocking")
+    return element("span", {}, "Its keystore is being opened. With its passphrase or key file: ", command, ".")
+  return element("span", {}, "The keys are wiped from memory. To unlock: ", command, ".")
 }

@@ -8,11 +8,11 @@ import type { Clock } from "@keygrove/service"
 export const IDLE_MS = 900_000
 export const MAX_LIFE_MS = 28_800_000
 /** Of one node; whoever logs in as one more ends the one that was used longest ago. */
-export const MAX_SESSIONS = 16
+export const MAX_SESSIONS = 12
 /** Requests of one session. */
 export const SESSION_RATE: Rate = { burst: 40, perSecond: 10 }
-/** Requests of one session at a time: a page that waits for a meeting, and asks for the state meanwhile. All sessions together leave room for others. */
-export const MAX_SESSION_CALLS = 3
+/** Requests of one session at a time: a page that waits for a meeting, and for members that are asked, and asks for the state meanwhile. All sessions together leave room for others. */
+export const MAX_SESSION_CALLS = 4
 
 const SECRET_BYTES = 32
 const NAME_BYTES = 4

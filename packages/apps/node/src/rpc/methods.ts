@@ -2,7 +2,6 @@ import { createHash } from "node:crypto"
 import { KeygroveError, ok, refuse, toHex, type Result } from "@keygrove/base"
 import type {
   ApiParams,
-  ConsoleLink,
   DecryptKey,
   LabelKey,
   MethodName,
@@ -14,7 +13,6 @@ import type {
 } from "@keygrove/api"
 import { decodeIdentity, decodeTimestamp, encodeIdentity, type Identity } from "@keygrove/hierarchy"
 import { findNodeByKey, type PolicyState } from "@keygrove/ledger"
-import type { Caller } from "@keygrove/keys"
 import { decodeFileHeader, decodeLabel } from "@keygrove/reencryption"
 import {
   grantPolicy,
@@ -110,14 +108,6 @@ export const handlers: { readonly [M in MethodName]: Handler<M> } = {
   ...sshAgentHandlers,
   ...piecesHandlers,
   ...phaseHandlers,
-  "console.link": (context, _params, { caller }) => consoleLink(context, caller),
-}
-
-/** Not for RPC users, whatever their `methods` say: a session may do what its own list says, and acts as whoever made the link. */
-function consoleLink({ console }: MethodContext, caller: Caller): Result<ConsoleLink> {
-  if (caller.startsWith("rpc:"))
-    return refuse("RPC_NOT_ALLOWED", `${caller} may not make links; the node's owner does, by \`keygrove console\``)
-  return console.makeLink(caller)
 }
 
 function nodeStatus({ idleLock, phases, runtime, startedAt }: MethodContext): NodeStatus {

@@ -1,7 +1,8 @@
 import { rmSync } from "node:fs"
 import { isAbsolute, join } from "node:path"
-import { openRpcDocument, type ApiParams, type LockedNodeStatus, type MethodName } from "@keygrove/api"
+import { openRpcDocument, type ApiParams, type ConsoleLink, type LockedNodeStatus, type MethodName } from "@keygrove/api"
 import { ok, refuse, type Result } from "@keygrove/base"
+import type { Caller } from "@keygrove/keys"
 import type { KeyCall } from "@keygrove/service"
 import type { ConsoleDesk } from "../console/console-desk.ts"
 import { isOfferSocket } from "../home/hand-over.ts"
@@ -29,7 +30,7 @@ type Handler<M extends MethodName> = (
   call: KeyCall,
 ) => Promise<Result<unknown>> | Result<unknown>
 
-type PhaseMethodName = "node.stop" | "node.unlock" | "rpc.discover"
+type PhaseMethodName = "node.stop" | "node.unlock" | "console.link" | "rpc.discover"
 
 /** What does not depend on what is open: it is done while the node is started anew, too. */
 export const phaseHandlers: { readonly [M in PhaseMethodName]: Handler<M> } = {
@@ -38,6 +39,7 @@ export const phaseHandlers: { readonly [M in PhaseMethodName]: Handler<M> } = {
     return ok({ state: "stopping" })
   },
   "node.unlock": unlock,
+  "console.link": (methods, _params, { caller }) => consoleLink(methods, caller),
   "rpc.discover": () => ok(openRpcDocument(VERSION)),
 }
 
@@ -59,6 +61,13 @@ export async function performLocked<M extends MethodName>(
   const handler: Handler<M> | undefined = lockedHandlers[method]
   if (handler !== undefined) return await handler(methods, params, call)
   return refuse("KEYSTORE_LOCKED", "the node is not unlocked yet; `keygrove unlock` opens it, and `keygrove status` says what it waits for")
+}
+
+/** Not for RPC users, whatever their `methods` say: a session may do what its own list says, and acts as whoever made the link. */
+function consoleLink({ console }: NodeMethods, caller: Caller): Result<ConsoleLink> {
+  if (caller.startsWith("rpc:"))
+    return refuse("RPC_NOT_ALLOWED", `${caller} may not make links; the node's owner does, by \`keygrove console\``)
+  return console.makeLink(caller)
 }
 
 async function lockedStatus({ home, phases, startedAt }: NodeMethods, _params: unknown, call: KeyCall): Promise<Result<LockedNodeStatus>> {
