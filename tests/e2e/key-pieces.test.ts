@@ -1,10 +1,14 @@
-import { readFileSync, renameSync } from "node:fs"
+import { existsSync, readFileSync, renameSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
-import { AnswerFields, decodePieces, type PiecesState } from "keygrove/rpc"
+import { unwrap } from "@keygrove/base"
+import { AnswerFields, callRpc, decodePieces, type PiecesState } from "keygrove/rpc"
 import { afterAll, beforeAll, describe, expect, test } from "vitest"
 import { startGrove, type Grove } from "../../packages/apps/cli/src/grove/grove.ts"
 import { expectKeygrove, runKeygrove, type KeygroveAnswer } from "../../packages/apps/cli/src/grove/keygrove-process.ts"
+import { processTree } from "../../packages/apps/cli/src/grove/peak-memory.ts"
 import { entry } from "./bundle.ts"
+import { storageKeyOf } from "./memory/kept-pieces.ts"
+import { canReadMemory, findInProcess } from "./memory/process-memory.ts"
 
 const { signal } = new AbortController()
 /** Of what another process does in its own time. */
@@ -34,17 +38,44 @@ class World {
     return await runKeygrove(args, { home: this.home(name), signal, entry })
   }
 
+  /** Without a program for each question. */
+  async call(name: string, method: string, params: object = {}): Promise<unknown> {
+    const [socketPath, cookiePath] = [join(this.home(name), "rpc.sock"), join(this.home(name), ".cookie")]
+    return unwrap(await callRpc({ socketPath, cookiePath }, method, params, { signal }))
+  }
+
   async pieces(name: string): Promise<PiecesState> {
-    return decodePieces("pieces.status", await this.run(name, "pieces", "status"))
+    return decodePieces("pieces.status", await this.call(name, "pieces.status"))
   }
 
   async state(name: string): Promise<string> {
-    return new AnswerFields("node.status", (await this.try(name, "status")).answer).text("state")
+    return new AnswerFields("node.status", await this.call(name, "node.status")).text("state")
+  }
+
+  pid(name: string): number {
+    return Number(readFileSync(join(this.home(name), "node.pid"), "utf8"))
   }
 
   /** As a power cut does. */
   kill(name: string): void {
-    process.kill(Number(readFileSync(join(this.home(name), "node.pid"), "utf8")), "SIGKILL")
+    process.kill(this.pid(name), "SIGKILL")
+  }
+
+  /** It moves the pieces of owners that are off as soon as a node may, from its next start on. */
+  hasten(name: string): void {
+    const path = join(this.home(name), "config.json")
+    const config: Record<string, unknown> = JSON.parse(readFileSync(path, "utf8"))
+    writeFileSync(path, JSON.stringify({ ...config, pieceWaits: { ownerSeconds: 5 } }))
+  }
+
+  /** What the ledger has of one kind, the oldest first. */
+  async entries(name: string, kind: string): Promise<readonly AnswerFields[]> {
+    return new AnswerFields("ledger.entries", await this.call(name, "ledger.entries", { from: 0, limit: 256, kind })).objects("entries")
+  }
+
+  /** Wherever it is. */
+  keyFile(name: string): string {
+    return [this.file(`${name}.key`), this.file(`${name}.away`)].find((path) => existsSync(path)) ?? ""
   }
 
   /** Nothing but pieces can open it from here on. */
@@ -113,6 +144,7 @@ describe("nodes that keep each other's pieces", { timeout: 300_000 }, () => {
   })
 
   test("wait for a person where they were told to, and a wrong request approves nothing", async () => {
+    world().hasten("d")
     world().kill("d")
     const started = await world().try("d", "up", "--detach")
     expect(started).toMatchObject({ exitStatus: 3, answer: { state: "unlocking", unlocking: { given: 0, needed: 3 } } })
@@ -127,6 +159,8 @@ describe("nodes that keep each other's pieces", { timeout: 300_000 }, () => {
   })
 
   test("are given nothing when they are revoked; their key file goes on opening them", async () => {
+    // Off while the members become others: the next test goes on with it.
+    world().kill("e")
     const keyFile = world().takeKeyFile("c")
     const revoked = await world().run("a", "node", "revoke", "/c", "--reason", "retired", "--words-file", world().file("words.txt"))
     expect(revoked).toMatchObject({ piecesEnded: ["/c"] })
@@ -140,4 +174,43 @@ describe("nodes that keep each other's pieces", { timeout: 300_000 }, () => {
     expect(await world().run("c", "unlock", "--key-file", keyFile)).toMatchObject({ state: "serving" })
     await world().settled("a", 4)
   })
+
+  test("were off when the members changed, and are unlocked by a majority of those that are members now", async () => {
+    const holders = ["a", "b", "d"]
+    const away = (await world().pieces("a")).nodes.find(({ path }) => path === "/e")
+    const holding = holders.map((name) => ({ path: `/${name}`, isOn: true }))
+    expect(away).toMatchObject({ isOn: false, canUnlock: true, sharings: [{ movedBy: "/d", needed: 2, holders: holding }] })
+    const moved = (await world().entries("a", "pieces-redistributed")).at(-1)
+    expect(moved?.text("says")).toMatch(/^moved \/e from key generation/)
+    await expect
+      .poll(async () => {
+        const wiped = (await world().entries("a", "pieces-wiped")).filter((each) => each.number("index") > (moved?.number("index") ?? 0))
+        return wiped.map((each) => each.text("path")).toSorted()
+      }, POLL)
+      .toEqual(expect.arrayContaining(["/a", "/b", "/d"]))
+    await expectNoStorageKey(holders)
+    // Of the three pieces that opened it before, one was with the node that was revoked and one is with this one.
+    world().kill("b")
+    for (const name of ["e", "b"]) expect(await world().run(name, "up", "--detach")).toMatchObject({ state: "serving" })
+    await expect.poll(async () => (await world().try("a", "pieces", "verify")).exitStatus, POLL).toBe(0)
+    for (const name of ["a", "b", "d", "e"]) expect((await world().pieces(name)).liars).toEqual([])
+  })
 })
+
+/** The storage key of the node that is off is in no process of those that keep its pieces, which together make it. */
+async function expectNoStorageKey(holders: readonly string[]): Promise<void> {
+  if (!canReadMemory) return
+  const files = holders.slice(0, 2).map((name) => ({
+    keyFile: world().keyFile(name),
+    store: join(world().home(name), "keystore.db"),
+    storage: join(world().home(name), "node.db"),
+  }))
+  using storageKey = storageKeyOf("/e", files)
+  const bytes = storageKey.expose((live) => Buffer.from(live))
+  const patterns = new Map<string, Uint8Array>([
+    ["first half", bytes.subarray(0, 16)],
+    ["last half", bytes.subarray(16)],
+  ])
+  expect(await findInProcess(process.pid, patterns)).not.toEqual([])
+  for (const pid of holders.flatMap((name) => processTree(world().pid(name)))) expect(await findInProcess(pid, patterns)).toEqual([])
+}

@@ -1,23 +1,20 @@
 import { spawn } from "node:child_process"
-import { mkdtempSync, readFileSync, rmSync } from "node:fs"
+import { mkdtempSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { createInterface } from "node:readline"
 import { DatabaseSync } from "node:sqlite"
-import { fromHex, Secret, unwrap } from "@keygrove/base"
+import { fromHex, unwrap } from "@keygrove/base"
 import { nativePrimitives } from "@keygrove/curves-native"
-import { decodeClusterId, decodeEpoch, decodeNodePath, deriveEpoch } from "@keygrove/hierarchy"
-import { SealedRecords } from "@keygrove/keystore"
-import { combinePieces, decodeCommitments, decodePieceIndex, type Piece } from "@keygrove/pieces"
-import type { SharingReference } from "@keygrove/service"
+import { decodeClusterId, decodeNodePath } from "@keygrove/hierarchy"
+import { combinePieces, decodeCommitments, decodePieceIndex } from "@keygrove/pieces"
 import { systemRandom } from "@keygrove/system"
 import { afterAll, expect, test } from "vitest"
-import { pieceParts } from "../../../packages/adapters/keystore/src/piece-contexts.ts"
 import { RunStore } from "../../../packages/adapters/keystore/src/run-store.ts"
-import { StorageVault } from "../../../packages/adapters/keystore/src/storage-vault.ts"
 import { generationOf } from "../../../packages/service/src/ports/piece-keys-cast.contract.ts"
 import { bundle } from "../bundle.ts"
 import { ProcessHome } from "../node/piece-process.ts"
+import { openKeptPiece } from "./kept-pieces.ts"
 import { canReadMemory, findInProcess } from "./process-memory.ts"
 
 const primitives = nativePrimitives
@@ -29,20 +26,6 @@ interface Said {
   readonly pids: readonly number[]
   readonly sharing: { readonly cluster: string; readonly owner: string; readonly commitments: readonly string[] }
   readonly held: readonly { readonly index: number; readonly stored: string }[]
-}
-
-/** The piece that a holder keeps, opened with its key file, as only its owner could. */
-function pieceOf({ keyFile, store }: ProcessHome, sharing: SharingReference, held: Said["held"][number]): Piece {
-  using database = new DatabaseSync(store)
-  using secret = Secret.take(Uint8Array.from(readFileSync(keyFile)))
-  using records = unwrap(SealedRecords.open(database, tools, { method: "key-file", secret }))
-  using node = unwrap(records.get("node")).secret
-  using epoch = deriveEpoch(primitives, node, unwrap(decodeEpoch(1)))
-  using vault = new StorageVault(tools, "keygrove/v1/stored-piece", () => [epoch.storage])
-  const index = unwrap(decodePieceIndex(held.index))
-  const value = vault.open(pieceParts(primitives, { sharing, index }), unwrap(fromHex(held.stored)))
-  if (value === undefined) throw new TypeError("a holder keeps its piece")
-  return { index, value }
 }
 
 test.runIf(canReadMemory)("who carries pieces between keystores has none of them, nor has a keystore afterwards", async () => {
@@ -57,9 +40,10 @@ test.runIf(canReadMemory)("who carries pieces between keystores has none of them
   const commitments = told.commitments.map((each) => unwrap(fromHex(each)))
   const cluster = unwrap(decodeClusterId(told.cluster))
   const sharing = { cluster, owner: unwrap(decodeNodePath(told.owner)), generation: generationOf(1), commitments }
-  const pieces = held.flatMap((each, at) => {
+  const pieces = held.flatMap(({ index, stored }, at) => {
     const holder = holders[at]
-    return holder === undefined ? [] : [pieceOf(holder, sharing, each)]
+    const piece = { sharing, index: unwrap(decodePieceIndex(index)), stored: unwrap(fromHex(stored)) }
+    return holder === undefined ? [] : [openKeptPiece(holder, piece)]
   })
   const points = unwrap(decodeCommitments(primitives.curve, commitments))
   const { secret: storageKey } = unwrap(combinePieces({ curve: primitives.curve, random: systemRandom }, points, pieces))
