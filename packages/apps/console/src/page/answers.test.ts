@@ -80,6 +80,8 @@ const pieces: PiecesStatus = {
   joining: null,
   sharing: { generation: 5, given: 0, needed: 2, missing: [{ path: "/attic", reason: "it is off" }] },
   kept: 2,
+  moves: [{ owner: "/shed", generation: 5, attempts: 1, dueAt: 1_767_225_600_000 }],
+  waits: { ownerSeconds: 600, attemptSeconds: 120, generationSeconds: 600, joinSeconds: 900 },
   troubles: [],
   liars: [],
 }
@@ -126,7 +128,7 @@ describe("an answer of the node", () => {
   })
 
   test("about key pieces is read as the contract has it", () => {
-    const { cluster: _cluster, joining: _joining, kept: _kept, liars: _liars, troubles: _troubles, ...shown } = pieces
+    const { cluster: _cluster, joining: _joining, kept: _kept, liars: _liars, troubles: _troubles, waits: _waits, ...shown } = pieces
     expect(decodePieces(pieces)).toEqual(shown)
     const proofs = [{ owner: "/a", holder: "/b", generation: 4, state: "lost", reason: "it says so" }]
     expect(decodeVerification({ pieces: proofs })).toEqual(proofs)

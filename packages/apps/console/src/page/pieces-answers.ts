@@ -2,7 +2,10 @@ import type { KeyGenerationFacts, PiecesNode, PiecesOfNode, PiecesStatus, Pieces
 import { AnswerFields } from "./answer-fields.ts"
 
 /** What the page shows of `pieces.status`; troubles and liars are among the warnings of `node.status`. */
-export type ShownPieces = Pick<PiecesStatus, "path" | "isMember" | "members" | "fewest" | "generation" | "starting" | "nodes" | "sharing">
+export type ShownPieces = Pick<
+  PiecesStatus,
+  "path" | "isMember" | "members" | "fewest" | "generation" | "starting" | "nodes" | "moves" | "sharing"
+>
 
 export function decodePieces(answer: unknown): ShownPieces {
   const fields = new AnswerFields("pieces.status", answer)
@@ -14,6 +17,7 @@ export function decodePieces(answer: unknown): ShownPieces {
     generation: fields.nullable("generation", decodeGeneration),
     starting: fields.nullable("starting", decodeGeneration),
     nodes: fields.objects("nodes").map(decodeNode),
+    moves: fields.objects("moves").map(decodeMove),
     sharing: fields.nullable("sharing", decodeSharing),
   }
 }
@@ -26,6 +30,11 @@ function decodeGeneration(of: AnswerFields, name: string): KeyGenerationFacts {
     needed: fields.number("needed"),
     shared: fields.number("shared"),
   }
+}
+
+function decodeMove(fields: AnswerFields): PiecesStatus["moves"][number] {
+  const [attempts, dueAt] = [fields.number("attempts"), fields.number("dueAt")]
+  return { owner: fields.text("owner"), generation: fields.number("generation"), attempts, dueAt }
 }
 
 function decodeNode(fields: AnswerFields): PiecesNode {

@@ -84,7 +84,8 @@ export class PiecesPanel {
       // Whatever else it is, the status of the node says it too.
       return
     }
-    const said = `${JSON.stringify(answer.value)}${this.#isServing}`
+    // The minute belongs to it: times are shown as how long it is until then.
+    const said = `${JSON.stringify(answer.value)}${this.#isServing}${Math.floor(Date.now() / 60_000)}`
     if (said === this.#shown) return
     this.#shown = said
     this.#pieces = decodePieces(answer.value)

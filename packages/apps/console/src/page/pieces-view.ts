@@ -2,7 +2,7 @@ import type { KeyGenerationFacts } from "@keygrove/api"
 import { element } from "./dom.ts"
 import { lossSentence } from "./losses.ts"
 import type { ShownPieces } from "./pieces-answers.ts"
-import { counted } from "./wording.ts"
+import { counted, soon } from "./wording.ts"
 
 /** How it is with the pieces, in a word and a sentence or two; and how to begin where there are none. */
 export function piecesHead(pieces: ShownPieces, isServing: boolean): HTMLElement {
@@ -57,7 +57,7 @@ function generationText({ generation, members, needed, shared }: KeyGenerationFa
   return `Key generation ${generation}: any ${needed} pieces open a node; ${who}.`
 }
 
-function notes({ generation, isMember, members, fewest, sharing, starting }: ShownPieces): readonly string[] {
+function notes({ fewest, generation, isMember, members, moves, sharing, starting }: ShownPieces): readonly string[] {
   const first = generation === null && starting === null && members >= fewest ? ["The first key generation begins in a moment."] : []
   const begun =
     starting === null
@@ -67,5 +67,9 @@ function notes({ generation, isMember, members, fewest, sharing, starting }: Sho
         ]
   const missing = (sharing?.missing ?? []).map(({ path, reason }) => `${path} does not keep this node’s piece yet: ${reason}`)
   const stranger = isMember || members < fewest ? [] : ["This node is no member: “keygrove pieces join” makes it one."]
-  return [...first, ...begun, ...missing, ...stranger]
+  const moved = moves.map(
+    (move) =>
+      `${move.owner} has not shared in key generation ${move.generation}: its pieces are moved there without it ${soon(move.dueAt, Date.now())}.`,
+  )
+  return [...first, ...begun, ...moved, ...missing, ...stranger]
 }

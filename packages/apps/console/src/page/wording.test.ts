@@ -1,5 +1,5 @@
 import { expect, test } from "vitest"
-import { ago, counted, countdown, proseParts, shortened } from "./wording.ts"
+import { ago, counted, countdown, proseParts, shortened, soon } from "./wording.ts"
 
 test("ids are shortened where that saves something", () => {
   expect([shortened("kg1short"), shortened("0123456789abc"), shortened("0123456789abcdef")]).toEqual([
@@ -22,6 +22,7 @@ test.each([
 
 test("what is left counts down to nothing, and not below", () => {
   expect([300_000, 299_001, 61_000, 1, 0, -9].map((left) => countdown(left, 0))).toEqual(["5:00", "5:00", "1:01", "0:01", "0:00", "0:00"])
+  expect([60_001, 60_000, 1, 0].map((left) => soon(left, 0))).toEqual(["in 2 minutes", "in 1 minute", "in 1 minute", "now"])
   expect([counted(1, "node"), counted(0, "node")]).toEqual(["1 node", "0 nodes"])
 })
 

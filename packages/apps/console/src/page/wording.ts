@@ -21,6 +21,11 @@ export function ago(atMs: number, nowMs: number): string {
   return step === undefined ? "just now" : `${counted(Math.floor(elapsed / step[1]), step[0])} ago`
 }
 
+/** `in 3 minutes`, `now`: whole minutes, so that the text changes seldom. */
+export function soon(atMs: number, nowMs: number): string {
+  return atMs <= nowMs ? "now" : `in ${counted(Math.ceil((atMs - nowMs) / 60_000), "minute")}`
+}
+
 /** Minutes and seconds that are left, `4:05`. */
 export function countdown(untilMs: number, nowMs: number): string {
   const seconds = Math.max(0, Math.ceil((untilMs - nowMs) / 1_000))
