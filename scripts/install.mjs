@@ -38,6 +38,8 @@ const PROGRAMS = {
   "ssh-keygen": { of: "openssh-client", why: "npm run verify holds the agent and the reader of key files to what OpenSSH does" },
   sshd: { of: "openssh-server", why: "npm run verify logs in to one of its own through the agent" },
   strace: { of: "strace", why: "npm run verify and npm run test:faults make a disk slow with it" },
+  swtpm: { of: "swtpm", why: "npm run verify has a TPM of its own from it" },
+  tpm2_quote: { of: "tpm2-tools", why: "npm run verify talks to a TPM with it, as nodes do" },
   zbarimg: { of: "zbar-tools", why: "npm run verify reads the QR code of the printed recovery sheet with it" },
   zsh: { of: "zsh", why: "npm run verify completes command lines in it" },
 }

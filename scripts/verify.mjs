@@ -22,6 +22,8 @@ const ready =
     "ssh-keygen",
     "sshd",
     "strace",
+    "swtpm",
+    "tpm2_quote",
     "zbarimg",
     "zsh",
   ])

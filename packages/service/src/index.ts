@@ -23,6 +23,7 @@ export {
   type Attester,
   type AttesterEnrolment,
   type AttesterMeasurement,
+  type AttesterMemory,
   type AttesterRefusal,
   type QuoteOrder,
 } from "./ports/attester.ts"

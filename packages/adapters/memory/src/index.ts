@@ -1,3 +1,6 @@
+export { MemoryAttester } from "./attester.ts"
+export { MemoryTpm } from "./tpm.ts"
+export { encodeTpmAttest, encodeTpmEccKey, encodeTpmEccSignature, type AttestFields } from "./tpm-structures.ts"
 export { MemoryLedgerEngine } from "./ledger.ts"
 export { MemoryStorage } from "./storage.ts"
 export { SimulatedClock } from "./clock.ts"

@@ -22,6 +22,14 @@ export interface AttesterMeasurement extends Pick<TpmMeasurement, "pcrs" | "pcrD
   readonly values: readonly Uint8Array[]
 }
 
+/** Where an attester keeps what its TPM wrapped for it, e.g. a file of the home. It is read and written whole, and is no secret. */
+export interface AttesterMemory {
+  /** What was written last; nothing when nothing ever was. */
+  read(options: CallOptions): Promise<Uint8Array | undefined>
+  /** At most 4 KiB; durable when the promise settles, and never half there. */
+  write(bytes: Uint8Array, options: CallOptions): Promise<void>
+}
+
 /** Codes of what a TPM, or what stands between it and this process, does not do. */
 export type AttesterRefusal =
   | "TPM_ABSENT"
