@@ -11,6 +11,7 @@ import {
   kitBytes,
   kitChild,
   kitEntry,
+  kitGrant,
   kitKey,
   kitPrimitives,
   kitRoot,
@@ -31,6 +32,17 @@ const laptop = kitChild(root, "/laptop")
 const own = [clusterEntry(root), ...[host, laptop].flatMap((node) => [nodeEntry(root, node), rekeyEntry(node, 1)])]
 const hostKey = kitKey(signingName(host, 1))
 const address = { signingKey: hostKey, addresses: [] }
+
+/** The entry by which the laptop grants something to a key, and that by which it revokes it. */
+function granted(name: string, reader: string): Uint8Array {
+  const grant = kitGrant(name, { node: laptop, epoch: 1 }, [{ node: host, epoch: 1 }])
+  const body = { ...grant, reader: { ...grant.reader, signingKey: kitKey(reader) } }
+  return kitEntry({ kind: "policy-granted", body }, laptop, signingName(laptop, 1))
+}
+
+function revoked(name: string): Uint8Array {
+  return kitEntry({ kind: "policy-revoked", body: { policyId: kitBytes(`policy ${name}`) } }, laptop, signingName(laptop, 1))
+}
 
 /** The entry by which the laptop becomes a member, or gets another boot key. */
 function joined(revision: number, boot: string): Uint8Array {
@@ -99,4 +111,31 @@ test("lines under a boot key end when it is another's, or its node no more", asy
     expect(disconnected).toHaveBeenCalledTimes(1)
     expect(await ask(locked, "pieces")).toBe("PEER_UNKNOWN")
   }
+})
+
+test("a reader that is no node asks proxies and reads the ledger, until the last of its policies is revoked; then it reads of that", async () => {
+  await using world = await open()
+  const reader = world.network.join(kitKey("reader"))
+  expect(await ask(reader, "proxy")).toBe("PEER_UNKNOWN")
+  unwrap(await world.replica.appendEntries([granted("p", "reader"), granted("q", "reader")], call))
+  expect(await ask(reader, "proxy")).toBe("ok")
+  for (const protocol of ["pieces", "chain", "move"] as const) expect(await ask(reader, protocol)).toBe("PEER_UNKNOWN")
+  expect(await askLedger(reader, { op: "head" })).toBe("head")
+  const append = { op: "append", expected: world.replica.head, entries: [revoked("p")] } as const
+  expect(await askLedger(reader, append)).toBe("PEER_REMOVED")
+  unwrap(await world.replica.appendEntries([revoked("p")], call))
+  expect(await ask(reader, "proxy")).toBe("ok")
+  unwrap(await world.replica.appendEntries([revoked("q"), granted("r", "another")], call))
+  expect(await ask(reader, "proxy")).toBe("PEER_REMOVED")
+  expect(await askLedger(reader, { op: "read", from: at(0), limit: 256 })).toBe("slice")
+})
+
+test("a member that reads a label asks for both, by one boot key", async () => {
+  await using world = await open()
+  unwrap(await world.replica.appendEntries([granted("p", "boot")], call))
+  const locked = world.network.join(kitKey("boot"))
+  for (const protocol of ["pieces", "proxy"] as const) expect(await ask(locked, protocol)).toBe("ok")
+  unwrap(await world.replica.appendEntries([revoked("p")], call))
+  expect(await ask(locked, "pieces")).toBe("ok")
+  expect(await ask(locked, "proxy")).toBe("PEER_UNKNOWN")
 })

@@ -52,6 +52,7 @@ export {
   MAX_TRUSTED_CLUSTERS,
 } from "./limits.ts"
 export { NodeHistory, type Lineage, type LineageRefusal, type NodeGeneration } from "./lineage.ts"
+export { readerStandings, type ReaderStanding } from "./readers.ts"
 export { applyEntry, type Judgeable } from "./reducer.ts"
 export { decodeRootPlan, encodeRootPlan, MAX_ROOT_PLAN_BYTES, type OpenedRootPlan, type RootPlan } from "./root-plan.ts"
 export { decodeSnapshot, type SnapshotRefusal } from "./snapshot/decode-snapshot.ts"

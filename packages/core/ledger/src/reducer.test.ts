@@ -238,7 +238,7 @@ describe("over random histories", () => {
         const whole = kitFold(history).ledger
         const parts = kitFold(history.slice(cut), kitFold(history.slice(0, cut)).ledger).ledger
         expect(parts.head).toEqual(whole.head)
-        for (const map of ["clusters", "policies", "signingKeys", "anchorKeys"] as const)
+        for (const map of ["clusters", "policies", "readers", "signingKeys", "anchorKeys"] as const)
           expect(plain(parts.state[map])).toEqual(plain(whole.state[map]))
       }),
       { numRuns: 20 },

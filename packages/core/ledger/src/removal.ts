@@ -12,6 +12,7 @@ import {
 import { endMembers } from "@keygrove/pieces"
 import { anchorAuthor } from "./author.ts"
 import type { LedgerIndex } from "./head.ts"
+import { withoutReader } from "./readers.ts"
 import { applied, clusterOf, rejected, withCluster, type Placed } from "./transitions.ts"
 import type { ClusterState, LedgerState, NodeState, PolicyState, RemovedNode, TrustState } from "./state.ts"
 import type { Application } from "./verdict.ts"
@@ -95,12 +96,13 @@ interface Distrust {
 
 function undoneAfter(state: LedgerState, cluster: ClusterState, { at, index, path }: Distrust): LedgerState {
   const isMeant = (author: NodePath): boolean => author === path || isBelow(author, path)
-  let { policies } = state
+  let { policies, readers } = state
   let { livePolicies, trustCount, trusted } = cluster
   for (const [grantedAt, id] of cluster.livePolicies.entries(index + 1)) {
     const policy: PolicyState | undefined = policies.get(id)
     if (policy === undefined || !isMeant(policy.owner.path)) continue
     policies = policies.set(id, { ...policy, revokedAt: at })
+    readers = withoutReader(readers, policy, at)
     livePolicies = livePolicies.delete(grantedAt)
   }
   for (const trust of cluster.trusted.values()) {
@@ -109,5 +111,5 @@ function undoneAfter(state: LedgerState, cluster: ClusterState, { at, index, pat
     trusted = trusted.set(trust.cluster, ended)
     trustCount--
   }
-  return { ...withCluster(state, { ...cluster, livePolicies, trusted, trustCount }), policies }
+  return { ...withCluster(state, { ...cluster, livePolicies, trusted, trustCount }), policies, readers }
 }

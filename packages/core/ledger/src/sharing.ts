@@ -5,6 +5,7 @@ import { anchorAuthor, signingAuthor } from "./author.ts"
 import type { LedgerIndex } from "./head.ts"
 import { MAX_LIVE_POLICIES } from "./limits.ts"
 import { applied, clusterOf, rejected, withCluster, withNode, type Placed } from "./transitions.ts"
+import { withoutReader, withReader } from "./readers.ts"
 import { findNodeByKey, findPolicy, policiesOfGrant, type KeyedNode, type LedgerState, type PolicyState } from "./state.ts"
 import { standsFor, succeeds } from "./succession.ts"
 import type { Application, VoidReason } from "./verdict.ts"
@@ -29,7 +30,8 @@ export function applyPolicyGranted(state: LedgerState, entry: Placed<PolicyGrant
   const { cluster, path } = owner.value
   const policy: PolicyState = { grant: body, owner: { cluster, path }, ownerSigningKey: author.key, grantedAt: index }
   const granting = clusterOf(state, owner.value)
-  const counted = withCluster(state, { ...granting, livePolicies: granting.livePolicies.set(index, toHex(body.policyId)) })
+  const read = { ...state, readers: withReader(state.readers, policy) }
+  const counted = withCluster(read, { ...granting, livePolicies: granting.livePolicies.set(index, toHex(body.policyId)) })
   const first = body.continues === undefined ? undefined : findPolicy(counted, body.continues)
   if (first === undefined) return applied(withPolicy(counted, policy))
   const continued = { ...first, continuedBy: [...(first.continuedBy ?? []), toHex(body.policyId)] }
@@ -81,7 +83,8 @@ function endedAt(state: LedgerState, policy: PolicyState, index: LedgerIndex): L
   if (policy.revokedAt !== undefined) return state
   // Those of one grant may be of several clusters, each of which stands for the one before.
   const cluster = clusterOf(state, policy.owner)
-  const without = withCluster(state, { ...cluster, livePolicies: cluster.livePolicies.delete(policy.grantedAt) })
+  const unread = { ...state, readers: withoutReader(state.readers, policy, index) }
+  const without = withCluster(unread, { ...cluster, livePolicies: cluster.livePolicies.delete(policy.grantedAt) })
   return withPolicy(without, { ...policy, revokedAt: index })
 }
 

@@ -13,6 +13,7 @@ import type {
 import { emptyCustody, type CustodyMember, type CustodyState } from "@keygrove/pieces"
 import type { PolicyGrant, ProxyTerms } from "@keygrove/reencryption"
 import type { LedgerIndex } from "./head.ts"
+import type { ReaderStanding } from "./readers.ts"
 
 /** A node as the ledger knows it. */
 export interface NodeState extends NodeReference {
@@ -110,6 +111,8 @@ export interface LedgerState {
   readonly signingKeys: HexMap<KeyHolder>
   /** Every anchor that was ever certified, by its hex, and whose it was: none comes back, for any node. */
   readonly anchorKeys: HexMap<AnchorHolder>
+  /** Who reads by a policy that stands or stood. */
+  readonly readers: HexMap<OrderedMap<ClusterId, ReaderStanding>>
   /** Every boot key that a node ever had, by its hex, and whose it is: no other node's, ever. */
   readonly bootKeys: HexMap<NodeReference>
   /** SHA-256 of the log's first encoded entry, 32 bytes; absent while the log is empty. */
@@ -129,6 +132,7 @@ export function emptyState(): LedgerState {
   return {
     clusters: HexMap.empty(),
     policies: HexMap.empty(),
+    readers: HexMap.empty(),
     signingKeys: HexMap.empty(),
     anchorKeys: HexMap.empty(),
     bootKeys: HexMap.empty(),

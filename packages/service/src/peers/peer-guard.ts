@@ -1,6 +1,15 @@
 import { refuse, toHex, unwrap, type Result } from "@keygrove/base"
 import type { ClusterId } from "@keygrove/hierarchy"
-import { advanceIndex, decodeLedgerIndex, findBootKey, succeeds, trustIn, type LedgerIndex, type LedgerState } from "@keygrove/ledger"
+import {
+  advanceIndex,
+  decodeLedgerIndex,
+  findBootKey,
+  readerStandings,
+  succeeds,
+  trustIn,
+  type LedgerIndex,
+  type LedgerState,
+} from "@keygrove/ledger"
 import { standingOfKey, takeToken, type Rate, type TokenBucket } from "@keygrove/peering"
 import { refreshReplica } from "../ledger/refresh-replica.ts"
 import type { LedgerReplica } from "../ledger/replica.ts"
@@ -33,17 +42,19 @@ export interface PeerGuardOptions {
 }
 
 /**
- * Whom a protocol answers beside nodes. A node that has ended may find out from the ledger, and nothing more. One that is locked, and goes by the boot key of a member, may read the ledger and
- * ask for its pieces.
+ * Whom a protocol answers beside nodes. A node that has ended may find out from the ledger, and nothing more; so may a reader whose last policy was revoked. One that is locked, and goes by the boot key of a member, may read the
+ * ledger and ask for its pieces. A reader that is no node, such as a locked one by its boot key, may read the ledger and ask proxies, as long as a policy for it stands; what they give it is for them to judge.
  */
-const ANSWERS: Readonly<Record<ProtocolName, "nodes" | "nodes, and who may read" | "nodes, and locked ones" | "anyone">> = {
+const ANSWERS: Readonly<
+  Record<ProtocolName, "nodes" | "nodes, and who may read" | "nodes, and locked members" | "nodes, and readers" | "anyone">
+> = {
   ledger: "nodes, and who may read",
-  proxy: "nodes",
+  proxy: "nodes, and readers",
   chain: "nodes",
   join: "anyone",
   meet: "anyone",
   move: "nodes",
-  pieces: "nodes, and locked ones",
+  pieces: "nodes, and locked members",
 }
 
 /** How long after its node rekeyed a key is still answered: what was sent before may still be under way, and its lines last 60 s. */
@@ -63,8 +74,8 @@ export const WHOLE_LEDGER: LedgerIndex = unwrap(decodeLedgerIndex(Number.MAX_SAF
 /** What a key may do. */
 type Admission =
   | { readonly kind: "admitted" }
-  /** By the boot key of a member of a cluster whose nodes are answered. */
-  | { readonly kind: "locked" }
+  /** No node's: the boot key of a member of a cluster whose nodes are answered, or the key of a reader of such a cluster, or both. */
+  | { readonly kind: "locked"; readonly isMember: boolean; readonly isReader: boolean }
   | { readonly kind: "ended"; readonly endedAt: LedgerIndex }
   | { readonly kind: "unknown" }
 
@@ -127,7 +138,9 @@ export class PeerGuard implements Transport {
     const guarded: RequestHandler = async (request, options) => {
       const admission = await this.#admit(request, options)
       if (admission.kind === "admitted") return await handler(request, options)
-      if (admission.kind === "locked" && answers === "nodes, and locked ones") return await handler(request, options)
+      if (admission.kind === "locked" && admission.isMember && answers === "nodes, and locked members")
+        return await handler(request, options)
+      if (admission.kind === "locked" && admission.isReader && answers === "nodes, and readers") return await handler(request, options)
       if (admission.kind === "ended" && answers !== "nodes, and who may read") return refuse("PEER_REMOVED", "the caller's key has ended")
       if (admission.kind === "unknown" || answers !== "nodes, and who may read")
         return refuse("PEER_UNKNOWN", "the caller is no node that is answered here")
@@ -185,8 +198,12 @@ export class PeerGuard implements Transport {
     if (this.#alsoKnows(signingKey)) return { kind: "admitted" }
     const { state } = this.#options.replica
     const boot = findBootKey(state, signingKey)
-    if (boot?.member !== undefined && this.#counts(state, boot.node.cluster)) return { kind: "locked" }
-    const endedAt = this.#neverKnown.get(toHex(signingKey))
+    const isMember = boot?.member !== undefined && this.#counts(state, boot.node.cluster)
+    const readable = [...readerStandings(state, signingKey)].filter(([cluster]) => this.#counts(state, cluster))
+    const isReader = readable.some(([, { standing }]) => standing > 0)
+    if (isMember || isReader) return { kind: "locked", isMember, isReader }
+    const ends = [this.#neverKnown.get(toHex(signingKey)), ...readable.map(([, { endedAt }]) => endedAt)]
+    const endedAt = ends.filter((at) => at !== undefined).toSorted((a, b) => b - a)[0]
     return endedAt === undefined ? { kind: "unknown" } : { kind: "ended", endedAt }
   }
 

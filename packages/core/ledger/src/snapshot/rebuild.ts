@@ -2,6 +2,7 @@ import { checkShape, equalBytes, HexMap, ok, refuse, toHex, type CborValue, type
 import { ROOT_PATH, type ClusterId } from "@keygrove/hierarchy"
 import { advanceIndex, emptyHead, type LedgerHead, type LedgerIndex } from "../head.ts"
 import { MAX_CLUSTER_NODES, MAX_CLUSTERS, MAX_LIVE_POLICIES, MAX_TRUSTED_CLUSTERS } from "../limits.ts"
+import { withoutReader, withReader } from "../readers.ts"
 import { hasKeys, type ClusterState, type LedgerState, type NodeState, type PolicyState } from "../state.ts"
 import { custodyFrom } from "./custody-records.ts"
 import { recordShapes, type SectionName } from "./sections.ts"
@@ -13,6 +14,7 @@ export interface Draft {
   readonly head: LedgerHead
   readonly clusters: Map<ClusterId, ClusterState>
   policies: LedgerState["policies"]
+  readers: LedgerState["readers"]
   signingKeys: LedgerState["signingKeys"]
   anchorKeys: LedgerState["anchorKeys"]
   bootKeys: LedgerState["bootKeys"]
@@ -32,7 +34,8 @@ export class SnapshotBuilder {
   constructor({ head, ...named }: { readonly head: LedgerHead } & Pick<LedgerState, "origin" | "unknownKinds">) {
     this.#named = named
     const keys = { signingKeys: HexMap.empty<never>(), anchorKeys: HexMap.empty<never>(), bootKeys: HexMap.empty<never>() }
-    this.#draft = { head, clusters: new Map(), policies: HexMap.empty<PolicyState>(), custody: new Map(), keyChains: new Map(), ...keys }
+    const sharing = { policies: HexMap.empty<PolicyState>(), readers: HexMap.empty<never>() }
+    this.#draft = { head, clusters: new Map(), custody: new Map(), keyChains: new Map(), ...sharing, ...keys }
   }
 
   /** Takes the next record of a section. */
@@ -67,14 +70,18 @@ export class SnapshotBuilder {
     const chains = [...keyChains].map(([id, { hash, indexes }]) => {
       return [id, { head: { length: advanceIndex(emptyHead().length, indexes.length), hash }, indexes }] as const
     })
-    return ok({ head, state: { ...this.#named, ...keys, policies: this.#draft.policies, clusters: all }, keyChains: new Map(chains) })
+    const { policies, readers } = this.#draft
+    return ok({ head, state: { ...this.#named, ...keys, policies, readers, clusters: all }, keyChains: new Map(chains) })
   }
 }
 
-/** What follows from the policies alone: which of them stand, and which continue which, in the order of the ledger. */
+/** What follows from the policies alone: which of them stand, who reads by them, and which continue which, in the order of the ledger. */
 function settlePolicies(draft: Draft): void {
   const inOrder = [...draft.policies.values()].toSorted((a, b) => a.grantedAt - b.grantedAt)
-  for (const { grant, grantedAt, owner, revokedAt } of inOrder) {
+  for (const policy of inOrder) {
+    const { grant, grantedAt, owner, revokedAt } = policy
+    draft.readers = withReader(draft.readers, policy)
+    if (revokedAt !== undefined) draft.readers = withoutReader(draft.readers, policy, revokedAt)
     const id = toHex(grant.policyId)
     const cluster = draft.clusters.get(owner.cluster)
     if (revokedAt === undefined && cluster !== undefined)

@@ -60,6 +60,8 @@ class Fold {
   }
 }
 
+const readersIn = ({ ledger }: Fold): unknown =>
+  [...ledger.state.readers.entries()].map(([key, clusters]) => [key, [...clusters.entries()]])
 const reread = (bytes: Uint8Array): LedgerSnapshot => unwrap(decodeSnapshot([bytes]))
 
 /** The chunks of records, framed as they are, whether or not they make a snapshot. */
@@ -90,6 +92,8 @@ describe("a snapshot", () => {
         expect(resumed.verdicts).toEqual(before.verdicts.slice(cut))
         expect(resumed.bytes).toEqual(before.bytes)
         expect(resumed.ledger.head).toEqual(before.ledger.head)
+        // No section of its own: it follows from the policies.
+        expect(readersIn(resumed)).toEqual(readersIn(before))
       }),
       { numRuns: 40 },
     )
