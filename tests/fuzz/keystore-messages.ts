@@ -48,21 +48,26 @@ const sealedPieces = [2, 3].map((index) => ({ index, sealed: bytes(400) }))
 const bootKeys = { signingKey: bytes(32), sealingKey: bytes(32), encryptionKey: point }
 const slots = [{ generation: 4, publicKey: point }]
 
+const card = { owner: { cluster: bytes(32), path: "/server" }, label: "start/laptop", epoch: 2, labelKey: point }
+const delegatedStart = { ...card, capsule: bytes(105) }
+
 /** What a locked keystore greets with. */
 export const lockedGreetingSample: CborValue = {
   node: { cluster: bytes(32), path: "/laptop" },
   bootKeys,
   freshSealingKey: bytes(32),
   slots,
+  delegatedStart,
 }
 
 /** Parameters and values of what a locked keystore takes and gives. */
-export const lockedSamples: Readonly<Record<"boot.sign" | "unlock", MethodSample>> = {
+export const lockedSamples: Readonly<Record<"boot.sign" | "unlock" | "unlock.delegated", MethodSample>> = {
   "boot.sign": { params: { purpose: "message", message: bytes(80) }, value: bytes(64) },
   unlock: {
     params: { sharing, request: bytes(32), pieces: [2, 3].map((index) => ({ index, holderSigningKey: bytes(32), sealed: bytes(400) })) },
     value: { liars: [3] },
   },
+  "unlock.delegated": { params: { capsuleFragments: [bytes(381), bytes(381)], delegationKey: point }, value: true },
 }
 
 const register = { caller, id, type: "ed25519", exportable: false, rules: entry.rules }
@@ -124,6 +129,9 @@ export const methodSamples: Readonly<Record<string, MethodSample>> = {
   "pieces.return": { params: { ...storedPiece, request: bytes(32), ownerSealingKey: bytes(32) }, value: bytes(400) },
   "pieces.prove": { params: { ...storedPiece, challenge: bytes(32) }, value: bytes(65) },
   "pieces.subshare": { params: { ...storedPiece, to: 5, threshold: 2, recipients }, value: { commitments, subpieces: sealedPieces } },
+  "start.delegate": { params: card, value: delegatedStart },
+  "start.delegated": { params: {}, value: { found: delegatedStart } },
+  "start.end": { params: {}, value: true },
   "pieces.combine": {
     params: {
       from: sharing,

@@ -1,3 +1,5 @@
+export { delegateStart, findStart, type StartStanding } from "./delegation/delegate-start.ts"
+export { unlockByGrant, type GrantProgress, type GrantUnlockSources } from "./delegation/unlock-by-grant.ts"
 export { LedgerCopyEngine } from "./ledger/copy-engine.ts"
 export { FollowerLedgerEngine, type FollowerOptions } from "./ledger/follower.ts"
 export { followHost, LedgerHostSource, type HostFollowerOptions, type HostSourceOptions } from "./ledger/host-source.ts"
@@ -67,6 +69,7 @@ export {
   type SignOrder,
   type VerifyOrder,
 } from "./ports/named-keys.ts"
+export type { DelegatedStart, DelegatedUnlocking } from "./ports/delegated-start.ts"
 export type { OperatorModuleRefusal, OperatorReturn, OperatorRun, OperatorRunner, OperatorRunRefusal } from "./ports/operator-runner.ts"
 export type {
   BootKeys,

@@ -68,8 +68,13 @@ export class ProcessHome implements PieceHome {
       if (!unlocked.ok) return unlocked
       return { ok: true, value: { liars: unlocked.value.liars, keystore: portOf(unlocked.value.keystore, end) } }
     }
-    const { bootKeys, freshSealingKey, node, sign, slots } = locked
-    return { ok: true, value: { bootKeys, freshSealingKey, node, sign, slots, unlock, [Symbol.asyncDispose]: end } }
+    const unlockDelegated: LockedKeystore["unlockDelegated"] = async (order, options) => {
+      const unlocked = await locked.unlockDelegated(order, options)
+      return unlocked.ok ? { ok: true, value: portOf(unlocked.value, end) } : unlocked
+    }
+    const { bootKeys, delegatedStart, freshSealingKey, node, sign, slots } = locked
+    const shown = { bootKeys, freshSealingKey, node, slots, ...(delegatedStart === undefined ? {} : { delegatedStart }) }
+    return { ok: true, value: { ...shown, sign, unlock, unlockDelegated, [Symbol.asyncDispose]: end } }
   }
 
   prepareRekey: PieceHome["prepareRekey"] = async (keystore, exchange) => await prepareOn(this, placeOf(keystore.identity()), exchange)
@@ -105,6 +110,7 @@ export function processSubject(directory: string): PieceKeysSubject {
 /** The port with the life of its process: disposing of it ends the process. */
 function portOf(keystore: PieceKeystore, end: () => PromiseLike<void>): PieceKeystore {
   const { acceptFragment, acceptPiece, acceptRekey, beginRekey, bootKeys, combineSubpieces, finishRekey, generateFragments } = keystore
+  const { delegateStart, delegatedStart, endDelegatedStart } = keystore
   const { keepSlots, labelPublicKey, openOriginal, openReencrypted, provePiece, reencrypt, returnPiece, share, sign, slots } = keystore
   return {
     acceptFragment,
@@ -113,6 +119,9 @@ function portOf(keystore: PieceKeystore, end: () => PromiseLike<void>): PieceKey
     beginRekey,
     bootKeys,
     combineSubpieces,
+    delegateStart,
+    delegatedStart,
+    endDelegatedStart,
     finishRekey,
     generateFragments,
     keepSlots,

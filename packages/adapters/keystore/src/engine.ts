@@ -18,6 +18,7 @@ import type {
   Sealing,
   SigningPurpose,
 } from "@keygrove/service"
+import { DelegationDesk } from "./delegation-desk.ts"
 import { FragmentDesk } from "./fragment-desk.ts"
 import { NodeEpochs } from "./node-epochs.ts"
 import type { UnlockedNode } from "./node-secrets.ts"
@@ -48,6 +49,7 @@ export class KeystoreEngine implements Keystore, PieceKeys {
   readonly #desk: FragmentDesk
   readonly #rekeys: RekeyDesk
   readonly #pieces: PieceDesk
+  readonly #delegations: DelegationDesk
   readonly #listeners = new RekeyListeners()
   readonly #underWay = new Set<Promise<unknown>>()
   /** Resolves when a rekey that waits for the calls under way has ended; new ones wait for it. */
@@ -63,7 +65,9 @@ export class KeystoreEngine implements Keystore, PieceKeys {
     this.#epochs = new NodeEpochs(tools.primitives, node)
     this.#desk = new FragmentDesk(tools, this.#umbral, { node, epochs: this.#epochs })
     this.#rekeys = new RekeyDesk(tools, node, (state) => pieces?.runs.keep(state))
-    this.#pieces = new PieceDesk(tools, { node, epochs: this.#epochs, ...(pieces === undefined ? {} : { means: pieces }) })
+    const means = pieces === undefined ? {} : { means: pieces }
+    this.#pieces = new PieceDesk(tools, { node, epochs: this.#epochs, ...means })
+    this.#delegations = new DelegationDesk(tools, { node, ...means })
   }
 
   state(): "unlocked" | "locked" {
@@ -137,6 +141,12 @@ export class KeystoreEngine implements Keystore, PieceKeys {
 
   combineSubpieces: PieceKeys["combineSubpieces"] = async (order, options) =>
     await this.#perform(options, async () => await this.#pieces.combine(order))
+
+  delegateStart: PieceKeys["delegateStart"] = async (card, options) => await this.#perform(options, () => this.#delegations.delegate(card))
+
+  delegatedStart: PieceKeys["delegatedStart"] = async (options) => await this.#perform(options, () => this.#delegations.find())
+
+  endDelegatedStart: PieceKeys["endDelegatedStart"] = async (options) => await this.#perform(options, () => this.#delegations.end())
 
   pendingRekey(): PendingRekey | undefined {
     return this.#node.pending

@@ -53,6 +53,8 @@ export type KeystoreErrorCode =
   | "RUN_RECORD_ABSENT"
   | "RUN_RECORD_STALE"
   | "SLOT_UNKNOWN"
+  | "DELEGATED_START_ABSENT"
+  | "DELEGATED_START_INVALID"
   | "PIECE_INVALID"
 
 /** Codes of the keystore. */
@@ -256,8 +258,9 @@ export const keystoreErrors: ErrorTable<KeystoreErrorCode> = {
   },
   RUN_RECORD_ABSENT: {
     class: "locked",
-    meaning: "No pieces open the keystore: none are shared yet, or a ceremony changed the node while it was stopped.",
-    remedy: "Start the node with its passphrase or key file; pieces are shared again then.",
+    meaning: "Neither pieces nor a label open the keystore: nothing is shared yet, or a ceremony changed the node while it was stopped.",
+    remedy:
+      "Start the node with its passphrase or key file; pieces are shared again then, and a start by a label is set up again with `keygrove unlock delegate`.",
   },
   RUN_RECORD_STALE: {
     class: "locked",
@@ -268,6 +271,16 @@ export const keystoreErrors: ErrorTable<KeystoreErrorCode> = {
     class: "failed",
     meaning: "The keystore has no slot for the storage key that pieces gave.",
     remedy: "Nothing: pieces of another key generation are asked for. When none is left, use the passphrase.",
+  },
+  DELEGATED_START_ABSENT: {
+    class: "locked",
+    meaning: "No label of another node opens the keystore: none was ever told to, or a ceremony changed the node while it was stopped.",
+    remedy: "Start the node with its passphrase or key file, and run `keygrove unlock delegate CARD`; a grant that stands goes on.",
+  },
+  DELEGATED_START_INVALID: {
+    class: "failed",
+    meaning: "What a label's proxies gave does not open the storage key that was sealed to the label.",
+    remedy: "Start the node with its passphrase or key file, and run `keygrove unlock delegate CARD` with a new card of the label's owner.",
   },
   PIECE_INVALID: {
     class: "failed",

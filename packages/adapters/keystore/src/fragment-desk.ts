@@ -9,7 +9,7 @@ import {
   type Point,
   type SealedMessageContext,
 } from "@keygrove/crypto"
-import type { KeyFragment, Umbral, VerifiedCapsuleFragment, VerifiedKeyFragment } from "@keygrove/reencryption"
+import type { KeyFragment, Umbral, VerifiedKeyFragment } from "@keygrove/reencryption"
 import type {
   FragmentAcceptance,
   FragmentOrder,
@@ -20,6 +20,7 @@ import type {
   ReencryptionOrder,
   SealedFragment,
 } from "@keygrove/service"
+import { combineCapsuleFragments } from "./capsule-fragments.ts"
 import type { KeystoreTools } from "./engine.ts"
 import type { NodeEpochs } from "./node-epochs.ts"
 import type { UnlockedNode } from "./node-secrets.ts"
@@ -110,30 +111,9 @@ export class FragmentDesk implements Disposable {
 
   /** As reader: verifies and combines; the key seed belongs to the caller. */
   combine(opening: ReencryptedOpening): Result<Secret, KeystoreRefusal> {
-    const { curve } = this.#tools.primitives
-    const capsule = this.#umbral.decodeCapsule(opening.capsule)
-    if (!capsule.ok) return refuse("CAPSULE_INVALID", capsule.message)
     const reader = this.#epochs.withKey(opening.readerKey)
     if (reader === undefined) return invalid("the policy is for a reader whose key is none of this node's")
-    const delegatingKey = curve.decodePoint(opening.labelKey)
-    const verifyingKey = curve.decodePoint(opening.delegationKey)
-    if (!delegatingKey.ok || !verifyingKey.ok) return invalid("the owner's keys are not points")
-    const receivingKey = curve.basePointTimesSecret(reader.encryption)
-    const keys = { delegatingKey: delegatingKey.value, verifyingKey: verifyingKey.value, receivingKey }
-    const fragments: VerifiedCapsuleFragment[] = []
-    for (const [index, bytes] of opening.capsuleFragments.entries()) {
-      const decoded = this.#umbral.decodeCapsuleFragment(bytes)
-      const verified = decoded.ok ? this.#umbral.verifyCapsuleFragment(capsule.value, decoded.value, keys) : decoded
-      if (!verified.ok) return refuse("FRAGMENT_INVALID", `capsule fragment ${index}: ${verified.message}`, { index })
-      fragments.push(verified.value)
-    }
-    const seed = this.#umbral.openReencrypted({
-      receivingKey: reader.encryption,
-      delegatingKey: delegatingKey.value,
-      capsule: capsule.value,
-      fragments,
-    })
-    return seed.ok ? seed : refuse("FRAGMENTS_INSUFFICIENT", seed.message)
+    return combineCapsuleFragments(this.#tools, opening, reader.encryption)
   }
 
   [Symbol.dispose](): void {

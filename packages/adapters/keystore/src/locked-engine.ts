@@ -3,10 +3,13 @@ import type { DatabaseSync } from "node:sqlite"
 import { equalBytes, ok, refuse, Secret, unwrap, type Refusal, type Result } from "@keygrove/base"
 import type { ClusterId, NodePath } from "@keygrove/hierarchy"
 import { combinePieces, decodeCommitments, decodePieceIndex, type Commitments, type Piece, type PieceIndex } from "@keygrove/pieces"
+import { MAX_SHARES } from "@keygrove/reencryption"
 import {
   openMessage,
   type BootKeys,
   type CallOptions,
+  type DelegatedStart,
+  type DelegatedUnlocking,
   type Keystore,
   type KeystoreRefusal,
   type LockedKeystore,
@@ -17,6 +20,7 @@ import {
   type StorageSlot,
 } from "@keygrove/service"
 import { deriveBootKeys, type BootKeyPair, type BootSecretSource } from "./boot-key.ts"
+import { openAsReader, startOf } from "./delegated-key.ts"
 import type { KeystoreTools } from "./engine.ts"
 import { claimedRecord } from "./node-record.ts"
 import { returnContext } from "./piece-contexts.ts"
@@ -39,6 +43,7 @@ export interface PieceOpening {
 /** A keystore before anything of it is open: it has the boot keys and a fresh one, which it owns, and waits for pieces. */
 export class LockedEngine implements LockedKeystore {
   readonly node: { readonly cluster: ClusterId; readonly path: NodePath }
+  readonly delegatedStart?: DelegatedStart
   readonly #tools: KeystoreTools
   readonly #database: DatabaseSync
   readonly #boot: BootSecretSource
@@ -46,7 +51,7 @@ export class LockedEngine implements LockedKeystore {
   readonly #fresh: FreshKey
   readonly #store: RunStore
 
-  private constructor(tools: KeystoreTools, { boot, database, fresh, pair, store }: LockedParts, { cluster, path }: RunRecord) {
+  private constructor(tools: KeystoreTools, { boot, database, fresh, pair, start, store }: LockedParts, { cluster, path }: RunRecord) {
     this.#tools = tools
     this.#database = database
     this.#boot = boot
@@ -54,6 +59,7 @@ export class LockedEngine implements LockedKeystore {
     this.#fresh = fresh
     this.#store = store
     this.node = { cluster, path }
+    if (start !== undefined) this.delegatedStart = start
   }
 
   /** Reads the boot key and what lies in the open. Refuses `RUN_RECORD_ABSENT` when no pieces open the store, and `RUN_RECORD_STALE` when what they open is of another state than the node's record. */
@@ -64,9 +70,11 @@ export class LockedEngine implements LockedKeystore {
     const store = new RunStore(database, tools)
     const record = freshRecord(database, store)
     if (!record.ok) return record
-    if (store.slots().length === 0) return absent()
+    const start = startOf(store.delegation())
+    if (!start.ok) return start
+    if (store.slots().length === 0 && start.value === undefined) return absent()
     const keys = { pair: deriveBootKeys(tools.primitives, bootSecret), fresh: freshKey(tools) }
-    return ok(new LockedEngine(tools, { database, boot, store, ...keys }, record.value.record))
+    return ok(new LockedEngine(tools, { database, boot, store, start: start.value, ...keys }, record.value.record))
   }
 
   get bootKeys(): BootKeys {
@@ -113,13 +121,28 @@ export class LockedEngine implements LockedKeystore {
     const combined = await this.#combine(order, commitments.value, signal)
     if (!combined.ok) return combined
     using storageKey = combined.value.secret
-    const found = this.#store.keyBySlot({ ...slot, storageKey })
-    if (!found.ok) return found
-    using runKey = found.value
-    const unlocked = this.#openWith(runKey)
-    if (!unlocked.ok) return unlocked
-    this.#wipeKeys()
-    return ok({ unlocked: unlocked.value, liars: combined.value.liars })
+    const unlocked = this.#openWith(this.#store.keyBySlot({ ...slot, storageKey }))
+    return unlocked.ok ? ok({ unlocked: unlocked.value, liars: combined.value.liars }) : unlocked
+  }
+
+  async unlockDelegated(order: DelegatedUnlocking, options: CallOptions): Promise<Result<Keystore & PieceKeys, PieceRefusal>> {
+    const opened = await this.openDelegated(order, options)
+    return opened.ok ? ok(opened.value.keystore) : opened
+  }
+
+  /** As {@link LockedEngine.unlockDelegated}, with what a program needs besides. The keys that it had are wiped then. */
+  async openDelegated(order: DelegatedUnlocking, { signal }: CallOptions): Promise<Result<UnlockedKeystore, PieceRefusal>> {
+    signal.throwIfAborted()
+    if (!this.#pair.signing.live) return over()
+    if (order.capsuleFragments.length > MAX_SHARES)
+      return invalid(`${order.capsuleFragments.length} capsule fragments; a policy has at most ${MAX_SHARES}`)
+    const stored = this.#store.delegation()
+    if (stored === undefined) return delegationAbsent()
+    const { encryption: receivingKey } = this.#pair
+    const opened = openAsReader(this.#tools, { receivingKey, storeId: this.#store.storeId }, stored, order)
+    if (!opened.ok) return opened
+    using storageKey = opened.value.storageKey
+    return await Promise.resolve(this.#openWith(this.#store.keyByDelegation({ publicKey: opened.value.publicKey, storageKey })))
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -187,8 +210,10 @@ export class LockedEngine implements LockedKeystore {
     return undefined
   }
 
-  /** The run key is borrowed. */
-  #openWith(runKey: Secret): Result<UnlockedKeystore, PieceRefusal> {
+  /** Takes the run key over, and wipes the boot keys when it opened what it should. */
+  #openWith(key: Result<Secret, "SLOT_UNKNOWN">): Result<UnlockedKeystore, PieceRefusal> {
+    if (!key.ok) return key
+    using runKey = key.value
     const found = freshRecord(this.#database, this.#store)
     if (!found.ok) return found
     const opened = this.#store.open(runKey, found.value)
@@ -196,6 +221,7 @@ export class LockedEngine implements LockedKeystore {
     const { tokenNamespace, trail } = found.value.record
     const facts = { tokenNamespace, ...(trail === undefined ? {} : { trail }) }
     const runs = new RunKeeper(this.#store, { secrets: opened.value.vaultSecrets, facts })
+    this.#wipeKeys()
     return ok(unlockedKeystore(this.#tools, opened.value, facts, { runs, boot: this.#boot }))
   }
 }
@@ -206,6 +232,7 @@ interface LockedParts {
   readonly pair: BootKeyPair
   readonly fresh: FreshKey
   readonly store: RunStore
+  readonly start: DelegatedStart | undefined
 }
 
 /** An X25519 key of this process alone. */
@@ -242,7 +269,14 @@ function listOf(text: string): readonly PieceIndex[] {
 }
 
 function absent(): Refusal<"RUN_RECORD_ABSENT"> {
-  return refuse("RUN_RECORD_ABSENT", "no pieces open this keystore yet; start the node with its passphrase or key file")
+  return refuse("RUN_RECORD_ABSENT", "neither pieces nor a label open this keystore; start the node with its passphrase or key file")
+}
+
+function delegationAbsent(): Refusal<"DELEGATED_START_ABSENT"> {
+  return refuse(
+    "DELEGATED_START_ABSENT",
+    "no label opens this keystore; start the node with its passphrase or key file, and run `keygrove unlock delegate CARD`",
+  )
 }
 
 function over(): Refusal<"KEYSTORE_GONE"> {

@@ -6,6 +6,7 @@ import { decodeKeyGeneration } from "@keygrove/pieces"
 import type { StorageSlot } from "@keygrove/service"
 import type { NodeState } from "./node-secrets.ts"
 import { atOnce } from "./at-once.ts"
+import type { StoredDelegation } from "./delegated-key.ts"
 import { decodeRunRecord, encodeRunRecord, type RunRecord, type VaultFacts } from "./run-record.ts"
 import { openRunSecrets, runSecretParts, type OpenedRun } from "./run-secrets.ts"
 import { openBox, sealBox } from "./sealed-box.ts"
@@ -17,10 +18,13 @@ export const RUN_MIGRATIONS: readonly string[] = [
   `CREATE TABLE run_record (one INTEGER PRIMARY KEY CHECK (one = 1), open BLOB NOT NULL) STRICT;
    CREATE TABLE run_secret (part INTEGER PRIMARY KEY, sealed BLOB NOT NULL) STRICT;
    CREATE TABLE run_slot (generation INTEGER PRIMARY KEY, public_key BLOB NOT NULL, key BLOB NOT NULL, sealed BLOB NOT NULL) STRICT`,
+  "CREATE TABLE run_delegation (one INTEGER PRIMARY KEY CHECK (one = 1), open BLOB NOT NULL, sealed BLOB NOT NULL) STRICT",
 ]
 
-/** Ways in at once; a keystore has one for each key generation that is not over. */
+/** Ways in by pieces at once; a keystore has one for each key generation that is not over. */
 export const MAX_SLOTS = 64
+/** The place among the slots of the storage key that is sealed to a label: before those of all key generations. */
+const DELEGATED_SLOT = 0
 
 /** The vault of the node whose state is written; its secrets are borrowed. */
 export interface RunVault {
@@ -28,8 +32,20 @@ export interface RunVault {
   readonly facts: VaultFacts
 }
 
+/** A way in: {@link StorageSlot}, or the one for a label. */
+interface Slot {
+  readonly generation: number
+  readonly publicKey: Uint8Array
+}
+
 /** A storage key and the public side of its slot. The key is borrowed. */
-export interface SlotKey extends StorageSlot {
+export interface SlotKey extends Slot {
+  readonly storageKey: Secret
+}
+
+/** A storage key that is to be opened by way of a label, and what it was sealed to. The key is borrowed. */
+export interface DelegatedKey extends StoredDelegation {
+  readonly publicKey: Uint8Array
   readonly storageKey: Secret
 }
 
@@ -44,12 +60,14 @@ export interface SlotChange {
   readonly added?: SlotKey
   /** Generations. */
   readonly dropped?: readonly number[]
+  /** Takes the place of the one before; `null` when there is to be none. */
+  readonly delegated?: DelegatedKey | null
 }
 
 const RUN_KEY_BYTES = 32
 
 /**
- * The tables that pieces open: the run record and the slots. What is written is durable, all of it or nothing, and what it replaces is overwritten on the disk. Each writing has a run key of its own, so that a slot that is over,
+ * The tables that pieces and a label's grant open: the run record and the slots. What is written is durable, all of it or nothing, and what it replaces is overwritten on the disk. Each writing has a run key of its own, so that a slot that is over,
  * in a copy of the file from then, opens nothing that came later. The database is borrowed.
  */
 export class RunStore {
@@ -91,11 +109,12 @@ export class RunStore {
    * Seals a state under a fresh run key, and that for each slot, whose slot key is kept under the newest epoch's storage secret; with the last slot goes the record, which nothing opens then. A slot that was
    * damaged goes, too. All of it is borrowed.
    */
-  write(state: NodeState, vault: RunVault, { added, dropped = [] }: SlotChange = {}): void {
+  write(state: NodeState, vault: RunVault, { added, delegated, dropped = [] }: SlotChange = {}): void {
     atOnce(this.#database, () => {
-      for (const generation of dropped) this.#run("DELETE FROM run_slot WHERE generation = ?", generation)
+      for (const generation of delegated === undefined ? dropped : [...dropped, DELEGATED_SLOT]) this.#dropSlot(generation)
       using slotKeys = new StorageVault(this.#tools, "keygrove/v1/run-slot-key", () => storagesOf(state))
       if (added !== undefined) this.#addSlot(added, slotKeys)
+      if (delegated !== undefined && delegated !== null) this.#addDelegation(delegated, slotKeys)
       using runKey = Secret.take(this.#tools.random(RUN_KEY_BYTES))
       if (this.#sealForSlots(runKey, slotKeys) === 0) wipeRun(this.#database)
       else this.#sealRecord(runKey, state, vault)
@@ -112,9 +131,27 @@ export class RunStore {
     return runKey === undefined ? unknownSlot(slot) : ok(runKey)
   }
 
-  /** The ways in, the oldest first. */
+  /** The run key, by the storage key that was sealed to a label, as {@link keyBySlot}. */
+  keyByDelegation(slot: Omit<SlotKey, "generation">): Result<Secret, "SLOT_UNKNOWN"> {
+    return this.keyBySlot({ ...slot, generation: DELEGATED_SLOT })
+  }
+
+  /** The ways in by pieces, the oldest first. */
   slots(): readonly StorageSlot[] {
-    return this.#slotRows().map(({ slot }) => slot)
+    return this.#slotRows().flatMap(({ slot: { generation, publicKey } }) =>
+      generation === DELEGATED_SLOT ? [] : [{ generation: unwrap(decodeKeyGeneration(generation)), publicKey }],
+    )
+  }
+
+  /** What is sealed to a label, as it lies there; `undefined` when nothing is. */
+  delegation(): StoredDelegation | undefined {
+    const row = this.#database.prepare("SELECT open, sealed FROM run_delegation").get()
+    return row === undefined ? undefined : { open: blob(row["open"]), sealed: blob(row["sealed"]) }
+  }
+
+  /** What names this store in all that is bound to it, 32 bytes. */
+  get storeId(): Uint8Array {
+    return this.#storeId
   }
 
   *#openParts(runKey: Secret, open: Uint8Array): Generator<Secret, undefined> {
@@ -143,7 +180,7 @@ export class RunStore {
     let sealed = 0
     for (const { key, slot } of this.#slotRows()) {
       using slotKey = slotKeys.open(this.#slotParts(slot), key)
-      if (slotKey === undefined) this.#run("DELETE FROM run_slot WHERE generation = ?", slot.generation)
+      if (slotKey === undefined) this.#dropSlot(slot.generation)
       else {
         const kept = slotKeys.seal(this.#slotParts(slot), slotKey)
         const box = sealBox(this.#tools, slotKey, runKey, this.#slotPlace(slot))
@@ -154,6 +191,16 @@ export class RunStore {
     return sealed
   }
 
+  #addDelegation({ open, publicKey, sealed, storageKey }: DelegatedKey, slotKeys: StorageVault): void {
+    this.#addSlot({ generation: DELEGATED_SLOT, publicKey, storageKey }, slotKeys)
+    this.#run("INSERT INTO run_delegation (one, open, sealed) VALUES (1, ?, ?)", open, sealed)
+  }
+
+  #dropSlot(generation: number): void {
+    this.#run("DELETE FROM run_slot WHERE generation = ?", generation)
+    if (generation === DELEGATED_SLOT) this.#run("DELETE FROM run_delegation")
+  }
+
   #addSlot(slot: SlotKey, slotKeys: StorageVault): void {
     using slotKey = this.#slotKey(slot)
     const { generation, publicKey } = slot
@@ -162,23 +209,23 @@ export class RunStore {
     this.#run(sql, generation, publicKey, key)
   }
 
-  #slotRows(): readonly { readonly slot: StorageSlot; readonly key: Uint8Array }[] {
-    const rows = this.#database.prepare("SELECT generation, public_key, key FROM run_slot ORDER BY generation LIMIT ?").all(MAX_SLOTS)
-    return rows.map((row) => {
-      const generation = unwrap(decodeKeyGeneration(row["generation"]))
-      return { slot: { generation, publicKey: blob(row["public_key"]) }, key: blob(row["key"]) }
-    })
+  #slotRows(): readonly { readonly slot: Slot; readonly key: Uint8Array }[] {
+    const rows = this.#database.prepare("SELECT generation, public_key, key FROM run_slot ORDER BY generation LIMIT ?").all(MAX_SLOTS + 1)
+    return rows.map((row) => ({
+      slot: { generation: Number(row["generation"]), publicKey: blob(row["public_key"]) },
+      key: blob(row["key"]),
+    }))
   }
 
   #slotKey({ publicKey, storageKey }: SlotKey): Secret {
     return deriveKey(this.#tools.primitives, storageKey, ["keygrove/v1/run-key-slot", this.#storeId, publicKey], 32)
   }
 
-  #slotPlace(slot: StorageSlot): Uint8Array {
+  #slotPlace(slot: Slot): Uint8Array {
     return encodeInfo(["keygrove/v1/run-key-slot", ...this.#slotParts(slot)])
   }
 
-  #slotParts({ generation, publicKey }: StorageSlot): readonly CborValue[] {
+  #slotParts({ generation, publicKey }: Slot): readonly CborValue[] {
     return [this.#storeId, publicKey, generation]
   }
 
@@ -196,7 +243,7 @@ export class RunStore {
  * what the run record has.
  */
 export function wipeRun(database: DatabaseSync): void {
-  for (const table of ["run_record", "run_secret", "run_slot"]) database.exec(`DELETE FROM ${table}`)
+  for (const table of ["run_record", "run_secret", "run_slot", "run_delegation"]) database.exec(`DELETE FROM ${table}`)
 }
 
 /** The storage secrets of a state, that of the newest epoch first: what an older copy of the store gave away leads to no newer one. */
@@ -204,10 +251,12 @@ function storagesOf({ earlier, next, secrets }: NodeState): readonly Secret[] {
   return [...(next === undefined ? [] : [next.secrets]), secrets, ...earlier].map(({ storage }) => storage)
 }
 
-function unknownSlot({ generation }: StorageSlot): Refusal<"SLOT_UNKNOWN"> {
+function unknownSlot({ generation }: Slot): Refusal<"SLOT_UNKNOWN"> {
   return refuse(
     "SLOT_UNKNOWN",
-    `the keystore has no slot of this storage key in generation ${generation}; take pieces of a sharing whose slot is there`,
+    generation === DELEGATED_SLOT
+      ? "the keystore has no slot of the storage key that is sealed to a label; start it with its passphrase, and run `keygrove unlock delegate`"
+      : `the keystore has no slot of this storage key in generation ${generation}; take pieces of a sharing whose slot is there`,
   )
 }
 

@@ -11,6 +11,7 @@ export {
 export { fileErrors, type FileErrorCode } from "./file/errors.ts"
 export { deriveFileKey } from "./file/file-key.ts"
 export { openChunkKey, SEALED_CHUNK_KEY_BYTES, sealChunkKey } from "./file/chunk-key.ts"
+export { decodeLabelCard, encodeLabelCard, MAX_LABEL_CARD_CHARACTERS, type LabelCard } from "./file/label-card.ts"
 export { decodeLabel, MAX_LABEL_BYTES, type Label } from "./file/label.ts"
 export { MAX_ADDRESS_CHARACTERS, MAX_PROXY_ADDRESSES, MAX_PROXY_CAPACITY, MAX_SEALED_LABEL_BYTES, MAX_SHARES } from "./statements/limits.ts"
 export { decodePolicyGrant, encodePolicyGrant, type PolicyGrant, type PolicyProxy } from "./statements/policy-granted.ts"

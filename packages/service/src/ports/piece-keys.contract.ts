@@ -17,6 +17,7 @@ import {
   type PieceKeysSubject,
   type PieceKeystore,
 } from "./piece-keys-cast.contract.ts"
+import { delegatedStarts } from "./delegated-start.contract.ts"
 import { movingPieces } from "./piece-keys-moving.contract.ts"
 import { slotsAndRekeys } from "./piece-keys-slots.contract.ts"
 import type { SharingOrder } from "./piece-keys.ts"
@@ -37,6 +38,7 @@ export function pieceKeysContract(name: string, subject: PieceKeysSubject): void
     describe("unlocking", () => unlocking(subject, shared))
     describe("slots and rekeys", () => slotsAndRekeys(subject, shared))
     describe("sharings that move", () => movingPieces(subject, shared))
+    describe("starts by a label", () => delegatedStarts(subject, shared))
     describe("lock and signals", () => ending(shared))
   })
 }

@@ -2,6 +2,7 @@ import type { Result } from "@keygrove/base"
 import type { ClusterId, NodePath } from "@keygrove/hierarchy"
 import type { KeyGeneration, PieceIndex } from "@keygrove/pieces"
 import type { CallOptions } from "./call-options.ts"
+import type { DelegatedStartKeys, DelegatedStartUnlocking } from "./delegated-start.ts"
 import type { Keystore, KeystoreRefusal } from "./keystore.ts"
 
 /** What a node is known by before it is unlocked. */
@@ -134,13 +135,15 @@ export type PieceRefusal =
   | "SUBPIECE_INVALID"
   | "PIECES_INSUFFICIENT"
   | "SLOT_UNKNOWN"
+  | "DELEGATED_START_ABSENT"
+  | "DELEGATED_START_INVALID"
   | "RUN_RECORD_ABSENT"
   | "RUN_RECORD_STALE"
   | "KEYSTORE_EMPTY"
   | "KEYSTORE_RECORD_CORRUPT"
 
 /** What an unlocked keystore does with storage keys and pieces (docs/protocol/pieces.md). Nothing of a piece leaves but sealed to whom it is for. */
-export interface PieceKeys {
+export interface PieceKeys extends DelegatedStartKeys {
   /** Makes the boot secret when there is none yet. Refuses `BOOT_KEY_INVALID` when its file is not what it should be. */
   bootKeys(options: CallOptions): Promise<Result<BootKeys, PieceRefusal>>
   /** The ways in that exist now, the oldest first. */
@@ -168,7 +171,7 @@ export interface PieceKeys {
 }
 
 /** A keystore that was opened by its boot key only. Disposal ends it. */
-export interface LockedKeystore extends AsyncDisposable {
+export interface LockedKeystore extends AsyncDisposable, DelegatedStartUnlocking {
   /** The node that it is of, as it was when its run record was written. */
   readonly node: { readonly cluster: ClusterId; readonly path: NodePath }
   readonly bootKeys: BootKeys

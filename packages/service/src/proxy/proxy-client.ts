@@ -14,9 +14,11 @@ import {
 import { refreshReplica } from "../ledger/refresh-replica.ts"
 import type { NodeContext } from "../node-context.ts"
 import type { CallOptions } from "../ports/call-options.ts"
-import type { PeerAddress } from "../ports/transport.ts"
+import type { PeerAddress, Transport } from "../ports/transport.ts"
 
-type ClientContext = Pick<NodeContext, "transport" | "primitives" | "replica">
+interface ClientContext extends Pick<NodeContext, "primitives" | "replica"> {
+  readonly transport: Pick<Transport, "request">
+}
 
 /** Asks a proxy to keep a fragment; the receipt is checked. */
 export async function storeFragment(

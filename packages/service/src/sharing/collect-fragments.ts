@@ -11,6 +11,7 @@ import {
 } from "@keygrove/reencryption"
 import type { NodeContext } from "../node-context.ts"
 import type { CallOptions } from "../ports/call-options.ts"
+import type { Transport } from "../ports/transport.ts"
 import { requestReencryption } from "../proxy/proxy-client.ts"
 import { addressOf } from "./revoke.ts"
 
@@ -22,9 +23,18 @@ const SPARES = 1
 /** Codes with which proxies say that the policy is over: asking others is of no use to the reader. */
 const FINAL_CODES: ReadonlySet<string> = new Set(["POLICY_REVOKED", "POLICY_EXPIRED", "NOT_READER"])
 
+/** What a reader asks proxies with; a locked node's has its boot key. */
+export interface FragmentContext extends Pick<NodeContext, "clock" | "primitives" | "random" | "replica"> {
+  readonly transport: Pick<Transport, "request">
+  readonly keystore: {
+    /** As `Keystore.sign`, with the key that the policy names for its reader. */
+    sign(purpose: "message", message: Uint8Array, options: CallOptions): Promise<Result<Uint8Array>>
+  }
+}
+
 /** Asks threshold + 1 proxies at once, verifies every capsule fragment, replaces whoever fails, and stops at the first `threshold` good ones. */
 export async function collectFragments(
-  context: NodeContext,
+  context: FragmentContext,
   policy: PolicyState,
   capsule: Uint8Array,
   options: CallOptions,
@@ -93,7 +103,7 @@ interface Question {
 }
 
 async function askProxy(
-  context: NodeContext,
+  context: FragmentContext,
   policy: PolicyState,
   { capsule, proxy, verify }: Question,
   options: CallOptions,
@@ -118,7 +128,7 @@ async function askProxy(
 }
 
 async function signRequest(
-  context: NodeContext,
+  context: FragmentContext,
   policy: PolicyState,
   capsule: Uint8Array,
   { proxyKey, signal }: CallOptions & { readonly proxyKey: Uint8Array },
@@ -128,7 +138,7 @@ async function signRequest(
   return signature.ok ? ok({ ...unsigned, signature: signature.value }) : signature
 }
 
-function createVerifier({ primitives, random }: NodeContext, policy: PolicyState, capsuleBytes: Uint8Array): Result<Verify> {
+function createVerifier({ primitives, random }: FragmentContext, policy: PolicyState, capsuleBytes: Uint8Array): Result<Verify> {
   const { curve, sha256 } = primitives
   const umbral: Umbral = createUmbral({ curve, sha256, random })
   const capsule = umbral.decodeCapsule(capsuleBytes)

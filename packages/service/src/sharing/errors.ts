@@ -22,6 +22,8 @@ export type SharingErrorCode =
   | "UNLOCK_REQUEST_UNKNOWN"
   | "UNLOCK_NOT_SHARED"
   | "CUSTODY_JOIN_FAILED"
+  | "DELEGATE_OWN_LABEL"
+  | "DELEGATE_UNKNOWN"
 
 /** Codes of granting, revoking and reading, of meeting and of trust. */
 export const sharingErrors: ErrorTable<SharingErrorCode> = {
@@ -114,5 +116,15 @@ export const sharingErrors: ErrorTable<SharingErrorCode> = {
     class: "peers",
     meaning: "The node did not become a member: too few members took its pieces, gave theirs, or shared in the key generation.",
     remedy: "Start the nodes that the message names, and try again; nothing of the attempt is left.",
+  },
+  DELEGATE_OWN_LABEL: {
+    class: "usage",
+    meaning: "The card is of this node's own label, which opens nothing while the node is locked.",
+    remedy: "Take the card of a label of another node: `keygrove id --label LABEL` there.",
+  },
+  DELEGATE_UNKNOWN: {
+    class: "refused",
+    meaning: "The ledger that this node follows does not know the owner of the label, so its grant would never be seen here.",
+    remedy: "Take the card of a node on the same ledger; see `keygrove node list`, and `keygrove ledger status` on both.",
   },
 }

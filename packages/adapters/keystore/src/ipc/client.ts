@@ -90,6 +90,9 @@ export class KeystoreClient implements Keystore, PieceKeys {
   provePiece: PieceKeys["provePiece"] = this.#pieces.provePiece
   subshare: PieceKeys["subshare"] = this.#pieces.subshare
   combineSubpieces: PieceKeys["combineSubpieces"] = this.#pieces.combineSubpieces
+  delegateStart: PieceKeys["delegateStart"] = this.#pieces.delegateStart
+  delegatedStart: PieceKeys["delegatedStart"] = this.#pieces.delegatedStart
+  endDelegatedStart: PieceKeys["endDelegatedStart"] = this.#pieces.endDelegatedStart
 
   sign: Keystore["sign"] = async (purpose, message, options) => await this.#call("sign", { purpose, message }, options)
 

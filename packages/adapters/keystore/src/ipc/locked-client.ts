@@ -5,6 +5,8 @@ import {
   Turns,
   type BootKeys,
   type CallOptions,
+  type DelegatedStart,
+  type DelegatedUnlocking,
   type KeystoreRefusal,
   type LockedKeystore,
   type PieceRefusal,
@@ -16,6 +18,7 @@ import { encodeFrame } from "./frames.ts"
 import {
   decodeLockedGreeting,
   decodeLockedValue,
+  delegatedUnlockingValue,
   unlockingValue,
   type LockedAnswers,
   type LockedGreeting,
@@ -39,6 +42,7 @@ export class LockedClient implements LockedKeystore {
   readonly bootKeys: BootKeys
   readonly freshSealingKey: Uint8Array
   readonly slots: readonly StorageSlot[]
+  readonly delegatedStart?: DelegatedStart
   readonly #socket: Duplex
   readonly #frames: AsyncIterator<Uint8Array>
   readonly #turns = new Turns()
@@ -46,13 +50,15 @@ export class LockedClient implements LockedKeystore {
   #lastId = 0
   #isOver = false
 
-  private constructor(socket: Duplex, frames: AsyncIterator<Uint8Array>, { bootKeys, freshSealingKey, node, slots }: LockedGreeting) {
+  private constructor(socket: Duplex, frames: AsyncIterator<Uint8Array>, greeting: LockedGreeting) {
+    const { bootKeys, delegatedStart, freshSealingKey, node, slots } = greeting
     this.#socket = socket
     this.#frames = frames
     this.node = node
     this.bootKeys = bootKeys
     this.freshSealingKey = freshSealingKey
     this.slots = slots
+    if (delegatedStart !== undefined) this.delegatedStart = delegatedStart
   }
 
   /** Waits for the greeting of a keystore process that was started locked, or why no pieces can open it. */
@@ -67,26 +73,37 @@ export class LockedClient implements LockedKeystore {
   sign: LockedKeystore["sign"] = async (purpose, message, options) =>
     await this.#call("boot.sign", { purpose, message }, options, async (signature) => await Promise.resolve(ok(signature)))
 
-  unlock = async (order: PieceUnlocking, options: CallOptions): Promise<Result<UnlockedByPieces, PieceRefusal>> => {
-    // What pieces open is not left to nobody, when whoever wanted it has gone meanwhile.
-    const end = (): void => this.#end()
-    options.signal.addEventListener("abort", end, { once: true })
-    try {
-      return await this.#call("unlock", unlockingValue(order), options, async ({ liars }) => {
-        const greeted = await KeystoreClient.greet(this.#socket, this.#frames)
-        this.#isOver = true
-        // What stops a start after it was unlocked, such as a damaged audit trail, has codes of its own.
-        return greeted.ok ? ok({ keystore: greeted.value, liars }) : (greeted as Refusal<PieceRefusal>)
-      })
-    } finally {
-      options.signal.removeEventListener("abort", end)
-    }
-  }
+  unlock = async (order: PieceUnlocking, options: CallOptions): Promise<Result<UnlockedByPieces, PieceRefusal>> =>
+    await this.#open("unlock", unlockingValue(order), options, (keystore, { liars }) => ({ keystore, liars }))
+
+  unlockDelegated = async (order: DelegatedUnlocking, options: CallOptions): Promise<Result<KeystoreClient, PieceRefusal>> =>
+    await this.#open("unlock.delegated", delegatedUnlockingValue(order), options, (keystore) => keystore)
 
   /** Ends the process; when it was unlocked, that is for whoever has the unlocked keystore. */
   async [Symbol.asyncDispose](): Promise<void> {
     if (!this.#isOver) this.#end()
     await Promise.resolve()
+  }
+
+  async #open<M extends LockedMethod, T>(
+    method: M,
+    params: CborValue,
+    options: CallOptions,
+    use: (keystore: KeystoreClient, value: LockedAnswers[M]) => T,
+  ): Promise<Result<T, PieceRefusal>> {
+    // What was opened is not left to nobody, when whoever wanted it has gone meanwhile.
+    const end = (): void => this.#end()
+    options.signal.addEventListener("abort", end, { once: true })
+    try {
+      return await this.#call(method, params, options, async (value) => {
+        const greeted = await KeystoreClient.greet(this.#socket, this.#frames)
+        this.#isOver = true
+        // What stops a start after it was unlocked, such as a damaged audit trail, has codes of its own.
+        return greeted.ok ? ok(use(greeted.value, value)) : (greeted as Refusal<PieceRefusal>)
+      })
+    } finally {
+      options.signal.removeEventListener("abort", end)
+    }
   }
 
   #end(): void {

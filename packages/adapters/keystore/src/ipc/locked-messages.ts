@@ -12,26 +12,29 @@ import {
 } from "@keygrove/base"
 import { clusterBytes, decodeClusterBytes, decodeNodePath } from "@keygrove/hierarchy"
 import { decodePieceIndex, type PieceIndex } from "@keygrove/pieces"
-import type { LockedKeystore, PieceUnlocking } from "@keygrove/service"
+import type { DelegatedUnlocking, LockedKeystore, PieceUnlocking } from "@keygrove/service"
 import * as v from "valibot"
 import { MAX_UNLOCKING_PIECES } from "../locked-engine.ts"
+import { delegatedStartShape, delegatedStartValue, delegatedUnlockingShape } from "./delegation-messages.ts"
 import { MAX_FRAME_BYTES } from "./frames.ts"
 import { bootKeysShape, sharingShape, slotsShape } from "./piece-messages.ts"
 import { bootKeysValue, sharingValue, slotsValue } from "./piece-values.ts"
 
 /** What a keystore that is locked tells the daemon first. */
-export type LockedGreeting = Pick<LockedKeystore, "bootKeys" | "freshSealingKey" | "node" | "slots">
+export type LockedGreeting = Pick<LockedKeystore, "bootKeys" | "delegatedStart" | "freshSealingKey" | "node" | "slots">
 
 /** What the daemon may ask then. */
 export interface LockedRequests {
   readonly "boot.sign": { readonly purpose: "handshake" | "message"; readonly message: Uint8Array }
   readonly unlock: PieceUnlocking
+  readonly "unlock.delegated": DelegatedUnlocking
 }
 
-/** What comes back: of `unlock`, who lied; the greeting of the unlocked keystore follows it. */
+/** What comes back: of `unlock`, who lied; the greeting of the unlocked keystore follows it, and that of `unlock.delegated`. */
 export interface LockedAnswers {
   readonly "boot.sign": Uint8Array
   readonly unlock: { readonly liars: readonly PieceIndex[] }
+  readonly "unlock.delegated": true
 }
 
 export type LockedMethod = keyof LockedRequests
@@ -53,19 +56,25 @@ const unlocking = v.strictObject({
 })
 const requestShape: Shape<LockedRequest> = v.strictObject({
   id: integerShape(1, Number.MAX_SAFE_INTEGER),
-  method: v.picklist(["boot.sign", "unlock"]),
+  method: v.picklist(["boot.sign", "unlock", "unlock.delegated"]),
   params: v.custom<CborValue>(() => true),
 })
-const paramShapes: { readonly [M in LockedMethod]: Shape<LockedRequests[M]> } = { "boot.sign": signing, unlock: unlocking }
+const paramShapes: { readonly [M in LockedMethod]: Shape<LockedRequests[M]> } = {
+  "boot.sign": signing,
+  unlock: unlocking,
+  "unlock.delegated": delegatedUnlockingShape,
+}
 const greetingShape: Shape<LockedGreeting> = v.strictObject({
   node: v.strictObject({ cluster: brandShape(decodeClusterBytes), path: brandShape(decodeNodePath) }),
   bootKeys: bootKeysShape,
   freshSealingKey: bytesShape(32),
   slots: slotsShape,
+  delegatedStart: v.exactOptional(delegatedStartShape),
 })
 const answerShapes: { readonly [M in LockedMethod]: Shape<LockedAnswers[M]> } = {
   "boot.sign": bytesShape(64),
   unlock: v.strictObject({ liars: v.pipe(v.array(index), v.maxLength(MAX_UNLOCKING_PIECES)) }),
+  "unlock.delegated": v.literal(true),
 }
 
 /** Decodes the frame of a request to a keystore that is locked. */
@@ -100,9 +109,14 @@ export function decodeLockedValue<M extends LockedMethod>(
 }
 
 /** The greeting of a keystore that is locked as it travels. */
-export function lockedGreetingValue({ bootKeys, freshSealingKey, node, slots }: LockedGreeting): CborValue {
-  const named = { cluster: clusterBytes(node.cluster), path: node.path }
-  return { node: named, bootKeys: bootKeysValue(bootKeys), freshSealingKey, slots: slotsValue(slots) }
+export function lockedGreetingValue({ bootKeys, delegatedStart, freshSealingKey, node, slots }: LockedGreeting): CborValue {
+  return {
+    node: { cluster: clusterBytes(node.cluster), path: node.path },
+    bootKeys: bootKeysValue(bootKeys),
+    freshSealingKey,
+    slots: slotsValue(slots),
+    ...(delegatedStart === undefined ? {} : { delegatedStart: delegatedStartValue(delegatedStart) }),
+  }
 }
 
 /** Strict inverse of {@link lockedGreetingValue}. */
@@ -110,7 +124,12 @@ export function decodeLockedGreeting(value: CborValue): Result<LockedGreeting, "
   return checkShape(value, { shape: greetingShape, code: "KEYSTORE_REQUEST_INVALID", noun: "greeting of a locked keystore" })
 }
 
-/** What unlocks as it travels. */
+/** What unlocks by a policy as it travels. */
+export function delegatedUnlockingValue({ capsuleFragments, delegationKey }: DelegatedUnlocking): CborValue {
+  return { capsuleFragments, delegationKey }
+}
+
+/** What unlocks by pieces as it travels. */
 export function unlockingValue({ pieces, request, sharing }: PieceUnlocking): CborValue {
   const given = pieces.map((piece) => ({ index: piece.index, holderSigningKey: piece.holderSigningKey, sealed: piece.sealed }))
   return { sharing: sharingValue(sharing), request, pieces: given }

@@ -34,10 +34,11 @@ import { MAX_FRAME_BYTES } from "./frames.ts"
 import { MAX_PREDECESSORS } from "../node-record.ts"
 import { keyAnswerShapes, keyRequestShapes, type KeyAnswers, type KeyRequests } from "./key-messages.ts"
 import type { LockedMethod } from "./locked-messages.ts"
+import { delegationAnswerShapes, delegationRequestShapes, type DelegationAnswers, type DelegationRequests } from "./delegation-messages.ts"
 import { pieceAnswerShapes, pieceRequestShapes, type PieceAnswers, type PieceRequests } from "./piece-messages.ts"
 
 /** What the daemon may ask, by method. */
-export interface KeystoreRequests extends KeyRequests, PieceRequests {
+export interface KeystoreRequests extends DelegationRequests, KeyRequests, PieceRequests {
   readonly sign: { readonly purpose: SigningPurpose; readonly message: Uint8Array }
   readonly labelPublicKey: LabelKeyName
   readonly openOriginal: OriginalOpening
@@ -52,7 +53,7 @@ export interface KeystoreRequests extends KeyRequests, PieceRequests {
 }
 
 /** What comes back. */
-export interface KeystoreAnswers extends KeyAnswers, PieceAnswers {
+export interface KeystoreAnswers extends DelegationAnswers, KeyAnswers, PieceAnswers {
   readonly sign: Uint8Array
   readonly labelPublicKey: Uint8Array
   readonly openOriginal: Uint8Array
@@ -79,6 +80,7 @@ const recipient = v.strictObject({ signingKey: bytesShape(32), sealingKey: bytes
 const requestShapes: { readonly [M in KeystoreMethod]: Shape<KeystoreRequests[M]> } = {
   ...keyRequestShapes,
   ...pieceRequestShapes,
+  ...delegationRequestShapes,
   sign: v.strictObject({ purpose: v.picklist(["handshake", "statement", "message"]), message: bytes }),
   labelPublicKey: v.strictObject(labelKeyName),
   openOriginal: v.strictObject({ ...labelKeyName, capsule: bytes, headerDigest: bytesShape(32), recipientKey: bytesShape(32) }),
@@ -135,6 +137,7 @@ const sealedFragment = v.strictObject({ sealed: bytes, digest: bytesShape(32) })
 const answerShapes: { readonly [M in KeystoreMethod]: Shape<KeystoreAnswers[M]> } = {
   ...keyAnswerShapes,
   ...pieceAnswerShapes,
+  ...delegationAnswerShapes,
   sign: bytesShape(64),
   labelPublicKey: compressedPointShape(),
   openOriginal: bytesShape(80),

@@ -1,14 +1,17 @@
-import type { CborValue, Result } from "@keygrove/base"
+import { ok, type CborValue, type Result } from "@keygrove/base"
 import type { CallOptions, PieceKeys, PieceRefusal } from "@keygrove/service"
+import { labelCardValue, type DelegationAnswers } from "./delegation-messages.ts"
 import type { PieceAnswers } from "./piece-messages.ts"
 import { pieceValue, recipientsValue, sharingValue } from "./piece-values.ts"
 
-/** Sends one request about storage keys and pieces and checks the shape of its answer. */
-export type PieceExchange = <M extends keyof PieceAnswers>(
+type StartAnswers = DelegationAnswers & PieceAnswers
+
+/** Sends one request about storage keys, pieces and a start by a label, and checks the shape of its answer. */
+export type PieceExchange = <M extends keyof StartAnswers>(
   method: M,
   params: CborValue,
   options: CallOptions,
-) => Promise<Result<PieceAnswers[M], PieceRefusal>>
+) => Promise<Result<StartAnswers[M], PieceRefusal>>
 
 /** Storage keys and pieces as the daemon sees them, over the socket to the keystore process. */
 export function pieceKeysOver(exchange: PieceExchange): PieceKeys {
@@ -34,5 +37,11 @@ export function pieceKeysOver(exchange: PieceExchange): PieceKeys {
       }))
       return await exchange("pieces.combine", { from: sharingValue(from), to, threshold, index, contributions: given }, options)
     },
+    delegateStart: async (card, options) => await exchange("start.delegate", labelCardValue(card), options),
+    delegatedStart: async (options) => {
+      const answer = await exchange("start.delegated", {}, options)
+      return answer.ok ? ok(answer.value.found ?? undefined) : answer
+    },
+    endDelegatedStart: async (options) => await exchange("start.end", {}, options),
   }
 }

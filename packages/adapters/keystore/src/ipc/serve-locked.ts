@@ -1,5 +1,5 @@
 import type { Duplex } from "node:stream"
-import { KeygroveError, ok, refuse, type CborValue, type Result } from "@keygrove/base"
+import { KeygroveError, ok, refuse, unreachable, type CborValue, type Result } from "@keygrove/base"
 import type { LockedEngine } from "../locked-engine.ts"
 import type { UnlockedKeystore } from "../unlock.ts"
 import { encodeFrame, FrameDecoder, FrameTooLarge } from "./frames.ts"
@@ -8,7 +8,7 @@ import { encodeAnswer } from "./messages.ts"
 import { drained, isAbruptEnd } from "./socket-frames.ts"
 
 /**
- * Greets with what a locked keystore has in the open, and answers the daemon's requests, one after the other, until pieces have opened it. What comes of it belongs to the caller, who greets again on
+ * Greets with what a locked keystore has in the open, and answers the daemon's requests, one after the other, until pieces or a label's grant have opened it. What comes of it belongs to the caller, who greets again on
  * the same socket; `undefined` when the socket closed, or sent what is no request.
  */
 export async function serveLocked(socket: Duplex, locked: LockedEngine, signal: AbortSignal): Promise<UnlockedKeystore | undefined> {
@@ -42,9 +42,16 @@ interface Handled {
 
 async function handle(locked: LockedEngine, request: LockedRequest, signal: AbortSignal): Promise<Handled> {
   try {
-    return request.method === "unlock"
-      ? await unlock(locked, request.params, signal)
-      : { answer: await sign(locked, request.params, signal) }
+    switch (request.method) {
+      case "unlock":
+        return await unlock(locked, request.params, signal)
+      case "unlock.delegated":
+        return await unlockDelegated(locked, request.params, signal)
+      case "boot.sign":
+        return { answer: await sign(locked, request.params, signal) }
+      default:
+        return unreachable(request.method)
+    }
   } catch (error) {
     // Its words may quote what it worked on, so they stay here.
     const name = error instanceof KeygroveError ? error.code : error instanceof Error ? error.name : "unknown"
@@ -64,4 +71,11 @@ async function unlock(locked: LockedEngine, params: CborValue, signal: AbortSign
   if (!opened.ok) return { answer: opened }
   const { liars, unlocked } = opened.value
   return { answer: ok({ liars }), unlocked }
+}
+
+async function unlockDelegated(locked: LockedEngine, params: CborValue, signal: AbortSignal): Promise<Handled> {
+  const order = decodeLockedParams("unlock.delegated", params)
+  if (!order.ok) return { answer: order }
+  const opened = await locked.openDelegated(order.value, { signal })
+  return opened.ok ? { answer: ok(true), unlocked: opened.value } : { answer: opened }
 }

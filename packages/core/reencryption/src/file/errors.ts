@@ -1,6 +1,12 @@
 import type { ErrorTable } from "@keygrove/base"
 
-export type FileErrorCode = "FILE_HEADER_INVALID" | "FILE_NOT_KEYGROVE" | "FILE_TRUNCATED" | "FILE_VERSION" | "LABEL_INVALID"
+export type FileErrorCode =
+  | "FILE_HEADER_INVALID"
+  | "FILE_NOT_KEYGROVE"
+  | "FILE_TRUNCATED"
+  | "FILE_VERSION"
+  | "LABEL_CARD_INVALID"
+  | "LABEL_INVALID"
 
 /** Codes of the `.kg` format; part of the package's one table. */
 export const fileErrors: ErrorTable<FileErrorCode> = {
@@ -23,6 +29,11 @@ export const fileErrors: ErrorTable<FileErrorCode> = {
     class: "failed",
     meaning: "A Keygrove file was written by a newer version.",
     remedy: "Update Keygrove.",
+  },
+  LABEL_CARD_INVALID: {
+    class: "usage",
+    meaning: "What was given is not a label's card, or has a typing error.",
+    remedy: "Copy it again, whole, from what `keygrove id --label LABEL` prints on its owner's node.",
   },
   LABEL_INVALID: {
     class: "usage",
