@@ -55,6 +55,7 @@ function usageMessage(error: CommanderError, argv: readonly string[]): string {
   const message = error.message
     .replace(/^error: /, "")
     .replaceAll("\n", " ")
+    .replace(/\.$/, "")
     .replace(/'(--?[^'=]+)=[^']*'/, "'$1=…'")
   return `${message}; see \`${help}\``
 }

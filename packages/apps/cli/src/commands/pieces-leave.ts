@@ -6,6 +6,7 @@ import { callNode } from "../node-call.ts"
 
 /** `pieces leave`. */
 export async function run(input: CommandInput, context: CommandContext): Promise<CommandOutcome> {
+  const before = decodePieces("pieces.status", await callNode(context, "pieces.status", { ask: false }))
   if (input.options["yes"] !== true) {
     const question = "have the others wipe this node's pieces? it then starts with its passphrase or key file only"
     if (!(await confirmed(question, context)))
@@ -16,6 +17,8 @@ export async function run(input: CommandInput, context: CommandContext): Promise
     members < fewest
       ? `; ${members} ${members === 1 ? "is" : "are"} left, too few to share pieces anew`
       : `; the ${members} others begin a new key generation`
+  // What a failed try may have left is wiped all the same.
+  if (!before.isMember) return { json: { path, members }, text: `${path} was no member; it starts with its passphrase or key file` }
   return {
     json: { path, members },
     text: `${path} is no member any more and starts with its passphrase or key file${members === 0 ? "" : rest}`,

@@ -17,6 +17,8 @@ export async function run(_input: CommandInput, context: CommandContext): Promis
   const bad = pieces.filter(({ state }) => state !== "proved")
   const failed = bad.some(({ state }) => state !== "unreachable")
   const proved = pieces.length - bad.length
+  if (pieces.length === 0)
+    return { json: { pieces, proved }, text: "no pieces are out yet, so there is nothing to prove; `keygrove pieces status` says why" }
   const summary = `${proved} of ${pieces.length} pieces are proved to be where the ledger says`
   const rows = bad.map(({ generation, holder, owner, reason, state }) => [
     holder,

@@ -1,6 +1,6 @@
 import { AnswerFields } from "keygrove/rpc"
 import type { CommandContext, CommandInput, CommandOutcome } from "../command.ts"
-import { commandError } from "../errors.ts"
+import { commandError, CommandError } from "../errors.ts"
 import { callNode } from "../node-call.ts"
 import { optional, required } from "../options.ts"
 import { readRequests } from "../pieces/unlock-requests.ts"
@@ -22,9 +22,9 @@ async function waitingPath(name: string, context: CommandContext): Promise<strin
   const [only, ...others] = paths
   if (only !== undefined && others.length === 0) return only
   if (only === undefined)
-    throw commandError(
-      "USAGE_INVALID",
-      `no node named "${name}" has asked this one; see \`keygrove unlock requests\`, or give its whole path`,
+    throw new CommandError(
+      "UNLOCK_REQUEST_UNKNOWN",
+      `no node named "${name}" has asked this one within the last 15 minutes; approve on a member that it names, or give its whole path`,
     )
   throw commandError("USAGE_INVALID", `${[...paths].join(" and ")} wait for an approval; give the whole path`)
 }

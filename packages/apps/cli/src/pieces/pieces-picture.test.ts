@@ -32,7 +32,7 @@ test("one sees at a glance who keeps what, who is off, and whom that leaves lock
     "",
     "■ keeps a piece and answers now   □ keeps one and does not answer   · keeps none   - the node itself",
     "",
-    "no machine may be lost; without /desk, only a passphrase or key file would open /attic, /shed, /yard",
+    "no machine may be lost; without /desk, for example, only a passphrase or key file would open /attic, /shed, /yard",
   ])
 })
 

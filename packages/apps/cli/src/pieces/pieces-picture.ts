@@ -102,7 +102,8 @@ function lossLines({ nodes }: PiecesState): readonly string[] {
   const safe =
     first.length === 1 ? "no machine may be lost" : `any ${first.length === 2 ? "one machine" : `${first.length - 1} machines`} may be lost`
   const whom = touched.map(({ path }) => path).filter((path) => !first.includes(path))
-  return [`${safe}; without ${first.join(" and ")}, only a passphrase or key file would open ${whom.join(", ")}`, ...without]
+  const example = `without ${first.join(" and ")}, for example, only a passphrase or key file would open ${whom.join(", ")}`
+  return [`${safe}; ${example}`, ...without]
 }
 
 function startingLines({ starting }: PiecesState): readonly string[] {

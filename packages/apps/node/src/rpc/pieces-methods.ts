@@ -1,6 +1,7 @@
 import type { ApiParams, PiecesApiParams, PiecesVerification, UnlockRequest } from "@keygrove/api"
 import { ok, refuse, type Result } from "@keygrove/base"
 import { decodeNodePath, type NodePath } from "@keygrove/hierarchy"
+import { MIN_CUSTODY_MEMBERS } from "@keygrove/pieces"
 import { verifyPieces, type CallOptions, type WaitingUnlock } from "@keygrove/service"
 import { membersOn } from "../runtime/members-on.ts"
 import type { NodePieces } from "../runtime/open-pieces.ts"
@@ -35,6 +36,11 @@ export const piecesHandlers: { readonly [M in keyof PiecesApiParams]: Handler<M>
     const { custody, self } = pieces.view()
     if (!custody.members.has(self.path))
       return refuse("MEMBER_UNKNOWN", `${self.path} is no member; become one with \`keygrove pieces join\``)
+    if (custody.members.size < MIN_CUSTODY_MEMBERS)
+      return refuse(
+        "KEY_GENERATION_MEMBERS_FEW",
+        `there are ${custody.members.size} of the ${MIN_CUSTODY_MEMBERS} members that a key generation takes; run \`keygrove pieces join\` on another node`,
+      )
     pieces.keeper.renew()
     return ok(piecesStatus(pieces, undefined))
   },

@@ -35,7 +35,11 @@ export class EtcdState implements AsyncDisposable {
   warnings(): readonly string[] {
     if (this.#seen === undefined) return []
     const { hasLeader, members, movedTo } = this.#seen
-    const lost = hasLeader ? [] : ["etcd has no leader: nothing can be appended to the ledger; what is known of it stays readable"]
+    const lost = hasLeader
+      ? []
+      : [
+          "etcd has no leader: nothing can be appended to the ledger; what is known of it stays readable; start more of its members, a majority has to be on",
+        ]
     const moved = movedTo === undefined ? [] : [movedWarning(movedTo)]
     return [...moved, ...lost, ...members.flatMap(memberWarnings)]
   }

@@ -1,5 +1,15 @@
 import type { CustodyView } from "@keygrove/peering"
-import { currentGeneration, majorityOf, startingGeneration } from "@keygrove/pieces"
+import type { NodePath } from "@keygrove/hierarchy"
+import {
+  holdersOf,
+  majorityOf,
+  membersOf,
+  MIN_CUSTODY_MEMBERS,
+  sharingsOf,
+  startingGeneration,
+  thresholdOf,
+  type CustodyState,
+} from "@keygrove/pieces"
 import type { CustodyKeeper } from "@keygrove/service"
 import { readConfig } from "../home/config.ts"
 import type { Home } from "../home/home.ts"
@@ -16,20 +26,43 @@ export function piecesWarnings(
 ): readonly string[] {
   if (!custody.members.has(self.path)) return strangerWarning(home)
   const { liars, troubles } = progress
-  const starting = startingGeneration(custody)
-  const own = currentGeneration(custody)?.sharings.get(self.path)
-  const waiting =
-    starting === undefined
-      ? []
-      : [
-          `key generation ${starting.generation} waits: ${starting.sharings.size} of ${starting.members.length} members have shared in it, ${majorityOf(starting.members.length)} must`,
-        ]
-  const without = own === undefined ? ["this node has no pieces at others yet, so that only its passphrase or key file opens it"] : []
   return [
-    ...without,
-    ...waiting,
+    ...ownWarnings(custody, self.path),
+    ...startingWarnings(custody),
     ...troubles.map(({ duty, refusal }) => `could not ${duty}: ${refusal.code}: ${refusal.message}`),
-    ...liars.map(({ path, what }) => `${path} does not keep to the protocol of key pieces: ${what}`),
+    ...liars.map(
+      ({ path, what }) =>
+        `${path} does not keep to the protocol of key pieces: ${what}; look after that machine, and revoke it when it is not yours alone any more`,
+    ),
+  ]
+}
+
+/** Whether the node's peers could open it, if all were on. */
+function ownWarnings(custody: CustodyState, self: NodePath): readonly string[] {
+  const few = MIN_CUSTODY_MEMBERS - custody.members.size
+  const [best] = sharingsOf(custody, self)
+    .filter(({ generation }) => generation.completedAt !== undefined)
+    .map((placed) => ({ needed: thresholdOf(placed.generation), holders: holdersOf(custody, placed).length }))
+    .toSorted((a, b) => b.holders - b.needed - (a.holders - a.needed))
+  if (best !== undefined && best.holders >= best.needed) return []
+  const why =
+    best === undefined
+      ? "this node has no pieces at others yet, so that only its passphrase or key file opens it"
+      : `${best.holders} of the ${best.needed} nodes that it takes keep pieces of this one, so that only its passphrase or key file opens it`
+  if (few > 0)
+    return [
+      `${why}; run \`keygrove pieces join\` on ${few} more ${few === 1 ? "node" : "nodes"}, so that there are ${MIN_CUSTODY_MEMBERS} members`,
+    ]
+  return [`${why}; that goes by itself when a majority of the members is on, see \`keygrove pieces status\``]
+}
+
+function startingWarnings(custody: CustodyState): readonly string[] {
+  const starting = startingGeneration(custody)
+  if (starting === undefined) return []
+  const { generation, members, sharings } = starting
+  const missing = membersOf(custody, starting).flatMap(({ member }) => (sharings.has(member.path) ? [] : [member.path]))
+  return [
+    `key generation ${generation} waits: ${sharings.size} of ${members.length} members have shared in it, ${majorityOf(members.length)} must; start those that are off of ${missing.join(", ")}`,
   ]
 }
 
