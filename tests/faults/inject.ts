@@ -1,4 +1,5 @@
 import type { Unlocking } from "./unlocking.ts"
+import { injectOutage } from "./outage.ts"
 import type { FaultKind, PlannedFault } from "./schedule.ts"
 import { skewClocks } from "./world/clock.ts"
 import type { Disk } from "./world/disk.ts"
@@ -48,6 +49,11 @@ export async function inject(world: FaultWorld, fault: PlannedFault): Promise<In
     }
     case "slow network":
       return { about, heal: healAll(named.map(({ process }) => world.network.slow(process.host))) }
+    case "keep node off":
+      return await injectOutage(
+        world,
+        fault.machines.flatMap((name) => world.nodes.find((node) => node.name === name) ?? []),
+      )
     case "kill node":
     case "fill node's disk":
       return await injectNode(world, fault)

@@ -10,17 +10,19 @@ import type { GroveNode } from "./world/grove-node.ts"
 const ANSWER_MS = 10_000
 const JOIN_MS = 90_000
 
-/** Makes every node a member, and waits until each one's storage key is shared among the others. */
+/** Makes every node a member that is none, and waits until each one's storage key is shared among the others. */
 export async function shareKeys(nodes: readonly GroveNode[]): Promise<void> {
-  await Promise.all(
-    nodes.map(async (node) => {
-      await eventually(node, async () => {
-        const joined = await node.call("pieces.join", {}, JOIN_MS)
-        return joined.ok ? true : `${joined.code}: ${joined.message}`
-      })
-    }),
-  )
+  await Promise.all(nodes.map(async (node) => await eventually(node, async () => (await becomeMember(node)) ?? true)))
   await untilShared(nodes)
+}
+
+/** Has a node become a member, where it is none; what comes of it takes a while. Why not, when it is refused. */
+export async function becomeMember(node: GroveNode): Promise<string | undefined> {
+  const status = await node.call("pieces.status", { ask: false }, ANSWER_MS)
+  if (!status.ok) return `${status.code}: ${status.message}`
+  if (fieldsOf(status.value)["isMember"] === true) return undefined
+  const joined = await node.call("pieces.join", {}, JOIN_MS)
+  return joined.ok ? undefined : `${joined.code}: ${joined.message}`
 }
 
 /** Waits until no key generation is under way and every node's key is shared in the newest one. */

@@ -4,7 +4,7 @@ import { checkHistory } from "./checker/check-history.ts"
 import type { Violation } from "./checker/history.ts"
 import { readStoredLog } from "./checker/stored-log.ts"
 import { inject, type FaultWorld } from "./inject.ts"
-import { checkPieces, untilShared } from "./pieces.ts"
+import { checkPieces, shareKeys, untilShared } from "./pieces.ts"
 import { planFaults, type PlannedFault } from "./schedule.ts"
 import { untilAgreed, untilServing } from "./settle.ts"
 import { summarise } from "./summary.ts"
@@ -96,7 +96,7 @@ async function settle(world: FaultWorld, workload: Workload, say: Say): Promise<
 /** Kills every node once more, one after the other: with nothing but what is on its disk, each is opened by its peers. */
 async function unlockEach({ nodes, unlocking }: FaultWorld): Promise<void> {
   await unlocking.settle()
-  await untilShared(nodes)
+  await shareKeys(nodes)
   for (const node of nodes) await unlocking.restart(node)
   await untilServing(nodes)
   await untilShared(nodes)

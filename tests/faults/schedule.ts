@@ -3,6 +3,7 @@ import { Dice } from "../simulation/dice.ts"
 /** What can happen to a machine, or between machines. */
 export const faultKinds = [
   "kill node",
+  "keep node off",
   "kill etcd member",
   "kill etcd leader",
   "pause node",
@@ -27,7 +28,7 @@ export interface PlannedFault {
   /** When it begins and ends, in milliseconds from the beginning of the run. */
   readonly from: number
   readonly to: number
-  /** The machines that it is about; what leads when the time has come, nobody knows before. */
+  /** The machines that it is about; what leads when the time has come, nobody knows before. Of a node that is kept off, the second is one that leaves the cluster meanwhile. */
   readonly machines: readonly string[]
   /** Of a clock: by how much. */
   readonly seconds: number
@@ -43,6 +44,8 @@ export interface SchedulePlan {
 /** Before the first fault, and before the end. */
 const QUIET_MS = 2_000
 const [SHORTEST_MS, LONGEST_MS] = [1_500, 7_000] as const
+/** Of what has to last longer than nodes wait for one that is off. */
+const [SHORTEST_OUTAGE_MS, LONGEST_OUTAGE_MS] = [14_000, 20_000] as const
 const [SHORTEST_PAUSE_MS, LONGEST_PAUSE_MS] = [200, 2_000] as const
 /** Faults at once. */
 const LANES = 2
@@ -60,10 +63,13 @@ export function planFaults({ durationMs, members, nodes, seed }: SchedulePlan): 
   for (;;) {
     const lane = free.indexOf(Math.min(...free))
     const from = (free[lane] ?? 0) + dice.between(SHORTEST_PAUSE_MS, LONGEST_PAUSE_MS)
-    const to = from + dice.between(SHORTEST_MS, LONGEST_MS)
-    if (to > durationMs - QUIET_MS) return faults.toSorted((a, b) => a.from - b.from)
     if (kinds.length === 0) kinds.push(...shuffled(dice, faultKinds))
     const kind = kinds.shift() ?? "kill node"
+    const to =
+      from + (kind === "keep node off" ? dice.between(SHORTEST_OUTAGE_MS, LONGEST_OUTAGE_MS) : dice.between(SHORTEST_MS, LONGEST_MS))
+    // Something shorter may still fit.
+    if (to > durationMs - QUIET_MS && kind === "keep node off") continue
+    if (to > durationMs - QUIET_MS) return faults.toSorted((a, b) => a.from - b.from)
     const busy = faults.filter((other) => other.to > from && !isOfSeveral(other.kind)).flatMap(({ machines }) => machines)
     const idle = (names: readonly string[]): readonly string[] => names.filter((name) => !busy.includes(name))
     const machines = machinesOf(kind, dice, { nodes: idle(nodes), members: idle(members), all: [...nodes, ...members] })
@@ -87,6 +93,8 @@ function machinesOf(
     case "kill etcd leader":
     case "isolate etcd leader":
       return []
+    case "keep node off":
+      return shuffled(dice, nodes).slice(0, 2)
     // Any number from one to all but one: the other side may be the smaller one.
     case "split network":
       return shuffled(dice, all).slice(0, dice.between(1, all.length - 1))

@@ -27,6 +27,7 @@ export function summarise({ faults, history: { appends, heads }, log, renewals, 
     `appends   ${appends.length} tried: ${came("acknowledged")} acknowledged, ${came("refused")} refused, ${came("unknown")} unknown`,
     `          ${[...codes].map(([code, { length }]) => `${code} ${length}`).join(", ") || "no refusals"}; the slowest was acknowledged after ${(slowest / 1_000).toFixed(1)} s`,
     `unlocked  ${unlocking.byPeers} times by peers, ${unlocking.withKeyFile} times with the key file because peers could not; keys of all renewed ${renewals} times`,
+    `moved     ${log.filter(({ bytes }) => Buffer.from(bytes).includes("pieces-redistributed")).length} times the pieces of a node that was off`,
     `ledger    ${log.length} entries; nodes said ${heads.length} times what they have`,
     `checked   ${violations.length === 0 ? "no violation" : `${violations.length} VIOLATIONS`}`,
   ]

@@ -3,13 +3,13 @@ import { fieldsOf } from "./fields.ts"
 import { eventually } from "./settle.ts"
 import type { GroveNode } from "./world/grove-node.ts"
 
-/** Pieces that open a node of five, which hold four of them. */
-const NEEDED = 3
 /**
  * How often peers are asked for one node while things break. They take part in five unlockings of it an hour; one is for the end of the run, and a start that is cut off counts too.
  */
 const MAX_ASKED = 2
 const ANSWER_MS = 5_000
+/** Of a node that asks all others first. */
+const ASKED_MS = 10_000
 const LOOK_MS = 250
 
 /**
@@ -33,12 +33,13 @@ export class Unlocking {
 
   /** Decides how a killed node starts, before it does. */
   async prepare(node: GroveNode): Promise<void> {
-    const serving = await this.#servingBeside(node)
     const asked = this.#asked.get(node.name) ?? 0
-    if (serving < NEEDED || asked >= MAX_ASKED) {
+    const isOpenable = asked < MAX_ASKED && (await this.#isOpenable(node))
+    if (!isOpenable) {
       node.means = "key file"
       this.withKeyFile++
-      return this.#say(`${node.name} starts with its key file: ${serving} others serve, and they were asked ${asked} times before`)
+      const why = asked < MAX_ASKED ? "no other node says that peers can open it now" : `they were asked ${asked} times before`
+      return this.#say(`${node.name} starts with its key file: ${why}`)
     }
     this.#asked.set(node.name, asked + 1)
     node.means = "pieces"
@@ -68,18 +69,28 @@ export class Unlocking {
     this.#stop.abort()
   }
 
-  async #servingBeside(node: GroveNode): Promise<number> {
-    const states = await Promise.all(this.#nodes.filter((other) => other !== node).map(stateOf))
-    return states.filter((state) => state === "serving").length
+  /** Whether another node says that enough holders of its pieces answer. */
+  async #isOpenable(node: GroveNode): Promise<boolean> {
+    const others = this.#nodes.filter((other) => other !== node)
+    const told = await Promise.all(others.map(async (other) => await other.call("pieces.status", {}, ASKED_MS)))
+    return told.some((status) => {
+      const { nodes } = fieldsOf(status.ok ? status.value : undefined)
+      return Array.isArray(nodes) && nodes.map(fieldsOf).some(({ canUnlock, path }) => path === `/${node.name}` && canUnlock === true)
+    })
   }
 
-  /** Until it serves, or was killed again and starts with something else. */
+  /** Until it serves, or was killed again and starts with something else. Where asking the peers has ended, a person comes with the key file. */
   async #watch(node: GroveNode): Promise<void> {
     const begun = performance.now()
     for (;;) {
       const state = await stateOf(node)
       if (this.#stop.signal.aborted || node.means !== "pieces") return
       if (state === "serving") return this.#opened(node, begun)
+      if (state === "locked") {
+        const unlocked = await node.call("node.unlock", { keyFile: node.keyFile }, ASKED_MS)
+        this.#say(`${node.name} is unlocked with its key file, since its peers could not: ${unlocked.ok ? "it serves" : unlocked.code}`)
+        if (unlocked.ok) return void this.withKeyFile++
+      }
       await delay(LOOK_MS)
     }
   }

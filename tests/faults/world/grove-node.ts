@@ -19,6 +19,8 @@ export interface GroveNode {
   readonly process: HostProcess
   readonly disk: Disk
   readonly home: string
+  /** On none of the disks. */
+  readonly keyFile: string
   /** Tells a line about it. */
   say(line: string): void
   /** By what it is opened from its next start on. The key file is on none of the disks; without it the node has what its disk holds, and its peers. */
@@ -51,7 +53,7 @@ export async function startGroveNode(plan: NodePlan): Promise<GroveNode> {
   const root = isFirst ? ["--words-out", words] : ["--recover", "--words-file", words]
   const options = ["--name", host.name, "--ledger", ledger, "--listen", listen, "--rpc-port", "0", "--key-file", keyFile, ...root]
   await keygrove({ host, bundle }, ["init", "--home", home, ...options])
-  forgetKeyFile(join(home, "config.json"))
+  settle(join(home, "config.json"))
   const command = [process.execPath, join(bundle, "node.mjs"), "--home", home]
   const log = join(directory, `${host.name}.log`)
   const child = new HostProcess({
@@ -67,6 +69,7 @@ export async function startGroveNode(plan: NodePlan): Promise<GroveNode> {
     process: child,
     disk,
     home,
+    keyFile,
     say,
     get means() {
       return child.command.includes("--pieces") ? "pieces" : "key file"
@@ -86,10 +89,10 @@ export async function startGroveNode(plan: NodePlan): Promise<GroveNode> {
   }
 }
 
-/** The settings of a person who carries the key file along, and names it when it is needed. */
-function forgetKeyFile(path: string): void {
+/** The settings of a person who carries the key file along, and names it when it is needed; and of nodes that wait for one another as shortly as they may. */
+function settle(path: string): void {
   const { keyFile: _carried, ...config }: Record<string, unknown> = JSON.parse(readFileSync(path, "utf8"))
-  writeFileSync(path, JSON.stringify(config), { mode: 0o600 })
+  writeFileSync(path, JSON.stringify({ ...config, pieceWaits: { ownerSeconds: 5, attemptSeconds: 5 } }), { mode: 0o600 })
 }
 
 /** Runs a command of the command line on a machine to its end. */
