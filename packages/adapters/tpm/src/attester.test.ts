@@ -81,8 +81,11 @@ describe("a TPM", () => {
     })
   })
 
-  test("that has passwords, or a bank less, says so", async () => {
+  test("cannot use the key of another, and one that has passwords, or a bank less, says so", async () => {
     await using other = await SoftwareTpm.start()
+    const copied = memoryInProcess()
+    unwrap(await new TpmAttester({ tcti: tpm.tcti, memory: copied }).enrol(options))
+    expect(await new TpmAttester({ tcti: other.tcti, memory: copied }).quote(order, options)).toMatchObject({ code: "TPM_KEY_LOST" })
     const attester = new TpmAttester({ tcti: other.tcti, memory: memoryInProcess() })
     other.run("tpm2_changeauth", "-c", "e", "secret")
     expect(await attester.enrol(options)).toMatchObject({
