@@ -8,6 +8,7 @@ export {
   type EncryptionOptions,
   type GrantOrder,
   type RotateOptions,
+  type UnlockOptions,
 } from "./keygrove.ts"
 export type { Rotation } from "./files/rotate-file.ts"
 export {
@@ -23,8 +24,9 @@ export type { OperatorDescription, OperatorResult } from "./keys/operators.ts"
 export type { AuditedUse, NamedKey, NamedKeyRules, NamedKeyType, NamedKeyVersion } from "./keys/named-key.ts"
 export { Pieces, type PieceProof, type UnlockRequestInfo } from "./pieces.ts"
 export type { Policy } from "./policy.ts"
+export type { LockState, PeersUnlocking } from "./rpc/lock-state.ts"
 export type { MeetingPhase, MeetingState } from "./rpc/meeting.ts"
 export type { ClusterNode, ClusterNodes } from "./rpc/nodes.ts"
-export { Ledger, type LedgerEntryInfo, type LedgerInfo, type LedgerSnapshotInfo } from "./ledger.ts"
+export { Ledger, type EtcdInfo, type EtcdMemberInfo, type LedgerEntryInfo, type LedgerInfo, type LedgerSnapshotInfo } from "./ledger.ts"
 export type { KeyGeneration, PiecesInGeneration, PiecesJoining, PiecesMember, PiecesState } from "./rpc/pieces.ts"
 export { Trust, type TrustedClusterInfo } from "./trust.ts"

@@ -15,6 +15,7 @@ import type { FileTools } from "./files/file-tools.ts"
 import { Pieces } from "./pieces.ts"
 import { decodePolicy, type Policy } from "./policy.ts"
 import { AnswerFields } from "./rpc/fields.ts"
+import { decodeLockState, type LockState } from "./rpc/lock-state.ts"
 import { readNodes, type ClusterNodes } from "./rpc/nodes.ts"
 import { callRpc, type RpcEndpoint } from "./rpc/rpc-client.ts"
 import { Ledger } from "./ledger.ts"
@@ -36,6 +37,12 @@ export interface CallOptions {
 export interface ConnectOptions extends CallOptions {
   /** Home directory of the node; else `$KEYGROVE_HOME`, else `keygrove` in the XDG data home. */
   readonly home?: string
+}
+
+export interface UnlockOptions extends CallOptions {
+  readonly byPieces?: boolean
+  /** An absolute path: the node has a working directory of its own. */
+  readonly keyFile?: string
 }
 
 export interface EncryptionOptions extends CallOptions {
@@ -100,6 +107,25 @@ export class Keygrove implements AsyncDisposable {
   /** What `node.status` answers (docs/protocol/rpc.md). */
   async status(options: CallOptions = {}): Promise<unknown> {
     return await this.#call("node.status", {}, options)
+  }
+
+  /** Whether the node serves, and what a locked one waits for. */
+  async lockState(options: CallOptions = {}): Promise<LockState> {
+    return decodeLockState(await this.status(options))
+  }
+
+  /** Wipes the node's secrets; it goes on locked. */
+  async lock(options: CallOptions = {}): Promise<void> {
+    await this.#call("node.lock", {}, options)
+  }
+
+  /**
+   * Opens a locked node: with the key file at an absolute path, with that of its config.json when nothing is said, or by the pieces that its peers keep. Peers may take their time: that way
+   * it returns when they are being asked, and {@link lockState} says how far they are.
+   */
+  async unlock({ byPieces, keyFile, ...options }: UnlockOptions = {}): Promise<void> {
+    const params = { ...(byPieces === undefined ? {} : { byPieces }), ...(keyFile === undefined ? {} : { keyFile }) }
+    await this.#call("node.unlock", params, options)
   }
 
   /** The nodes of this cluster and their epochs: which one rekeyed, which one was ordered to. */

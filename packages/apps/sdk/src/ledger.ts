@@ -23,9 +23,36 @@ export interface LedgerInfo {
   readonly length: number
   /** 64 hex digits. */
   readonly head: string
+  /** Where others have it as well: a node's address, or etcd://…; missing when there is none. */
+  readonly address?: string
   readonly snapshot?: LedgerSnapshotInfo
   /** Index before which the node keeps only entries of key chains; 0 where it keeps all. */
   readonly prunedTo: number
+  /** How etcd is, as it last answered; missing when the ledger is not in etcd, and before the first answer. */
+  readonly etcd?: EtcdInfo
+}
+
+/** How the etcd of a ledger is. */
+export interface EtcdInfo {
+  /** When it was asked. */
+  readonly at: Date
+  /** Without a leader nothing can be appended. */
+  readonly hasLeader: boolean
+  readonly members: readonly EtcdMemberInfo[]
+}
+
+/** One member of etcd. What it did not tell is 0, or empty. */
+export interface EtcdMemberInfo {
+  /** HOST:PORT */
+  readonly name: string
+  /** Why it did not answer; missing when it did. */
+  readonly problem?: string
+  readonly isLeader: boolean
+  readonly version: string
+  readonly raftTerm: number
+  readonly raftIndex: number
+  readonly databaseBytes: number
+  readonly alarms: readonly string[]
 }
 
 /** One signed statement. */
@@ -51,12 +78,15 @@ export class Ledger {
   /** How far it goes, and the node's snapshot of it. */
   async status(options: LedgerCallOptions = {}): Promise<LedgerInfo> {
     const fields = new AnswerFields("ledger.status", await this.#call("ledger.status", {}, options))
+    const address = fields.optionalText("address")
     return {
       role: fields.text("role"),
       length: fields.number("length"),
       head: fields.text("head"),
       prunedTo: fields.number("prunedTo"),
+      ...(address === undefined ? {} : { address }),
       ...(fields.get("snapshot") === null ? {} : { snapshot: decodeSnapshot(fields.object("snapshot")) }),
+      ...(fields.get("etcd") === null ? {} : { etcd: decodeEtcd(fields.object("etcd")) }),
     }
   }
 
@@ -90,6 +120,24 @@ const PAGE_ENTRIES = 256
 
 function decodeSnapshot(fields: AnswerFields): LedgerSnapshotInfo {
   return { length: fields.number("length"), head: fields.text("head"), by: fields.text("by") }
+}
+
+function decodeEtcd(fields: AnswerFields): EtcdInfo {
+  return { at: new Date(fields.number("at")), hasLeader: fields.boolean("hasLeader"), members: fields.objects("members").map(decodeMember) }
+}
+
+function decodeMember(fields: AnswerFields): EtcdMemberInfo {
+  const problem = fields.optionalText("problem")
+  return {
+    name: fields.text("name"),
+    ...(problem === undefined ? {} : { problem }),
+    isLeader: fields.boolean("isLeader"),
+    version: fields.text("version"),
+    raftTerm: fields.number("raftTerm"),
+    raftIndex: fields.number("raftIndex"),
+    databaseBytes: fields.number("databaseBytes"),
+    alarms: fields.texts("alarms"),
+  }
 }
 
 function decodeEntry(fields: AnswerFields): LedgerEntryInfo {

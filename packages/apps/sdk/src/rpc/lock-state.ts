@@ -1,0 +1,44 @@
+import { AnswerFields } from "./fields.ts"
+
+/** What the peers of a locked node do about its pieces. */
+export interface PeersUnlocking {
+  /** The first hex digits of its request, by which a person approves it on another member. */
+  readonly request: string
+  readonly given: number
+  readonly needed: number
+  /** Members that want an approval. */
+  readonly waiting: readonly string[]
+  readonly refused: readonly { readonly path: string; readonly reason: string }[]
+  readonly unreachable: readonly { readonly path: string; readonly reason: string }[]
+}
+
+/** Whether a node serves, and what a locked one waits for. */
+export interface LockState {
+  /** `serving`, `locked`, or `unlocking` while its keystore is opened or its peers are asked. */
+  readonly state: string
+  /** How far the peers are; null when they are not asked, or have not answered yet. */
+  readonly peers: PeersUnlocking | null
+}
+
+/** Reads the answer of `node.status`. */
+export function decodeLockState(answer: unknown): LockState {
+  const fields = new AnswerFields("node.status", answer)
+  const unlocking = fields.get("unlocking")
+  const isAsked = unlocking !== null && unlocking !== undefined
+  return { state: fields.text("state"), peers: isAsked ? decodePeers(fields.object("unlocking")) : null }
+}
+
+function decodePeers(fields: AnswerFields): PeersUnlocking {
+  return {
+    request: fields.text("request"),
+    given: fields.number("given"),
+    needed: fields.number("needed"),
+    waiting: fields.texts("waiting"),
+    refused: fields.objects("refused").map(decodePeer),
+    unreachable: fields.objects("unreachable").map(decodePeer),
+  }
+}
+
+function decodePeer(fields: AnswerFields): PeersUnlocking["refused"][number] {
+  return { path: fields.text("path"), reason: fields.text("reason") }
+}
