@@ -1,3 +1,4 @@
+import { encode, rfc8949EncodeOptions } from "cborg"
 import fc from "fast-check"
 import { describe, expect, test } from "vitest"
 import { fromHex, toHex } from "./bytes.ts"
@@ -103,6 +104,21 @@ describe("canonical CBOR", () => {
         const decoded = decodeCanonical(encoded, 1_000_000)
         expect(decoded.ok && toHex(encodeCanonical(decoded.value))).toBe(toHex(encoded))
       }),
+    )
+  })
+
+  test("encodes what is long as what is short, and keeps no piece of either", () => {
+    const letter = fc.constantFrom("a", "ü", "水", "𐅑")
+    const item = fc.tuple(fc.integer({ min: 0, max: 1_500 }), letter).map(([count, each]) => [each.repeat(count), new Uint8Array(count)])
+    fc.assert(
+      fc.property(fc.array(item, { maxLength: 4 }), (items) => {
+        const encoded = encodeCanonical(items)
+        expect(toHex(encoded)).toBe(toHex(encode(items, rfc8949EncodeOptions)))
+        const copy = Uint8Array.from(encoded)
+        encodeCanonical("z".repeat(100))
+        expect(toHex(encoded)).toBe(toHex(copy))
+      }),
+      { numRuns: 50 },
     )
   })
 
