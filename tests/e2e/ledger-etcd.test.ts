@@ -55,6 +55,23 @@ test("both write directly and see each other's entries, also when a member of et
   )
 })
 
+test("etcd drops what a snapshot says, and a member that was away starts from it", async () => {
+  await expectDone(["down", ...at("phone")])
+  await expectDone(["proxy", "offer", "--until", "40d", ...at("laptop")])
+  const { length } = await expectDone(["ledger", "status", ...at("laptop")])
+  const pruned = await runCommand(["ledger", "snapshot", "--prune-etcd", ...at("laptop")])
+  expect(pruned.stdout).toContain(`etcd has the snapshot, and only key chains of the entries before ${String(length)};`)
+  await expectDone(["up", "--detach", ...at("phone")])
+  const offer = ["proxy", "offer", "--until", "50d", ...at("phone")]
+  await vi.waitFor(async () => await expectDone(offer), { timeout: 90_000, interval: 1_000 })
+  const status = async (): Promise<string> => (await runCommand(["ledger", "status", ...at("phone")])).stdout
+  await vi.waitFor(async () => expect(await status()).toMatch(new RegExp(`etcd +pruned: .*before ${String(length)}\\b`)), {
+    timeout: 90_000,
+    interval: 1_000,
+  })
+  expect(await status()).toContain(`only key chains are left of entries before ${String(length)}`)
+})
+
 test("the ledger moves out of etcd to one node, and the other is told and follows it there", async () => {
   await expectRefused(["ledger", "migrate", "--to", "embedded", ...at("laptop")], {
     code: "ALREADY_RUNNING",
@@ -83,7 +100,8 @@ test("the ledger moves out of etcd to one node, and the other is told and follow
   await expectDone(["up", "--detach", ...at("phone")])
   expect(await expectDone(["ledger", "status", ...at("phone")])).toMatchObject({ role: "follower", address: to })
   await vi.waitFor(async () => await expectDone(offer), { timeout: 90_000, interval: 1_000 })
-  expect(await expectDone(["ledger", "verify", ...at("phone")])).toMatchObject({ valid: true, void: 0 })
+  expect(await expectDone(["ledger", "verify", ...at("laptop")])).toMatchObject({ valid: true, void: 0 })
+  await expectRefused(["ledger", "verify", ...at("phone")], { code: "LEDGER_PRUNED", exitStatus: 1, says: "was dropped" })
 })
 
 test("what cannot be an etcd is refused before a home is made", async () => {

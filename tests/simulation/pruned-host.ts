@@ -34,7 +34,7 @@ const host = { signingKey: hostKey, addresses: [] }
 let followers = 0
 
 /** A keystore in its first epoch, as far as snapshots need one. */
-function keystoreOf(node: KitNode): SnapshotContext["keystore"] {
+export function keystoreOf(node: KitNode): SnapshotContext["keystore"] {
   const { cluster, generation, path } = node
   const keys = kitEpochKeys(node, 1)
   return {

@@ -1,33 +1,31 @@
 import { Code } from "@connectrpc/connect"
-import { equalBytes, ok, refuse, toHex, type Refusal, type Result } from "@keygrove/base"
+import { equalBytes, ok, refuse, type Refusal, type Result } from "@keygrove/base"
 import type { Primitives } from "@keygrove/crypto"
-import {
-  checkBatch,
-  emptyHead,
-  isSameHead,
-  MAX_SLICE_BYTES,
-  MAX_SLICE_ENTRIES,
-  type BatchHeads,
-  type LedgerHead,
-  type LedgerIndex,
-} from "@keygrove/ledger"
+import { checkBatch, isSameHead, type BatchHeads, type LedgerHead, type LedgerIndex } from "@keygrove/ledger"
 import type {
   AppendOptions,
   AppendRefusal,
   CallOptions,
   LedgerSlice,
   LedgerSource,
+  OfferedSnapshot,
+  PrunableLog,
+  PruneOrder,
+  PruneRefusal,
   SealableLog,
   SealRefusal,
+  SnapshotName,
+  SnapshotSource,
   SourceRefusal,
 } from "@keygrove/service"
 import type { EtcdAccess } from "./access.ts"
 import type { EtcdAddress } from "./address.ts"
-import { KV, type KeyValue, type TxnResponse } from "./etcd_pb.ts"
+import { headOf, EntryReader } from "./entry-reader.ts"
+import { KV, type TxnResponse } from "./etcd_pb.ts"
 import type { GrpcStatus } from "./grpc-connection.ts"
 import { HeadWatch, type SeenHead } from "./head-watch.ts"
 import { readHealth, type EtcdHealth } from "./health.ts"
-import { decodeHead, decodeMoved, decodeStoredEntry, encodeHead, encodeMoved, encodeStoredEntry, EtcdLogKeys } from "./log-format.ts"
+import { decodeMoved, decodeStoredEntry, encodeHead, encodeMoved, encodeStoredEntry, EtcdLogKeys } from "./log-format.ts"
 import { DEFAULT_DEADLINES, EtcdMembers, type EtcdDeadlines } from "./members.ts"
 import {
   readTransactionAnswer,
@@ -36,6 +34,8 @@ import {
   type EtcdTransaction,
   type EtcdTransactionAnswer,
 } from "./messages.ts"
+import { EtcdPruning } from "./pruning.ts"
+import type { EtcdAnswer, Transact } from "./transact.ts"
 
 export interface EtcdSourceOptions {
   readonly address: EtcdAddress
@@ -50,28 +50,29 @@ const WAIT_MS = 25_000
 
 const MAY_BE_WRITTEN = "what was to be appended may have been"
 
-type Answer = EtcdTransactionAnswer & { readonly wasAmbiguous: boolean }
-
 /**
  * A ledger in etcd: a key for each entry and one for the head. A batch is one transaction that compares the head, so that neither another length nor another history of
  * the same length is appended to, and that no entry is where it writes. Whoever holds keys of the prefix can write anything there: what is read is verified by the
  * engine that copies it.
  */
-export class EtcdLedgerSource implements LedgerSource, SealableLog {
+export class EtcdLedgerSource implements SnapshotSource, LedgerSource, SealableLog, PrunableLog {
   readonly title: string = "etcd"
   readonly #primitives: Pick<Primitives, "sha256" | "ed25519">
   readonly #members: EtcdMembers
   readonly #keys: EtcdLogKeys
   readonly #watch: HeadWatch
   readonly #stop = new AbortController()
-  /** Entries asked for at once: fewer where they are long. */
-  #readCount = MAX_SLICE_ENTRIES
+  readonly #reader: EntryReader
+  readonly #pruning: EtcdPruning
 
   /** Connects with the first call. */
   constructor({ access, address, deadlines = DEFAULT_DEADLINES, primitives }: EtcdSourceOptions) {
     this.#primitives = primitives
     this.#members = new EtcdMembers(address, access, deadlines)
     this.#keys = new EtcdLogKeys(address.prefix)
+    const transact: Transact = async (...args) => await this.#transact(...args)
+    this.#reader = new EntryReader(primitives, this.#keys, transact)
+    this.#pruning = new EtcdPruning({ primitives, keys: this.#keys, reader: this.#reader, transact })
     this.#watch = new HeadWatch({
       members: this.#members,
       key: this.#keys.head,
@@ -91,17 +92,26 @@ export class EtcdLedgerSource implements LedgerSource, SealableLog {
     return seen.ok ? ok(seen.value.head) : seen
   }
 
-  async read(from: LedgerIndex, limit: number, { signal }: CallOptions): Promise<Result<LedgerSlice, SourceRefusal>> {
-    const first = Math.max(0, from - 1)
-    const count = Math.min(limit, this.#readCount)
-    const range = { kind: "range", key: this.#keys.entry(first), end: this.#keys.entry(from + count) } as const
-    const head = { kind: "range", key: this.#keys.head } as const
-    const answer = await this.#transact({ conditions: [], operations: [head, { ...range, limit: count + 1 }], otherwise: [] }, signal)
-    if (!answer.ok) return answer
-    const [heads = [], pairs = []] = answer.value.found
-    const now = headOf(heads[0]?.value)
-    if (!now.ok) return now
-    return this.#sliceOf(pairs, { from, first, end: Math.min(from + count, now.value.length) })
+  async read(from: LedgerIndex, limit: number, { signal }: CallOptions): Promise<Result<LedgerSlice, SourceRefusal | "LEDGER_PRUNED">> {
+    return await this.#reader.read(from, limit, signal)
+  }
+
+  /** What a copy of `length` entries may start from when the log was pruned. */
+  async snapshot(length: LedgerIndex, { signal }: CallOptions): Promise<Result<OfferedSnapshot, SourceRefusal | "LEDGER_PRUNED">> {
+    return await this.#reader.snapshot(length, signal)
+  }
+
+  /** A part of that, unchecked. */
+  async part(name: SnapshotName, place: number, { signal }: CallOptions): Promise<Result<Uint8Array, SourceRefusal | "LEDGER_PRUNED">> {
+    return await this.#reader.part(name, place, signal)
+  }
+
+  async prunedTo(options: CallOptions): Promise<Result<LedgerIndex, SourceRefusal>> {
+    return await this.#pruning.prunedTo(options)
+  }
+
+  async prune(order: PruneOrder, options: CallOptions): Promise<Result<true, PruneRefusal>> {
+    return await this.#pruning.prune(order, options)
   }
 
   async append(
@@ -187,7 +197,7 @@ export class EtcdLedgerSource implements LedgerSource, SealableLog {
   }
 
   /** Why a transaction changed nothing: others were faster, or an earlier try of it had its effect and only the answer was lost. */
-  #judgeConflict({ found, revision, wasAmbiguous }: Answer, expected: LedgerHead, last: LedgerHead): Result<LedgerHead, AppendRefusal> {
+  #judgeConflict({ found, revision, wasAmbiguous }: EtcdAnswer, expected: LedgerHead, last: LedgerHead): Result<LedgerHead, AppendRefusal> {
     const [heads = [], entries = [], moves = []] = found
     const now = headOf(heads[0]?.value)
     if (!now.ok) return now
@@ -208,31 +218,6 @@ export class EtcdLedgerSource implements LedgerSource, SealableLog {
     return refuse("LEDGER_HEAD_MOVED", `the ledger has ${now.value.length} entries, not ${expected.length}, or another history`)
   }
 
-  #sliceOf(
-    pairs: readonly KeyValue[],
-    { end, first, from }: { readonly from: LedgerIndex; readonly first: number; readonly end: number },
-  ): Result<LedgerSlice, SourceRefusal> {
-    let before = emptyHead().hash
-    let size = 0
-    const entries: Uint8Array[] = []
-    for (let index = first; index < end; index++) {
-      const pair = pairs[index - first]
-      const stored = pair === undefined || !equalBytes(pair.key, this.#keys.entry(index)) ? undefined : decodeStoredEntry(pair.value)
-      if (stored === undefined)
-        return refuse("LEDGER_CORRUPT", `etcd has no entry ${index}, or none that can be one, but its head counts it`)
-      if (index < from) {
-        before = stored.headHash
-        continue
-      }
-      size += stored.entry.length
-      if (entries.length > 0 && size > MAX_SLICE_BYTES) break
-      entries.push(stored.entry)
-    }
-    const share = entries.length / Math.max(1, end - from)
-    this.#readCount = Math.max(1, Math.min(MAX_SLICE_ENTRIES, share < 1 ? Math.floor(this.#readCount * share) : 2 * this.#readCount))
-    return ok({ from, before, entries })
-  }
-
   async #readHead(signal: AbortSignal): Promise<Result<SeenHead, SourceRefusal>> {
     const answer = await this.#transact({ conditions: [], operations: [{ kind: "range", key: this.#keys.head }], otherwise: [] }, signal)
     if (!answer.ok) return answer
@@ -241,7 +226,7 @@ export class EtcdLedgerSource implements LedgerSource, SealableLog {
     return head.ok ? ok({ head: head.value, revision }) : head
   }
 
-  async #transact(transaction: EtcdTransaction, signal: AbortSignal): Promise<Result<Answer, "LEDGER_UNREACHABLE">> {
+  async #transact(transaction: EtcdTransaction, signal: AbortSignal): Promise<Result<EtcdAnswer, "LEDGER_UNREACHABLE">> {
     signal.throwIfAborted()
     if (this.#stop.signal.aborted) return refuse("LEDGER_UNREACHABLE", "the connection to etcd was closed")
     const read = (response: TxnResponse): EtcdTransactionAnswer | undefined => {
@@ -263,14 +248,6 @@ function placeOf(value: Uint8Array | undefined): Result<string | undefined, "LED
 
 function goesOn(target: string): Refusal<"LEDGER_MOVED"> {
   return refuse("LEDGER_MOVED", `the ledger was moved and goes on at ${target}; nothing is appended to it in etcd any more`, { target })
-}
-
-function headOf(value: Uint8Array | undefined): Result<LedgerHead, "LEDGER_CORRUPT"> {
-  if (value === undefined) return ok(emptyHead())
-  const head = decodeHead(value)
-  return head.ok
-    ? head
-    : refuse("LEDGER_CORRUPT", `${head.message}; etcd has ${toHex(value.subarray(0, 16))}… there: is the prefix another program's?`)
 }
 
 /** What a person can do where etcd answers that it will not. */

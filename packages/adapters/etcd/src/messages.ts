@@ -34,6 +34,8 @@ export interface EtcdRange {
 export type EtcdOperation =
   | ({ readonly kind: "range" } & EtcdRange)
   | { readonly kind: "put"; readonly key: Uint8Array; readonly value: Uint8Array }
+  /** One key when `end` is missing, else all from `key` on before `end`. */
+  | { readonly kind: "delete"; readonly key: Uint8Array; readonly end?: Uint8Array }
 
 export interface EtcdTransaction {
   readonly conditions: readonly EtcdCondition[]
@@ -120,6 +122,7 @@ function writeOperation(operation: EtcdOperation): MessageInitShape<typeof Reque
   const { key } = operation
   if (operation.kind === "put") return { request: { case: "requestPut", value: { key, value: operation.value } } }
   const end = operation.end === undefined ? {} : { rangeEnd: operation.end }
+  if (operation.kind === "delete") return { request: { case: "requestDeleteRange", value: { key, ...end } } }
   return { request: { case: "requestRange", value: { key, limit: BigInt(operation.limit ?? 0), ...end } } }
 }
 

@@ -284,9 +284,14 @@ export const commands: readonly CommandSpec[] = [
     details:
       "The node takes one by itself every 10,000 entries and after each rekey. With --prune it then drops the entries before it from its own copy, but " +
       "those that say who the nodes of clusters are. They cannot be had back from this copy: `ledger log`, `ledger verify`, `ledger migrate`, `node recover` and `node move` need a home that keeps the whole log. " +
-      "Nodes that follow this one and lack what was dropped start from its snapshot, if they are of the same cluster; others cannot follow it any more.",
-    options: [{ flags: "--prune", description: "drop from this node's copy what came before the snapshot" }],
-    examples: ["keygrove ledger snapshot", "keygrove ledger snapshot --prune"],
+      "Nodes that follow this one and lack what was dropped start from its snapshot, if they are of the same cluster; others cannot follow it any more. " +
+      "A ledger in etcd has every node's copy and what is in etcd: --prune drops from this node's copy alone, --prune-etcd from etcd, for all nodes, where it puts the snapshot for those that are behind; keep the whole copy of some node. " +
+      "It is refused while nodes of other clusters are on the ledger. Cut off anywhere, nothing is lost, and the same command goes on. Then compact and defragment etcd (`etcdctl compact`, `etcdctl defrag`), which gives the space back.",
+    options: [
+      { flags: "--prune", description: "drop from this node's copy what came before the snapshot" },
+      { flags: "--prune-etcd", description: "drop from etcd what came before the snapshot, for all nodes of the cluster" },
+    ],
+    examples: ["keygrove ledger snapshot", "keygrove ledger snapshot --prune", "keygrove ledger snapshot --prune-etcd"],
     load: () => import("./commands/ledger-snapshot.ts"),
   },
   {

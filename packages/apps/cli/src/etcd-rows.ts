@@ -14,9 +14,12 @@ export function etcdRows(ledger: AnswerFields): readonly Row[] {
   return [["etcd", `${answering.length} of ${members.length} members answer; ${leads}`]]
 }
 
-/** A line for each member of the etcd of a ledger. */
+/** What the etcd of a ledger lacks, and a line for each member. */
 export function etcdMemberRows(ledger: AnswerFields): readonly Row[] {
-  return membersOf(ledger).map((member): Row => ["member", `${member.text("name")}: ${stateOf(member)}`])
+  const members = membersOf(ledger)
+  const prunedTo = members.length === 0 ? 0 : ledger.object("etcd").number("prunedTo")
+  const pruned: readonly Row[] = prunedTo === 0 ? [] : [["etcd", `pruned: only key chains are left there of entries before ${prunedTo}`]]
+  return [...pruned, ...members.map((member): Row => ["member", `${member.text("name")}: ${stateOf(member)}`])]
 }
 
 function membersOf(ledger: AnswerFields): readonly AnswerFields[] {

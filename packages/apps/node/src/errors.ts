@@ -101,7 +101,7 @@ export const nodeErrors: ErrorTable<NodeErrorCode> = {
   POLICY_AMBIGUOUS: { class: "usage", meaning: "Several policies begin with these digits.", remedy: "Give more digits of the id." },
   LEDGER_NOT_HOSTED: {
     class: "refused",
-    meaning: "A ledger is moved by the node that hosts it, or by one that has it in etcd.",
+    meaning: "A ledger is moved by the node that hosts it, or by one that has it in etcd; etcd is pruned by one that has the ledger there.",
     remedy: "Run the command on the node that the message names.",
   },
   NODE_NOT_ON_LEDGER: {

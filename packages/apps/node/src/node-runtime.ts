@@ -53,6 +53,8 @@ export interface NodeRuntime extends AsyncDisposable {
   readonly role: LedgerRole
   /** How the etcd is that the ledger is in. */
   readonly etcd: OpenedLedger["etcd"]
+  /** The log that the cluster's nodes share in etcd. */
+  readonly sharedLog: OpenedLedger["sharedLog"]
   /** The host that a follower's ledger has now. */
   readonly followed: OpenedLedger["followed"]
   /** Meetings, and the clusters that this one trusts. */
@@ -75,7 +77,7 @@ export async function startNode(
   const opened = await openContext({ home, config }, client, { log: options.log, stack }, call)
   if (!opened.ok) return opened
   const { context, ledger, settled } = opened.value
-  const { etcd, followed, guard, replica, role } = ledger
+  const { etcd, followed, guard, replica, role, sharedLog } = ledger
   const { known, store } = ledger.snapshots
   const snapshots = stack.use(SnapshotKeeper.start({ ...context, snapshots: store }, known))
   const rekeys = new Rekeys(context, options.log)
@@ -111,6 +113,7 @@ export async function startNode(
     role,
     followed,
     etcd,
+    sharedLog,
     trust: trust.value,
     pieces: pieces.value,
     warnings: () => [

@@ -4,6 +4,11 @@ interface LedgerCallOptions {
   readonly signal?: AbortSignal
 }
 
+interface SnapshotOptions extends LedgerCallOptions {
+  readonly prune?: boolean
+  readonly pruneEtcd?: boolean
+}
+
 type Call = (method: string, params: object, options: LedgerCallOptions) => Promise<unknown>
 
 /** What a ledger says up to an entry, as one node signed it. */
@@ -108,10 +113,11 @@ export class Ledger {
 
   /**
    * Takes a signed snapshot, which the node starts from the next time.
-   * @param prune drop from the node's copy what came before, but the entries of key chains: for good.
+   * `prune` drops from the node's copy what came before, but the entries of key chains: for good. `pruneEtcd` does that in the etcd that the cluster's nodes have their ledger in, and
+   * puts the snapshot there for those that are behind; cut off anywhere, the next call goes on.
    */
-  async snapshot({ prune = false, ...options }: LedgerCallOptions & { readonly prune?: boolean } = {}): Promise<LedgerSnapshotInfo> {
-    return decodeSnapshot(new AnswerFields("ledger.snapshot", await this.#call("ledger.snapshot", { prune }, options)))
+  async snapshot({ prune = false, pruneEtcd = false, ...options }: SnapshotOptions = {}): Promise<LedgerSnapshotInfo> {
+    return decodeSnapshot(new AnswerFields("ledger.snapshot", await this.#call("ledger.snapshot", { prune, pruneEtcd }, options)))
   }
 }
 

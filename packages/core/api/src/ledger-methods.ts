@@ -7,7 +7,7 @@ type None = Readonly<Record<never, never>>
 export interface LedgerApiParams {
   readonly "ledger.status": None
   readonly "ledger.entries": { readonly from: number; readonly limit: number; readonly kind?: string }
-  readonly "ledger.snapshot": { readonly prune?: boolean }
+  readonly "ledger.snapshot": { readonly prune?: boolean; readonly pruneEtcd?: boolean }
 }
 
 /** An entry as `ledger.entries` answers. */
@@ -41,6 +41,8 @@ export interface SnapshotFacts {
 export interface TakenSnapshotFacts extends SnapshotFacts {
   /** Index before which this node keeps only entries of key chains; 0 where it keeps all. */
   readonly prunedTo: number
+  /** Length of the snapshot before which etcd has only entries of key chains; 0 where it has all, null where the ledger is not in etcd or that is not known yet. */
+  readonly etcdPrunedTo: number | null
 }
 
 /** The methods about the ledger itself. */
@@ -65,6 +67,11 @@ export const ledgerMethods: { readonly [M in keyof LedgerApiParams]: MethodSpec 
       prune: {
         type: "boolean",
         description: "drop from this node's copy what came before it, but the entries of key chains",
+        optional: true,
+      },
+      pruneEtcd: {
+        type: "boolean",
+        description: "put it into etcd for all nodes of the cluster, and drop what came before it there, but the entries of key chains",
         optional: true,
       },
     },

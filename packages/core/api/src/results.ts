@@ -133,6 +133,8 @@ export interface EtcdFacts {
   /** When it was asked, milliseconds since 1970. */
   readonly at: number
   readonly hasLeader: boolean
+  /** Length of the snapshot before which etcd may have only entries of key chains; 0 where it has all. */
+  readonly prunedTo: number
   readonly members: readonly EtcdMemberFacts[]
 }
 

@@ -22,6 +22,7 @@ export type LedgerCode =
   | "LEDGER_MOVED"
   | "LEDGER_TARGET_OTHER"
   | "LEDGER_EMPTY"
+  | "LEDGER_SHARED"
   | "SNAPSHOT_INVALID"
   | "SNAPSHOT_VERSION"
   | "SNAPSHOT_SIGNER_UNKNOWN"
@@ -67,7 +68,11 @@ export const ledgerErrors: ErrorTable<
     meaning: "The ledger has reached its size limit; only removals are accepted.",
     remedy: "Start a new ledger.",
   },
-  LEDGER_BUSY: { class: "failed", meaning: "Too many requests to the ledger are under way.", remedy: "Wait a moment and try again." },
+  LEDGER_BUSY: {
+    class: "failed",
+    meaning: "Too many requests to the ledger are under way, or another node prunes it.",
+    remedy: "Wait a moment and try again.",
+  },
   LEDGER_REQUEST_INVALID: {
     class: "failed",
     meaning: "A follower sent its ledger's host a request that cannot be read.",
@@ -85,8 +90,8 @@ export const ledgerErrors: ErrorTable<
   },
   LEDGER_PRUNED: {
     class: "failed",
-    meaning: "The entry was dropped from this node's copy of the ledger, which keeps a snapshot of what it said.",
-    remedy: "Ask a node that keeps the whole ledger; a follower starts from the snapshot of a host of its own cluster by itself.",
+    meaning: "The entry was dropped from this node's copy of the ledger, or from etcd; a snapshot is kept of what it said.",
+    remedy: "Ask a node that keeps the whole ledger; a node that is behind starts from the snapshot of one of its own cluster by itself.",
   },
   LEDGER_MOVED: {
     class: "refused",
@@ -99,6 +104,11 @@ export const ledgerErrors: ErrorTable<
     remedy: "Choose an empty place, such as another prefix in etcd.",
   },
   LEDGER_EMPTY: { class: "failed", meaning: "The ledger has no entries yet.", remedy: "Wait until the node is on the ledger." },
+  LEDGER_SHARED: {
+    class: "refused",
+    meaning: "Other clusters are on this ledger, whose nodes could not start from this cluster's snapshot.",
+    remedy: "Keep all of it in etcd; `keygrove ledger snapshot --prune` drops what came before a snapshot from this node's own copy.",
+  },
   SNAPSHOT_TOO_LARGE: {
     class: "failed",
     meaning: "What the ledger says is too much for a snapshot, or its key chains are too long to start from a host's.",

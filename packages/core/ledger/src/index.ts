@@ -57,6 +57,7 @@ export { applyEntry, type Judgeable } from "./reducer.ts"
 export { decodeRootPlan, encodeRootPlan, MAX_ROOT_PLAN_BYTES, type OpenedRootPlan, type RootPlan } from "./root-plan.ts"
 export { decodeSnapshot, type SnapshotRefusal } from "./snapshot/decode-snapshot.ts"
 export { encodeSnapshot } from "./snapshot/encode-snapshot.ts"
+export { clustersOutside } from "./snapshot/clusters-outside.ts"
 export {
   emptyDigest,
   encodeSnapshotHead,

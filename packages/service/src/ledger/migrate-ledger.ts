@@ -4,6 +4,7 @@ import type { CallOptions } from "../ports/call-options.ts"
 import type { AppendRefusal, LedgerEngine, LedgerSlice, ReadRefusal } from "../ports/ledger-engine.ts"
 import type { LedgerSource, SourceRefusal } from "../ports/ledger-source.ts"
 import type { SealableLog, SealRefusal } from "../ports/sealable-log.ts"
+import type { SnapshotSource } from "./start-snapshot.ts"
 
 /** What is moved where. */
 export interface LedgerMigration {
@@ -14,7 +15,7 @@ export interface LedgerMigration {
   /** Closes the own file, when the ledger is there. */
   readonly own: SealableLog
   /** Where it goes on when that is not the own file. */
-  readonly target?: Pick<LedgerSource, "head" | "read" | "append" | "title"> & SealableLog
+  readonly target?: Pick<LedgerSource, "head" | "read" | "append" | "title"> & SealableLog & Partial<Pick<SnapshotSource, "snapshot">>
   /** The place as others find it. */
   readonly place: string
   /** Told how many entries of how many are there. */
@@ -69,6 +70,7 @@ async function copyFrom({ copy, onProgress, source }: LedgerMigration, options: 
   let local = await copy.head(options)
   while (local.length < remote.value.length) {
     const slice = await source.read(local.length, MAX_SLICE_ENTRIES, options)
+    if (!slice.ok && slice.code === "LEDGER_PRUNED") return behind(source.title, local)
     if (!slice.ok) return slice
     if (!equalBytes(slice.value.before, local.hash)) return forked(source.title, local, { ...local, hash: slice.value.before })
     if (slice.value.entries.length === 0)
@@ -114,15 +116,23 @@ async function fillTarget(
   return isSameHead(after.value, head) ? ok(true) : other(target.title, head, after.value)
 }
 
+interface CheckedLog extends Partial<Pick<SnapshotSource, "snapshot">> {
+  read(from: LedgerIndex, limit: number, options: CallOptions): Promise<Result<LedgerSlice, ReadRefusal | SourceRefusal>>
+}
+
 /** Whether a log of some length goes through an earlier head. */
 async function isBeginning(
-  log: { read(from: LedgerIndex, limit: number, options: CallOptions): Promise<Result<LedgerSlice, ReadRefusal | SourceRefusal>> },
+  log: CheckedLog,
   earlier: LedgerHead,
   head: LedgerHead,
   options: CallOptions,
 ): Promise<Result<boolean, MigrationRefusal>> {
   if (earlier.length === head.length) return ok(isSameHead(earlier, head))
   const next = await log.read(earlier.length, 1, options)
+  if (!next.ok && next.code === "LEDGER_PRUNED" && log.snapshot !== undefined) {
+    const offered = await log.snapshot(earlier.length, options)
+    return offered.ok ? ok(equalBytes(offered.value.before, earlier.hash)) : next
+  }
   return next.ok ? ok(equalBytes(next.value.before, earlier.hash)) : next
 }
 
@@ -152,6 +162,13 @@ function other(title: string, own: LedgerHead, there: LedgerHead): Refusal<"LEDG
     "LEDGER_TARGET_OTHER",
     `${title} has ${facts.there}, which is no beginning of this ledger, ${facts.own}; choose an empty place`,
     facts,
+  )
+}
+
+function behind(title: string, { length }: LedgerHead): Refusal<"LEDGER_PRUNED"> {
+  return refuse(
+    "LEDGER_PRUNED",
+    `${title} was pruned after entry ${length}, where this node's copy ends; start the node, which has it start from the snapshot there, or move the ledger on a node that is up to date`,
   )
 }
 

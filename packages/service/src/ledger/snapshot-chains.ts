@@ -60,7 +60,7 @@ export async function readChains(
   for (const [cluster, { head, indexes }] of snapshot.keyChains) {
     let last = emptyHead()
     for (const index of indexes) last = nextHead(places.primitives, last, entries.get(index) ?? new Uint8Array(0))
-    if (!isSameHead(last, head)) return invalid(`names a key chain of ${cluster.slice(0, 16)} that the host does not have`)
+    if (!isSameHead(last, head)) return invalid(`names a key chain of ${cluster.slice(0, 16)} that is not there`)
   }
   const chain = verifyOwn(
     places,
@@ -90,7 +90,7 @@ async function fetchRuns(
     const slice: Result<LedgerSlice, ChainRefusal> = await (isOwn ? copy : source).read(first, run.length, options)
     if (!slice.ok) return slice
     const taken = slice.value.entries.slice(0, run.length)
-    if (taken.length === 0) return invalid(`names statement ${first}, which the host does not have`)
+    if (taken.length === 0) return invalid(`names statement ${first}, which is not there`)
     if (first === own.length && !equalBytes(slice.value.before, own.hash)) return invalid("is of another log than this node's copy")
     for (const [offset, entry] of taken.entries()) {
       bytes += entry.length
@@ -99,7 +99,7 @@ async function fetchRuns(
     if (bytes > MAX_CHAIN_BYTES)
       return refuse(
         "SNAPSHOT_TOO_LARGE",
-        `the key chains on this ledger have more than ${MAX_CHAIN_BYTES} bytes, which are not taken from a host`,
+        `the key chains on this ledger have more than ${MAX_CHAIN_BYTES} bytes, which are not taken with a snapshot`,
       )
     if (!isOwn) kept.push({ from: first, before: slice.value.before, entries: taken })
   }
@@ -129,5 +129,5 @@ function verifyOwn({ cluster, primitives }: ChainPlaces, entries: readonly Uint8
 }
 
 function invalid(why: string): Refusal<"SNAPSHOT_INVALID"> {
-  return refuse("SNAPSHOT_INVALID", `the host's snapshot ${why}`)
+  return refuse("SNAPSHOT_INVALID", `the offered snapshot ${why}`)
 }

@@ -1,6 +1,7 @@
 import { equalBytes, ok, refuse, type Refusal, type Result } from "@keygrove/base"
 import type { Primitives } from "@keygrove/crypto"
 import {
+  clustersOutside,
   emptyDigest,
   encodeSnapshot,
   encodeSnapshotHead,
@@ -14,6 +15,7 @@ import type { NodeContext } from "../node-context.ts"
 import type { CallOptions } from "../ports/call-options.ts"
 import type { Keystore } from "../ports/keystore.ts"
 import type { LedgerSnapshots } from "../ports/ledger-snapshots.ts"
+import type { PrunableLog, PruneOrder } from "../ports/prunable-log.ts"
 import { readSnapshot } from "./open-snapshot.ts"
 
 /** Entries after which a snapshot is taken by itself. */
@@ -97,18 +99,47 @@ export class SnapshotKeeper implements AsyncDisposable {
     // What is dropped can only be had from it.
     const readBack = await readSnapshot({ primitives, snapshots }, taken.value, options)
     if (!readBack.ok) return readBack
-    const chains = [...this.#context.replica.snapshot().keyChains.values()]
-    const kept = chains.flatMap(({ indexes }) => indexes.filter((index) => index < length)).toSorted((a, b) => a - b)
-    const pruned = await snapshots.prune(length, kept, options)
+    const pruned = await snapshots.prune(length, this.#keptBefore(length), options)
     if (!pruned.ok) return pruned
     this.#prunedTo = length
     return taken
+  }
+
+  /**
+   * Takes a snapshot of all that the ledger says by now, puts it into the log that the cluster's nodes share, and drops what came before it there, but the entries of key chains. This node's own file stays
+   * as it is. Refuses with `LEDGER_SHARED` when clusters are on the ledger whose nodes could not start from it, whether any is behind or not: nobody can tell.
+   */
+  async pruneLog(log: PrunableLog, options: CallOptions): Promise<Result<TakenSnapshot>> {
+    const { keystore, primitives, replica, snapshots } = this.#context
+    const refreshed = await replica.refresh(options)
+    if (!refreshed.ok) return refreshed
+    const outside = clustersOutside(replica.state, keystore.identity().cluster)
+    if (outside.length > 0)
+      return refuse(
+        "LEDGER_SHARED",
+        `${outside.length} other clusters are on this ledger, such as ${outside[0]?.slice(0, 16)}; their nodes could not start from a snapshot of this one`,
+      )
+    const taken = await this.take(options)
+    if (!taken.ok) return taken
+    const { length } = taken.value
+    const readBack = await readSnapshot({ primitives, snapshots }, taken.value, options)
+    if (!readBack.ok) return readBack
+    const chunk: PruneOrder["chunk"] = async (place, call) => await snapshots.chunk(length, place, call)
+    const order = { head: taken.value, encoded: encodeSnapshotHead(taken.value), chunk, kept: this.#keptBefore(length) }
+    const pruned = await log.prune(order, options)
+    return pruned.ok ? taken : pruned
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.#stop.abort()
     await this.#running
     await this.#last
+  }
+
+  /** Entries of key chains before an index, in ascending order. */
+  #keptBefore(length: LedgerIndex): readonly LedgerIndex[] {
+    const chains = [...this.#context.replica.snapshot().keyChains.values()]
+    return chains.flatMap(({ indexes }) => indexes.filter((index) => index < length)).toSorted((a, b) => a - b)
   }
 
   async #run(): Promise<void> {

@@ -22,12 +22,12 @@ import type { LedgerReplica } from "./replica.ts"
 import { readChains } from "./snapshot-chains.ts"
 
 /** A source that has snapshots to start from. */
-export interface SnapshotSource extends Pick<LedgerSource, "head" | "read"> {
+export interface SnapshotSource extends Pick<LedgerSource, "head" | "read" | "title"> {
   snapshot(length: LedgerIndex, options: CallOptions): Promise<Result<OfferedSnapshot, HostRefusal>>
   part(name: SnapshotName, place: number, options: CallOptions): Promise<Result<Uint8Array, HostRefusal>>
 }
 
-/** What a follower needs to start from a snapshot of its host. */
+/** What a follower needs to start from a snapshot of what it follows. */
 export interface SnapshotStartOptions {
   readonly primitives: Pick<Primitives, "sha256" | "ed25519">
   /** The follower's own copy. */
@@ -41,7 +41,7 @@ export interface SnapshotStartOptions {
   readonly onRefused?: (refusal: Refusal) => void
 }
 
-/** How long a host that offered a snapshot which is not believed is not asked for another. */
+/** How long a source that offered a snapshot which is not believed is not asked for another. */
 const REFUSED_PAUSE_MS = 60_000
 
 interface Offer {
@@ -50,7 +50,7 @@ interface Offer {
 }
 
 /**
- * Brings a copy to a snapshot of its host, where the host has dropped what comes next. Until all of it is judged the copy has nothing of it but parts that nobody reads
+ * Brings a copy to a snapshot of its source, a host or etcd, where that has dropped what comes next. Until all of it is judged the copy has nothing of it but parts that nobody reads
  * (docs/decisions/snapshots.md, "From a host that pruned").
  */
 export class SnapshotStarter {
@@ -63,7 +63,7 @@ export class SnapshotStarter {
     this.#options = options
   }
 
-  /** Resolves with the copy's new head. Refused, the copy is as it was; `LEDGER_FORKED` when the host holds another head where the copy ends. */
+  /** Resolves with the copy's new head. Refused, the copy is as it was; `LEDGER_FORKED` when the source holds another head where the copy ends. */
   async start(source: SnapshotSource, own: LedgerHead, options: CallOptions): Promise<Result<LedgerHead, RefreshRefusal>> {
     const { clock, onRefused } = this.#options
     if (this.#refused !== undefined && clock.now() < this.#refused.until) return this.#refused.refusal
@@ -100,29 +100,29 @@ export class SnapshotStarter {
     return refuse(started.code === "DISK_FULL" ? "DISK_FULL" : "LEDGER_UNREACHABLE", started.message)
   }
 
-  /** What the host offers, as far as it can be judged before its parts are there. */
+  /** What the source offers, as far as it can be judged before its parts are there. */
   async #offered(source: SnapshotSource, own: LedgerHead, options: CallOptions): Promise<Result<Offer, RefreshRefusal>> {
     const offered = await source.snapshot(own.length, options)
     if (!offered.ok) return toStartRefusal(offered)
     const { before, head: encoded } = offered.value
     if (!equalBytes(before, own.hash)) {
       const heads = `${toHex(before)} at ${own.length}, this node holds ${toHex(own.hash)}`
-      return refuse("LEDGER_FORKED", `the ledger's host shows ${heads}; do not trust it`)
+      return refuse("LEDGER_FORKED", `${source.title} shows ${heads}; do not trust it`)
     }
     const head = verifySnapshotHead(this.#options.primitives, encoded)
     if (!head.ok) return head
     const { author, length } = head.value
     if (length <= own.length)
-      return refuse("LEDGER_PRUNED", `the ledger's host dropped what follows entry ${own.length}, and its newest snapshot is at ${length}`)
+      return refuse("LEDGER_PRUNED", `${source.title} dropped what follows entry ${own.length}, and its newest snapshot is at ${length}`)
     if (author.cluster !== this.#options.reader.cluster)
       return refuse(
         "SNAPSHOT_SIGNER_UNKNOWN",
-        `the host's snapshot of the ledger is signed by ${author.path} of another cluster; copy ledger.db of a node of this cluster, or follow one`,
+        `the snapshot that ${source.title} offers is signed by ${author.path} of another cluster; copy ledger.db of a node of this cluster, or follow one`,
       )
     const standing = await hashAt(source, length, options)
     if (!standing.ok) return standing
     if (standing.value !== undefined && equalBytes(standing.value, head.value.hash)) return ok({ head: head.value, encoded })
-    return refuse("SNAPSHOT_INVALID", `the host's snapshot at entry ${length} is of another log than the host's own`)
+    return refuse("SNAPSHOT_INVALID", `the snapshot at entry ${length} is of another log than that of ${source.title}`)
   }
 
   /** Writes the parts into the copy's file, from where an earlier try of the same snapshot was cut off. */
@@ -134,7 +134,7 @@ export class SnapshotStarter {
       if (!part.ok) return toStartRefusal(part)
       const isLast = taking.place === head.chunks - 1
       if (!isLast && part.value.length !== MAX_SNAPSHOT_CHUNK_BYTES)
-        return refuse("SNAPSHOT_INVALID", `part ${taking.place} of the host's snapshot has ${part.value.length} bytes`)
+        return refuse("SNAPSHOT_INVALID", `part ${taking.place} of the snapshot that ${source.title} offers has ${part.value.length} bytes`)
       const put = await this.#options.copy.snapshots.putChunk(head.length, taking.place, part.value, options)
       // Another snapshot that was begun meanwhile drops these parts: they are asked for anew.
       if (!put.ok) this.#taking = undefined
@@ -144,7 +144,7 @@ export class SnapshotStarter {
     return ok(true)
   }
 
-  /** A host cannot take back what this node has read of its own cluster, such as that the signer was revoked. */
+  /** A source cannot take back what this node has read of its own cluster, such as that the signer was revoked. */
   #knowsWhatIsKnown(
     { keyChains }: LedgerSnapshot,
     own: LedgerHead,
@@ -156,7 +156,7 @@ export class SnapshotStarter {
     if (claimed.length === read.length && claimed.every((index, place) => index === read[place])) return ok(true)
     return refuse(
       "SNAPSHOT_INVALID",
-      `the host's snapshot names ${claimed.length} statements of this node's own cluster before entry ${own.length}, or others than the ${read.length} that are there`,
+      `the offered snapshot names ${claimed.length} statements of this node's own cluster before entry ${own.length}, or others than the ${read.length} that are there`,
     )
   }
 }
@@ -178,7 +178,7 @@ async function hashAt(
   return slice.ok ? ok(slice.value.before) : slice
 }
 
-/** Whatever else a host refuses with, it cannot be started from now. */
+/** Whatever else a source refuses with, it cannot be started from now. */
 function toStartRefusal({ code, message }: Refusal<HostRefusal>): Refusal<RefreshRefusal> {
   return refuse(code === "LEDGER_PRUNED" ? "LEDGER_PRUNED" : "LEDGER_UNREACHABLE", message)
 }

@@ -8,7 +8,7 @@ import type {
   SnapshotFacts,
   TakenSnapshotFacts,
 } from "@keygrove/api"
-import { ok, toHex, unwrap, type Result } from "@keygrove/base"
+import { ok, refuse, toHex, unwrap, type Result } from "@keygrove/base"
 import { advanceIndex, decodeEntry, decodeLedgerIndex, MAX_SLICE_ENTRIES, type LedgerIndex } from "@keygrove/ledger"
 import { formatPeerAddress } from "@keygrove/libp2p"
 import type { CallOptions, LedgerReplica, TakenSnapshot } from "@keygrove/service"
@@ -33,13 +33,23 @@ const MAX_LOOKED_THROUGH = 16_384
 export const ledgerHandlers: { readonly [M in keyof LedgerApiParams]: Handler<M> } = {
   "ledger.status": ({ runtime }) => ok(ledgerStatus(runtime)),
   "ledger.entries": async ({ runtime }, params, options) => await ledgerEntries(runtime.context.replica, params, options),
-  "ledger.snapshot": async ({ runtime }, { prune = false }, options) => {
-    const { snapshots } = runtime
-    const taken = prune ? await snapshots.prune(options) : await snapshots.take(options)
-    if (!taken.ok) return taken
-    const facts: TakenSnapshotFacts = { ...snapshotFacts(taken.value), prunedTo: snapshots.prunedTo }
-    return ok(facts)
-  },
+  "ledger.snapshot": async ({ runtime }, params, options) => await takeSnapshot(runtime, params, options),
+}
+
+async function takeSnapshot(
+  { etcd, sharedLog, snapshots }: NodeRuntime,
+  { prune = false, pruneEtcd = false }: ApiParams["ledger.snapshot"],
+  options: CallOptions,
+): Promise<Result<TakenSnapshotFacts>> {
+  if (pruneEtcd && sharedLog === undefined)
+    return refuse("LEDGER_NOT_HOSTED", "this node does not have its ledger in etcd; --prune drops entries from its own copy")
+  // First what may be refused; the own copy is pruned at the same snapshot, or a later one.
+  const shared = pruneEtcd && sharedLog !== undefined ? await snapshots.pruneLog(sharedLog, options) : undefined
+  if (shared?.ok === false) return shared
+  const taken = prune ? await snapshots.prune(options) : (shared ?? (await snapshots.take(options)))
+  if (!taken.ok) return taken
+  const etcdPrunedTo = shared?.value.length ?? etcd?.seen?.prunedTo ?? null
+  return ok({ ...snapshotFacts(taken.value), prunedTo: snapshots.prunedTo, etcdPrunedTo })
 }
 
 /** How far the ledger is that a node has, and where it has it from. */
@@ -63,10 +73,11 @@ function snapshotFacts({ author, hash, length }: TakenSnapshot): SnapshotFacts {
   return { length, head: toHex(hash), by: author.path }
 }
 
-function etcdFacts({ at, hasLeader, members }: SeenEtcd): EtcdFacts {
+function etcdFacts({ at, hasLeader, members, prunedTo }: SeenEtcd): EtcdFacts {
   return {
     at,
     hasLeader,
+    prunedTo,
     members: members.map(({ isLeader, name, status, trouble }) => ({
       name,
       problem: trouble ?? null,

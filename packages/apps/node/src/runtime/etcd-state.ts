@@ -10,17 +10,21 @@ export interface SeenEtcd extends EtcdHealth {
   readonly at: number
   /** Where the ledger goes on, when it was moved away from this etcd. */
   readonly movedTo?: string
+  /** The length of the snapshot before which etcd may lack entries; 0 where it has all. */
+  readonly prunedTo: number
 }
+
+type Watched = Pick<EtcdLedgerSource, "health" | "movedTo" | "prunedTo">
 
 /** Asks etcd again and again how it is, so that status and warnings have it at once. */
 export class EtcdState implements AsyncDisposable {
-  readonly #source: Pick<EtcdLedgerSource, "health" | "movedTo">
+  readonly #source: Watched
   readonly #clock: Clock
   readonly #stop = new AbortController()
   readonly #asking: Promise<void>
   #seen: SeenEtcd | undefined
 
-  constructor(source: Pick<EtcdLedgerSource, "health" | "movedTo">, clock: Clock) {
+  constructor(source: Watched, clock: Clock) {
     this.#source = source
     this.#clock = clock
     this.#asking = this.#ask({ signal: this.#stop.signal })
@@ -53,8 +57,10 @@ export class EtcdState implements AsyncDisposable {
     try {
       for (;;) {
         const [health, moved] = [await this.#source.health(call), await this.#source.movedTo(call)]
+        const pruned = await this.#source.prunedTo(call)
         const place = moved.ok && moved.value !== undefined ? { movedTo: moved.value } : {}
-        this.#seen = { ...health, ...place, at: this.#clock.now() }
+        const prunedTo = pruned.ok ? pruned.value : (this.#seen?.prunedTo ?? 0)
+        this.#seen = { ...health, ...place, prunedTo, at: this.#clock.now() }
         await this.#clock.sleep(INTERVAL_MS, call)
       }
     } catch (error) {

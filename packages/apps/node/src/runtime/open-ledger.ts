@@ -12,11 +12,14 @@ import {
   PeerGuard,
   serveJoin,
   serveLedger,
+  SnapshotStarter,
   type CallOptions,
   type LedgerEngine,
   type LedgerHostSource,
   type NodeIdentity,
   type PeerAddress,
+  type PrunableLog,
+  type SnapshotStartOptions,
   type Transport,
 } from "@keygrove/service"
 import { EmbeddedLedgerEngine } from "@keygrove/sqlite"
@@ -40,6 +43,8 @@ export interface OpenedLedger {
   readonly followed?: Pick<LedgerHostSource, "host" | "join">
   /** How the etcd is that the ledger is in. */
   readonly etcd?: EtcdState
+  /** The log that the cluster's nodes share in etcd. */
+  readonly sharedLog?: PrunableLog
 }
 
 interface LedgerSurroundings {
@@ -80,6 +85,7 @@ export async function openLedger(
     guard,
     ...(followed === undefined ? {} : { followed }),
     ...(etcd === undefined ? {} : { etcd }),
+    ...(source === undefined ? {} : { sharedLog: source }),
   })
 }
 
@@ -174,7 +180,7 @@ async function openEngine(home: Home, config: NodeConfig, surroundings: EngineSu
     case "copy":
       return ok({ engine: new LedgerCopyEngine(copy) })
     case "etcd":
-      return await openEtcd(home, config, copy)
+      return await openEtcd(home, config, surroundings)
     case "follower":
       return openFollower(home, config, surroundings)
     default:
@@ -182,7 +188,8 @@ async function openEngine(home: Home, config: NodeConfig, surroundings: EngineSu
   }
 }
 
-function openFollower(home: Home, config: NodeConfig, { copy, log, reader, transport, view }: EngineSurroundings): Result<ChosenEngine> {
+function openFollower(home: Home, config: NodeConfig, surroundings: EngineSurroundings): Result<ChosenEngine> {
+  const { copy, transport, view } = surroundings
   const host = parsePeerAddress(config.ledger)
   if (!host.ok)
     return refuse(
@@ -196,26 +203,39 @@ function openFollower(home: Home, config: NodeConfig, { copy, log, reader, trans
     clock: systemClock,
     primitives: nativePrimitives,
     folded: () => view.replica,
-    snapshots: {
-      primitives: nativePrimitives,
-      copy,
-      reader,
-      clock: systemClock,
-      folded: () => view.replica,
-      onRefused: ({ code, message }) => log(`this node cannot start from its host's snapshot of the ledger: ${code}: ${message}`),
-    },
+    snapshots: snapshotStart(surroundings),
     onMoved: (moved) => keepLedgerHost(home, moved),
   })
   return ok({ engine, followed: engine.source })
 }
 
-async function openEtcd(home: Home, config: NodeConfig, copy: LedgerEngine): Promise<Result<ChosenEngine>> {
+async function openEtcd(home: Home, config: NodeConfig, surroundings: EngineSurroundings): Promise<Result<ChosenEngine>> {
   const setting = await readEtcdSetting(config.ledger, config.etcd ?? {}, home.directory)
   if (!setting.ok) return refuse(setting.code, `${home.config}: ${setting.message}`)
   const { EtcdLedgerSource } = await import("@keygrove/etcd")
   const source = new EtcdLedgerSource({ ...setting.value, primitives: nativePrimitives })
-  const engine = FollowerLedgerEngine.start({ source, copy, clock: systemClock, primitives: nativePrimitives, afterTurn: setImmediate })
+  const starter = new SnapshotStarter(snapshotStart(surroundings))
+  const engine = FollowerLedgerEngine.start({
+    source,
+    copy: surroundings.copy,
+    clock: systemClock,
+    primitives: nativePrimitives,
+    afterTurn: setImmediate,
+    onPruned: async (own, call) => await starter.start(source, own, call),
+  })
   return ok({ engine, source })
+}
+
+/** How the copy starts from a snapshot, where what it follows was pruned. */
+function snapshotStart({ copy, log, reader, view }: EngineSurroundings): SnapshotStartOptions {
+  return {
+    primitives: nativePrimitives,
+    copy,
+    reader,
+    clock: systemClock,
+    folded: () => view.replica,
+    onRefused: ({ code, message }) => log(`this node cannot start from the snapshot of the ledger that it is offered: ${code}: ${message}`),
+  }
 }
 
 /** The host has another key now: the next start looks for it under that one. */
