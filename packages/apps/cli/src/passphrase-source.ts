@@ -16,6 +16,16 @@ export function openSource(file: string | undefined, what: string, option: strin
   return file === undefined ? openTerminal(what, option) : owned(openFile(file, what), "file")
 }
 
+/** Whether there is a terminal to ask on. */
+export function hasTerminal(): boolean {
+  try {
+    closeSync(openSync("/dev/tty", "r+"))
+    return true
+  } catch {
+    return false
+  }
+}
+
 function openTerminal(what: string, option: string): InheritedSource {
   try {
     return owned(openSync("/dev/tty", "r+"), "terminal")

@@ -2,7 +2,7 @@ import { spawn, type ChildProcess } from "node:child_process"
 import { closeSync, fstatSync, openSync, readSync } from "node:fs"
 import { createInterface } from "node:readline"
 import { setTimeout as delay } from "node:timers/promises"
-import { forgetKeyVariables, readConfig } from "@keygrove/node/config"
+import { forgetKeyVariables, readConfig, type NodeConfig } from "@keygrove/node/config"
 import { checkHome, homeOf } from "@keygrove/node/home"
 import { programPath } from "@keygrove/node/program-path"
 import { generatedWarning } from "@keygrove/node/unlock-means"
@@ -11,7 +11,8 @@ import { AnswerFields, callRpc } from "keygrove/rpc"
 import type { CommandContext, CommandInput, CommandOutcome } from "../command.ts"
 import { commandError, CommandError } from "../errors.ts"
 import { optional } from "../options.ts"
-import { errnoOf, openSource } from "../passphrase-source.ts"
+import { errnoOf, hasTerminal, openSource } from "../passphrase-source.ts"
+import { startMeans, type StartMeans } from "../start-means.ts"
 
 /** How long a detached node may take until it serves; a passphrase may have to be typed. */
 const START_TIMEOUT_MS = 120_000
@@ -30,7 +31,7 @@ export async function run(input: CommandInput, context: CommandContext): Promise
 }
 
 async function foreground(input: CommandInput, context: CommandContext): Promise<CommandOutcome> {
-  const child = start(input, context, { output: context.json ? "pipe" : "inherit", detached: false })
+  const child = await start(input, context, { output: context.json ? "pipe" : "inherit", detached: false })
   const stop = (): boolean => child.kill("SIGTERM")
   context.signal.addEventListener("abort", stop)
   try {
@@ -57,7 +58,7 @@ async function forwardLog(child: ChildProcess, stderr: NodeJS.WriteStream): Prom
 async function detached(input: CommandInput, context: CommandContext): Promise<CommandOutcome> {
   const log = openLog(context.home.log)
   const from = fstatSync(log).size
-  const child = start(input, context, { output: log, detached: true })
+  const child = await start(input, context, { output: log, detached: true })
   closeSync(log)
   const status = await waitUntilAnswering(context, child, from).catch(async (error: unknown) => {
     // Nobody waits for it any more: it must not go on asking for the passphrase on this terminal.
@@ -112,25 +113,39 @@ interface StartOptions {
   readonly detached: boolean
 }
 
-function start(input: CommandInput, context: CommandContext, { output, detached }: StartOptions): ChildProcess {
+async function start(input: CommandInput, context: CommandContext, { output, detached }: StartOptions): Promise<ChildProcess> {
   const keyFile = optional(input, "keyFile")
   const args = [programPath("node"), "--home", context.home.directory, ...(keyFile === undefined ? [] : ["--key-file", keyFile])]
   const config = readConfig(context.home.config)
   if (!config.ok) throw new CommandError(config.code, config.message)
-  const locked = input.options["locked"] === true
-  if (locked && (keyFile !== undefined || optional(input, "passphraseFile") !== undefined))
-    throw commandError("USAGE_INVALID", "--locked starts the node without any secret; give it to `keygrove unlock`")
-  if (locked) args.push("--locked")
-  // What is given counts; else what the node was set up with.
-  const asksPeers = !locked && keyFile === undefined && optional(input, "passphraseFile") === undefined && config.value.unlock === "pieces"
-  if (asksPeers) args.push("--pieces")
-  const needsPassphrase = !locked && !asksPeers && keyFile === undefined && config.value.keyFile === undefined
-  using source = needsPassphrase ? openSource(optional(input, "passphraseFile"), "passphrase", "--passphrase-file") : undefined
+  const passphraseFile = optional(input, "passphraseFile")
+  const means = await meansOf(input, context, config.value)
+  if (means === "locked" || means === "pieces") args.push(`--${means}`)
+  const needsPassphrase = ["given", "passphrase"].includes(means) && keyFile === undefined && config.value.keyFile === undefined
+  using source = needsPassphrase ? openSource(passphraseFile, "passphrase", "--passphrase-file") : undefined
   if (source !== undefined) args.push("--passphrase-inherited")
   const child = spawn(process.execPath, args, { stdio: ["ignore", output, output, source?.descriptor ?? "ignore"], detached })
   // The node has inherited them.
   forgetKeyVariables(config.value)
   return child
+}
+
+async function meansOf(input: CommandInput, { home }: CommandContext, config: NodeConfig): Promise<StartMeans> {
+  const [locked, isGiven] = [
+    input.options["locked"] === true,
+    [optional(input, "keyFile"), optional(input, "passphraseFile")].some((each) => each !== undefined),
+  ]
+  if (locked && isGiven) throw commandError("USAGE_INVALID", "--locked starts the node without any secret; give it to `keygrove unlock`")
+  const unlocksByPieces = config.unlock === "pieces"
+  const asks = unlocksByPieces && !locked && !isGiven
+  return startMeans({
+    locked,
+    isGiven,
+    unlocksByPieces,
+    opensByPieces: asks && (await import("@keygrove/node/opens-by-pieces")).opensByPieces(homeOf(home.directory).keystore),
+    hasKeyFile: config.keyFile !== undefined,
+    hasTerminal: asks && hasTerminal(),
+  })
 }
 
 async function ended(child: ChildProcess): Promise<number> {

@@ -14,6 +14,15 @@ export function fileFailure(error: unknown, directory: string): Refusal<"DISK_FU
   return undefined
 }
 
+/** SQLITE_FULL, and SQLITE_IOERR_SHMSIZE: no room for the memory that processes share (https://www.sqlite.org/rescode.html). */
+const FULL_SQLITE: ReadonlySet<unknown> = new Set([13, 4_874])
+
+/** What a database on a disk without room failed with; `undefined` for anything else. */
+export function fullDatabase(error: unknown, path: string): Refusal<"DISK_FULL"> | undefined {
+  const isFull = error instanceof Error && "errcode" in error && FULL_SQLITE.has(error.errcode)
+  return isFull ? diskFull(path, "SQLITE_FULL") : undefined
+}
+
 /** The refusal for a disk or quota without room. */
 export function diskFull(path: string, reason: string): Refusal<"DISK_FULL"> {
   return refuse(
