@@ -6,6 +6,9 @@ import { signingKeyOf } from "./addresses.ts"
 /** What Noise says when the key that the other side names is not the one that was called; libp2p passes on its text, not its class. */
 const KEY_WRONG = /Payload identity key (\w+) does not match expected remote identity key/
 
+/** As Node.js puts it into messages: `connect ECONNREFUSED 127.0.0.1:7410`. */
+const SYSTEM_CODE = /\bE[A-Z]{4,}\b/
+
 /** Why no line to the peer could be opened. `name` is the peer's id. */
 export function refuseLine(name: string, peer: PeerAddress, error: unknown): Result<never, RequestRefusal> {
   const text = messagesOf(error)
@@ -17,7 +20,15 @@ export function refuseLine(name: string, peer: PeerAddress, error: unknown): Res
     const message = `another node than ${name} answers at ${where}; ask its owner for its present address`
     return refuse("PEER_KEY_WRONG", message, foundKey(wrong[1] ?? ""))
   }
-  return refuse("PEER_UNREACHABLE", `the node ${name} cannot be reached at ${where} (${error instanceof Error ? error.name : "unknown"})`)
+  return refuse("PEER_UNREACHABLE", `the node ${name} cannot be reached at ${where}${causeOf(error, text)}`)
+}
+
+/** The system's word for it, such as ECONNREFUSED, or the kind of error, where that says more than that it is one. */
+function causeOf(error: unknown, text: string): string {
+  const code = SYSTEM_CODE.exec(text)?.[0]
+  const name = error instanceof Error && error.name !== "Error" ? error.name : undefined
+  const cause = code ?? name
+  return cause === undefined ? "" : ` (${cause})`
 }
 
 /** The key behind a peer id, if it is of the kind that nodes have. */

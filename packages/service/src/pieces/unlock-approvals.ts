@@ -71,12 +71,18 @@ export class UnlockApprovals {
   /** Approves the one request of an owner that begins with these hex digits. Refuses `UNLOCK_REQUEST_UNKNOWN`. */
   async approve(owner: NodePath, digits: string, options: CallOptions): Promise<Result<WaitingUnlock>> {
     this.#forgetOld()
+    // Fewer digits than are shown are no comparison.
+    if (digits.length < REQUEST_DIGITS)
+      return refuse(
+        "UNLOCK_REQUEST_UNKNOWN",
+        `give the first ${REQUEST_DIGITS} digits that the locked node shows, or more; got ${digits.length}`,
+      )
     const found = [...this.#waiting.values()].filter((each) => each.owner === owner && isPrefix(digits, each.request))
     const [waiting] = found
     if (waiting === undefined || found.length > 1)
       return refuse(
         "UNLOCK_REQUEST_UNKNOWN",
-        `${found.length} requests of ${owner} that begin with ${digits} wait on this node; compare the digits that the locked node shows`,
+        `${found.length === 0 ? "no request" : `${found.length} requests`} of ${owner} on this node ${found.length === 0 ? "begins" : "begin"} with ${digits}; compare the digits that the locked node shows`,
       )
     const { custody, self } = custodyView(this.#context)
     const member = custody.members.get(owner)
@@ -103,9 +109,8 @@ export function digitsOf(request: Uint8Array): string {
   return toHex(request).slice(0, REQUEST_DIGITS)
 }
 
-/** Fewer digits than are shown are no comparison. */
 function isPrefix(digits: string, request: Uint8Array): boolean {
-  return digits.length >= REQUEST_DIGITS && toHex(request).startsWith(digits.toLowerCase())
+  return toHex(request).startsWith(digits.toLowerCase())
 }
 
 function keyOf(owner: NodePath, request: Uint8Array): string {

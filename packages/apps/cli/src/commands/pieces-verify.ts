@@ -20,13 +20,15 @@ export async function run(_input: CommandInput, context: CommandContext): Promis
   if (pieces.length === 0)
     return { json: { pieces, proved }, text: "no pieces are out yet, so there is nothing to prove; `keygrove pieces status` says why" }
   const summary = `${proved} of ${pieces.length} pieces are proved to be where the ledger says`
-  const rows = bad.map(({ generation, holder, owner, reason, state }) => [
-    holder,
-    `${owner}, generation ${generation}`,
-    state,
-    reason ?? "",
+  // One line for all that a holder does not prove for the same reason.
+  const groups = Map.groupBy(bad, ({ holder, reason, state }) => JSON.stringify([holder, state, reason ?? ""]))
+  const rows = [...groups.values()].map((group) => [
+    group[0]?.holder ?? "",
+    group[0]?.state ?? "",
+    group.map(({ generation, owner }) => `${owner} (generation ${generation})`).join(", "),
+    group[0]?.reason ?? "",
   ])
-  const text = bad.length === 0 ? summary : `${summary}\n${table(["holder", "piece of", "", "why"], rows)}`
+  const text = bad.length === 0 ? summary : `${summary}\n${table(["holder", "result", "pieces of", "why"], rows)}`
   const status = bad.length === 0 ? {} : { exitStatus: exitStatuses[failed ? "refused" : "peers"] }
   return { json: { pieces, proved }, text, ...status }
 }

@@ -10,13 +10,14 @@ export interface WaitingNode {
   readonly approved: boolean
 }
 
-/** Those that asked this node. */
+/** Those that asked this node, who asked last first: of a node that was started again, that is the one that waits now. */
 export async function readRequests(context: CommandContext): Promise<readonly WaitingNode[]> {
   const answer = new AnswerFields("unlock.requests", await callNode(context, "unlock.requests"))
-  return answer.objects("requests").map((each) => ({
+  const requests = answer.objects("requests").map((each) => ({
     node: each.text("node"),
     request: each.text("request"),
     askedAt: each.number("askedAt"),
     approved: each.boolean("approved"),
   }))
+  return requests.toSorted((a, b) => b.askedAt - a.askedAt)
 }

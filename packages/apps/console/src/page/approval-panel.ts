@@ -17,7 +17,8 @@ export class ApprovalPanel {
   }
 
   show(requests: readonly UnlockRequest[]): void {
-    this.#requests = requests
+    // Of a node that was started again, the last one is that which waits now.
+    this.#requests = requests.toSorted((a, b) => b.askedAt - a.askedAt)
     if (!requests.some(({ approved, request }) => request === this.#comparing && !approved)) this.#comparing = undefined
     this.#draw()
   }

@@ -77,7 +77,7 @@ test.each([
   [
     "two members",
     custody(["/laptop", "/shed"], []),
-    ["no pieces at others yet, .* run `keygrove pieces join` on 1 more node,", "waits: 0 of 3 .*, 2 must; .* of /laptop, /shed$"],
+    ["no pieces at others yet, .* run `keygrove pieces join` on 1 more node,", "waits: 0 of 3 .*, 2 must; start the members"],
   ],
   ["one that has not shared yet", custody(["/desk", "/laptop", "/shed"], ["/desk", "/shed"], 6), ["no pieces at others yet, .* by itself"]],
   [

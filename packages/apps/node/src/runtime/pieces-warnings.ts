@@ -3,7 +3,6 @@ import type { NodePath } from "@keygrove/hierarchy"
 import {
   holdersOf,
   majorityOf,
-  membersOf,
   MIN_CUSTODY_MEMBERS,
   sharingsOf,
   startingGeneration,
@@ -60,9 +59,8 @@ function startingWarnings(custody: CustodyState): readonly string[] {
   const starting = startingGeneration(custody)
   if (starting === undefined) return []
   const { generation, members, sharings } = starting
-  const missing = membersOf(custody, starting).flatMap(({ member }) => (sharings.has(member.path) ? [] : [member.path]))
   return [
-    `key generation ${generation} waits: ${sharings.size} of ${members.length} members have shared in it, ${majorityOf(members.length)} must; start those that are off of ${missing.join(", ")}`,
+    `key generation ${generation} waits: ${sharings.size} of ${members.length} members have shared in it, ${majorityOf(members.length)} must; start the members that are off, \`keygrove pieces status\` names them`,
   ]
 }
 
