@@ -286,7 +286,7 @@ export const commands: readonly CommandSpec[] = [
       "those that say who the nodes of clusters are. They cannot be had back from this copy: `ledger log`, `ledger verify`, `ledger migrate`, `node recover` and `node move` need a home that keeps the whole log. " +
       "Nodes that follow this one and lack what was dropped start from its snapshot, if they are of the same cluster; others cannot follow it any more. " +
       "A ledger in etcd has every node's copy and what is in etcd: --prune drops from this node's copy alone, --prune-etcd from etcd, for all nodes, where it puts the snapshot for those that are behind; keep the whole copy of some node. " +
-      "It is refused while nodes of other clusters are on the ledger. Cut off anywhere, nothing is lost, and the same command goes on. Then compact and defragment etcd (`etcdctl compact`, `etcdctl defrag`), which gives the space back.",
+      "It is refused while other clusters are on the ledger. Cut off anywhere, nothing is lost, and the same command goes on. Then compact and defragment etcd (`etcdctl compact`, `etcdctl defrag`), which gives the space back.",
     options: [
       { flags: "--prune", description: "drop from this node's copy what came before the snapshot" },
       { flags: "--prune-etcd", description: "drop from etcd what came before the snapshot, for all nodes of the cluster" },

@@ -111,7 +111,7 @@ describe("an answer of the node", () => {
     const { addresses: _addresses, idleLock: _idleLock, pid: _pid, predecessors: _predecessors, ...more } = status
     const { pieces: _pieces, unlocks: _unlocks, ...shown } = more
     const snapshot = { length: 3, head: digits, by: "/attic" }
-    const etcd = { at: 1_767_225_600_000, hasLeader: true, members: [{ ...etcdMember, name: "10.0.0.1:2379" }] }
+    const etcd = { at: 1_767_225_600_000, hasLeader: true, prunedTo: 0, members: [{ ...etcdMember, name: "10.0.0.1:2379" }] }
     for (const ledger of [status.ledger, { ...status.ledger, role: "etcd", snapshot, etcd }])
       expect(decodeStatus({ ...status, ledger })).toEqual({ ...shown, ledger })
     expect(decodeTree(tree)).toEqual({ nodes: tree.nodes, next: null })

@@ -31,7 +31,7 @@ export function ledgerView({ address, etcd, head, length, prunedTo, role, snapsh
   return view
 }
 
-function etcdView({ at, hasLeader, members }: EtcdFacts): HTMLElement {
+function etcdView({ at, hasLeader, members, prunedTo }: EtcdFacts): HTMLElement {
   const answering = members.filter(({ problem }) => problem === null)
   const isWhole = hasLeader && answering.length === members.length && members.every(({ alarms }) => alarms.length === 0)
   const said = hasLeader ? `${answering.length} of ${counted(members.length, "member")} answer` : "No leader: nothing can be appended now"
@@ -40,6 +40,7 @@ function etcdView({ at, hasLeader, members }: EtcdFacts): HTMLElement {
     { class: "etcd" },
     element("p", { class: `badge ${isWhole ? "good" : hasLeader ? "due" : "gone"}` }, said),
     element("p", { class: "hint" }, `as etcd last answered, ${ago(at, Date.now())}`),
+    ...(prunedTo === 0 ? [] : [element("p", { class: "hint" }, `etcd has only key chains before entry ${prunedTo.toLocaleString("en")}`)]),
     element("ul", { class: "clusters" }, ...members.map(memberView)),
   )
 }

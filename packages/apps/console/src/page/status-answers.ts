@@ -109,6 +109,7 @@ function decodeEtcd(fields: AnswerFields): EtcdFacts {
   return {
     at: fields.number("at"),
     hasLeader: fields.boolean("hasLeader"),
+    prunedTo: fields.number("prunedTo"),
     members: fields.objects("members").map((member) => ({
       name: member.text("name"),
       problem: member.nullable("problem", (of, name) => of.text(name)),
