@@ -1,6 +1,6 @@
 import { DatabaseSync } from "node:sqlite"
 import { Secret, unwrap, type Result } from "@keygrove/base"
-import { nativePrimitives } from "@keygrove/curves-native"
+import { nativePrimitives, verifyDeviceSignature } from "@keygrove/curves-native"
 import { decodeTimestamp, type NodePath } from "@keygrove/hierarchy"
 import { createSealing } from "@keygrove/hpke"
 import { decodeLedgerIndex } from "@keygrove/ledger"
@@ -15,7 +15,15 @@ import {
   type KeystoreTools,
   type UnlockedKeystore,
 } from "@keygrove/keystore"
-import { MemoryLedgerEngine, MemoryStorage, seededRandom, type MemoryNetwork, type SimulatedClock } from "@keygrove/memory"
+import {
+  MemoryAttester,
+  MemoryLedgerEngine,
+  MemoryStorage,
+  MemoryTpm,
+  seededRandom,
+  type MemoryNetwork,
+  type SimulatedClock,
+} from "@keygrove/memory"
 import {
   CustodyKeeper,
   DEFAULT_WAITS,
@@ -36,6 +44,7 @@ import {
   type UnlockProgress,
 } from "@keygrove/service"
 import { systemRandom } from "@keygrove/system"
+import { memoryInProcess } from "../../../packages/service/src/ports/attester.contract.ts"
 import { holdRekey } from "../../../packages/adapters/keystore/src/ceremony/rekey.ts"
 import { storeNode } from "../../../packages/adapters/keystore/src/ceremony/store-node.ts"
 import type { CeremonyStage } from "../../../packages/adapters/keystore/src/ceremony/ceremony-kit.contract.ts"
@@ -84,6 +93,8 @@ export class Machine implements AsyncDisposable {
   readonly storage: MemoryStorage = new MemoryStorage()
   readonly database: DatabaseSync = new DatabaseSync(":memory:")
   readonly log: string[] = []
+  /** Of the machine, not of the disk. */
+  tpm: MemoryTpm
   lie: Lie | undefined
   /** How far its wall clock is ahead of the world's. */
   skewMs = 0
@@ -94,6 +105,7 @@ export class Machine implements AsyncDisposable {
   readonly #world: World
   readonly #tools: KeystoreTools
   #copy = new MemoryLedgerEngine(nativePrimitives)
+  readonly #attesterMemory = memoryInProcess()
   readonly #boot: Secret = Secret.take(systemRandom(32))
   readonly #bootSource: BootSecretSource = bootSecretOf(this.#boot)
   #running: Running | undefined
@@ -102,6 +114,7 @@ export class Machine implements AsyncDisposable {
   constructor(world: World, name: string, founded: FoundedMember) {
     this.name = name
     this.path = founded.place.path
+    this.tpm = new MemoryTpm(seededRandom(`${world.seed}/${name}/tpm`))
     this.#world = world
     // What a keystore makes need not depend on the seed; what happens when does.
     this.#tools = {
@@ -138,6 +151,11 @@ export class Machine implements AsyncDisposable {
 
   get life(): Lifeline {
     return this.#live().life
+  }
+
+  /** Over the TPM of now; what that wrapped lies on the disk. */
+  get attester(): MemoryAttester {
+    return new MemoryAttester(this.tpm, this.#attesterMemory)
   }
 
   /** The ways in that are on its disk. */
@@ -232,7 +250,9 @@ export class Machine implements AsyncDisposable {
     const transport = owned.use(lines.connect({ name: this.name, key }, network.join(key), () => undefined))
     const replica = await this.#follow(transport, new Lifeline(), owned)
     const random = seededRandom(`${seed}/${this.name}/${++this.#starts}`)
-    return await unlockByPieces({ keystore, transport, replica, clock, random, log: (line) => this.log.push(line) }, options, onProgress)
+    const { attester } = this
+    const tools = { attester, primitives: nativePrimitives, clock, random, log: (line: string) => this.log.push(line) }
+    return await unlockByPieces({ keystore, transport, replica, ...tools }, options, onProgress)
   }
 
   async #run(opened: OpenKeystore, vaultSecrets?: Disposable): Promise<void> {
@@ -253,6 +273,8 @@ export class Machine implements AsyncDisposable {
     const parts = {
       primitives: nativePrimitives,
       keystore,
+      attester: this.attester,
+      verifyDeviceSignature,
       replica,
       transport: this.#watched(guard),
       clock,

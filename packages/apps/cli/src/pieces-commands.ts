@@ -31,8 +31,24 @@ export const piecesCommands: readonly CommandSpec[] = [
         description: "`auto` (default): whoever starts it; `approve`: a person must agree on another node each time",
         values: ["auto", "approve"],
       },
+      {
+        flags: "--evidence <FAMILY>",
+        description: "`tpm2`: give the pieces only to this machine, as its TPM shows it booted now; `none`: to whoever has its disk",
+        values: ["tpm2", "none"],
+      },
+      { flags: "--pcrs <LIST>", description: "with tpm2: registers that count, ascending; 0,2,4,7 unless given" },
+      {
+        flags: "--accept-digest <HEX>",
+        repeatable: true,
+        description: "with tpm2: also accept a state of these registers that is known beforehand, such as that after an update; 3 at most",
+      },
     ],
-    examples: ["keygrove pieces join", "keygrove pieces join --unlock approve"],
+    examples: [
+      "keygrove pieces join",
+      "keygrove pieces join --unlock approve",
+      "keygrove pieces join --evidence tpm2",
+      "keygrove pieces join --evidence tpm2 --pcrs 0,7",
+    ],
     load: () => import("./commands/pieces-join.ts"),
   },
   {
@@ -48,6 +64,14 @@ export const piecesCommands: readonly CommandSpec[] = [
     summary: "who keeps whose pieces, who could be unlocked now, and what a loss of machines would mean",
     examples: ["keygrove pieces status", "keygrove pieces status --json"],
     load: () => import("./commands/pieces-status.ts"),
+  },
+  {
+    name: "pieces measure",
+    summary: "what this machine's TPM measured of its boot, and whether the holders of its pieces accept it",
+    details: "The digest is what `pieces join --evidence tpm2` has accepted from now on, and what `--accept-digest` takes.",
+    options: [{ flags: "--pcrs <LIST>", description: "registers, ascending; those that the holders ask for, or 0,2,4,7, unless given" }],
+    examples: ["keygrove pieces measure", "keygrove pieces measure --pcrs 0,7"],
+    load: () => import("./commands/pieces-measure.ts"),
   },
   {
     name: "pieces verify",

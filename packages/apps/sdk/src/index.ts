@@ -22,11 +22,19 @@ export {
 } from "./keys/keys.ts"
 export type { OperatorDescription, OperatorResult } from "./keys/operators.ts"
 export type { AuditedUse, NamedKey, NamedKeyRules, NamedKeyType, NamedKeyVersion } from "./keys/named-key.ts"
-export { Pieces, type PieceProof, type UnlockRequestInfo } from "./pieces.ts"
+export { Pieces, type JoinTerms, type PieceProof, type UnlockRequestInfo } from "./pieces.ts"
 export type { Policy } from "./policy.ts"
 export type { LockState, PeersUnlocking } from "./rpc/lock-state.ts"
 export type { MeetingPhase, MeetingState } from "./rpc/meeting.ts"
 export type { ClusterNode, ClusterNodes } from "./rpc/nodes.ts"
 export { Ledger, type EtcdInfo, type EtcdMemberInfo, type LedgerEntryInfo, type LedgerInfo, type LedgerSnapshotInfo } from "./ledger.ts"
-export type { KeyGeneration, PiecesInGeneration, PiecesJoining, PiecesMember, PiecesState } from "./rpc/pieces.ts"
+export type {
+  KeyGeneration,
+  PiecesEvidence,
+  PiecesInGeneration,
+  PiecesJoining,
+  PiecesMeasurement,
+  PiecesMember,
+  PiecesState,
+} from "./rpc/pieces.ts"
 export { Trust, type TrustedClusterInfo } from "./trust.ts"

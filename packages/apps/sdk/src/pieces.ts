@@ -1,11 +1,23 @@
 import { AnswerFields } from "./rpc/fields.ts"
-import { decodePieces, type PiecesState } from "./rpc/pieces.ts"
+import { decodeMeasurement, decodePieces, type PiecesMeasurement, type PiecesState } from "./rpc/pieces.ts"
 
 interface PiecesCallOptions {
   readonly signal?: AbortSignal
 }
 
 type Call = (method: string, params: object, options: PiecesCallOptions) => Promise<unknown>
+
+/** How a member is unlocked; what is left out stays as it was. */
+export interface JoinTerms {
+  /** `approve`: a person must agree on another node each time. */
+  readonly unlock?: "auto" | "approve"
+  /** `tpm2`: holders ask for a fresh quote of this machine's TPM, in the state that it is in now. */
+  readonly evidence?: "tpm2" | "none"
+  /** Registers of the TPM that evidence covers, ascending. */
+  readonly pcrs?: readonly number[]
+  /** In hex, up to 3: digests of other states that are accepted as well. */
+  readonly acceptDigests?: readonly string[]
+}
 
 /** Whether a holder has a piece. */
 export interface PieceProof {
@@ -35,9 +47,21 @@ export class Pieces {
   }
 
   /** Makes the node a member, or changes how it is unlocked. What follows takes the node a while; see {@link status}. */
-  async join(options: PiecesCallOptions & { readonly unlock?: "auto" | "approve" } = {}): Promise<PiecesState> {
-    const { unlock, ...call } = options
-    return decodePieces("pieces.join", await this.#call("pieces.join", unlock === undefined ? {} : { unlock }, call))
+  async join(options: PiecesCallOptions & JoinTerms = {}): Promise<PiecesState> {
+    const { acceptDigests, evidence, pcrs, signal, unlock } = options
+    const params = {
+      ...(unlock === undefined ? {} : { unlock }),
+      ...(evidence === undefined ? {} : { evidence }),
+      ...(pcrs === undefined ? {} : { pcrs: pcrs.join(",") }),
+      ...(acceptDigests === undefined ? {} : { acceptDigests: acceptDigests.join(",") }),
+    }
+    return decodePieces("pieces.join", await this.#call("pieces.join", params, signal === undefined ? {} : { signal }))
+  }
+
+  /** What this machine's TPM measured of its boot: the digest that evidence of now would show. */
+  async measure(options: PiecesCallOptions & { readonly pcrs?: readonly number[] } = {}): Promise<PiecesMeasurement> {
+    const { pcrs, ...call } = options
+    return decodeMeasurement(await this.#call("pieces.measure", pcrs === undefined ? {} : { pcrs: pcrs.join(",") }, call))
   }
 
   /** Ends the membership. */

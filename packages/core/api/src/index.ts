@@ -51,6 +51,8 @@ export type {
   PiecesOfNode,
   PiecesSharing,
   PiecesStatus,
+  PiecesEvidence,
+  PiecesMeasurement,
   PiecesVerification,
   UnlockRequest,
 } from "./pieces-methods.ts"

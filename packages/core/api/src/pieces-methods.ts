@@ -1,11 +1,18 @@
 import type { MethodSpec } from "./method-spec.ts"
+import type { ParamSpec } from "./params.ts"
 import type { NodeName } from "./results.ts"
 
 type None = Readonly<Record<never, never>>
 
 /** Decoded parameters of the methods about key pieces. */
 export interface PiecesApiParams {
-  readonly "pieces.join": { readonly unlock?: "auto" | "approve" }
+  readonly "pieces.join": {
+    readonly unlock?: "auto" | "approve"
+    readonly evidence?: "tpm2" | "none"
+    readonly pcrs?: string
+    readonly acceptDigests?: string
+  }
+  readonly "pieces.measure": { readonly pcrs?: string }
   readonly "pieces.leave": None
   readonly "pieces.status": { readonly ask?: boolean }
   readonly "pieces.verify": None
@@ -81,6 +88,8 @@ export interface PiecesNode {
   readonly path: string
   readonly self: boolean
   readonly unlock: "auto" | "approve"
+  /** What its holders ask of its machine before they give its pieces back; null when its boot key is enough. */
+  readonly evidence: PiecesEvidence | null
   /** Whether it answers now; null when nobody was asked. */
   readonly isOn: boolean | null
   /** The ways to unlock it, of the newest key generation first; none before it has shared. */
@@ -89,6 +98,27 @@ export interface PiecesNode {
   readonly canUnlock: boolean | null
   /** The smallest sets of machines whose loss takes the last way to unlock it by pieces, at most 8 of them; none when it has no such way now. */
   readonly losses: readonly (readonly string[])[]
+}
+
+/** What holders ask of a member's machine. */
+export interface PiecesEvidence {
+  readonly family: "tpm2"
+  /** SHA-256 of the public area of its TPM's attestation key, in hex. */
+  readonly key: string
+  /** Registers of the SHA-256 bank that it has to show. */
+  readonly pcrs: readonly number[]
+  /** In hex: the digests of these registers that are accepted, that of when it joined first. */
+  readonly digests: readonly string[]
+}
+
+/** Answer of `pieces.measure`. */
+export interface PiecesMeasurement {
+  readonly pcrs: readonly number[]
+  /** SHA-256 of the values of the registers, in hex. */
+  readonly digest: string
+  readonly registers: readonly { readonly pcr: number; readonly value: string }[]
+  /** Whether this node's holders accept that; null when they ask for no evidence, or for that of other registers. */
+  readonly isAccepted: boolean | null
 }
 
 /** The pieces of one member in one key generation. */
@@ -151,6 +181,13 @@ export interface UnlockRequest {
   readonly approved: boolean
 }
 
+const PCRS: ParamSpec = {
+  type: "text",
+  maxLength: 128,
+  optional: true,
+  description: "registers of the TPM (0 to 23), ascending, separated by commas; as they were, or 0,2,4,7, unless given",
+}
+
 /** The methods about key pieces. */
 export const piecesMethods: { readonly [M in keyof PiecesApiParams]: MethodSpec } = {
   "pieces.join": {
@@ -161,6 +198,21 @@ export const piecesMethods: { readonly [M in keyof PiecesApiParams]: MethodSpec 
         values: ["auto", "approve"],
         optional: true,
         description: "`approve`: a person must agree on another node each time; `auto` unless given, or as it was",
+      },
+      evidence: {
+        type: "choice",
+        values: ["tpm2", "none"],
+        optional: true,
+        description:
+          "`tpm2`: holders ask for a fresh quote of this machine's TPM, in the state that it is in now; `none`, or as it was, unless given",
+      },
+      pcrs: PCRS,
+      acceptDigests: {
+        type: "text",
+        maxLength: 256,
+        optional: true,
+        description:
+          "with `tpm2`: up to 3 digests, in hex, separated by commas, of other states that are accepted as well; as it was unless given",
       },
     },
   },
@@ -181,6 +233,10 @@ export const piecesMethods: { readonly [M in keyof PiecesApiParams]: MethodSpec 
   "pieces.verify": {
     summary: "Has every holder prove that it has the pieces which the ledger says it keeps; nothing of them leaves.",
     params: {},
+  },
+  "pieces.measure": {
+    summary: "What this machine's TPM measured of its boot: the digest that evidence of now would show.",
+    params: { pcrs: PCRS },
   },
   "pieces.renew": { summary: "Begins a new key generation: every member gets a new storage key, and old pieces are wiped.", params: {} },
   "unlock.requests": { summary: "Locked nodes that asked this one for their pieces and want a person's approval.", params: {} },

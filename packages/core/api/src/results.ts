@@ -38,6 +38,8 @@ export interface PiecesUnlocking {
   readonly waiting: readonly string[]
   readonly refused: readonly { readonly path: string; readonly reason: string }[]
   readonly unreachable: readonly { readonly path: string; readonly reason: string }[]
+  /** Why this machine cannot give the evidence that its holders ask for; null when it can, or nothing is asked. */
+  readonly problem: { readonly code: string; readonly message: string } | null
   /** The same for people. */
   readonly text: string
 }

@@ -52,6 +52,11 @@ export type PeeringErrorCode =
   | "UNLOCK_REVOKED"
   | "UNLOCK_GENERATION"
   | "UNLOCK_TOO_OFTEN"
+  | "EVIDENCE_MISSING"
+  | "EVIDENCE_STALE"
+  | "EVIDENCE_KEY_WRONG"
+  | "EVIDENCE_MEASUREMENT_WRONG"
+  | "EVIDENCE_INVALID"
 
 /** Codes between owners, readers and proxies. */
 export const peeringErrors: ErrorTable<PeeringErrorCode> = {
@@ -264,6 +269,33 @@ export const peeringErrors: ErrorTable<PeeringErrorCode> = {
     class: "refused",
     meaning: "Pieces were asked for of a sharing that the ledger does not have, or no more.",
     remedy: "Let the locked node read the ledger to its end; it tries again by itself.",
+  },
+  EVIDENCE_MISSING: {
+    class: "refused",
+    meaning: "The ledger asks for evidence of the owner's machine, and none came with the request.",
+    remedy:
+      "Start the node on the machine whose TPM it joined with; or unlock it with its passphrase, then `keygrove pieces join --evidence tpm2`, or `none`.",
+  },
+  EVIDENCE_STALE: {
+    class: "refused",
+    meaning: "Evidence names no nonce of this holder that is unused and younger than two minutes, or is about another request.",
+    remedy: "Nothing: the locked node makes it anew in its next round. When it stays so, somebody replays evidence.",
+  },
+  EVIDENCE_KEY_WRONG: {
+    class: "refused",
+    meaning: "Evidence is not signed by the TPM that the owner had when it joined: the disk is in another machine, or the TPM was cleared.",
+    remedy: "If that is meant, unlock the node with its passphrase, then `keygrove pieces join --evidence tpm2`. Else revoke it.",
+  },
+  EVIDENCE_MEASUREMENT_WRONG: {
+    class: "refused",
+    meaning:
+      "The owner's machine booted something else than its owner named: the digest of its registers is none of those on the ledger, or of others.",
+    remedy: "If that is meant, as after an update, unlock the node with its passphrase, then `keygrove pieces join --evidence tpm2`.",
+  },
+  EVIDENCE_INVALID: {
+    class: "failed",
+    meaning: "Evidence is no quote of a TPM that is accepted.",
+    remedy: "Use the same version of keygrove on both sides; unlock the node with its passphrase meanwhile.",
   },
   UNLOCK_TOO_OFTEN: {
     class: "refused",

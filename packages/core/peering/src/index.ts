@@ -111,7 +111,9 @@ export {
   encodePieceRequest,
   MAX_PIECE_MESSAGE_BYTES,
   MAX_SEALED_PIECE_BYTES,
+  MAX_CARRIED_NONCES,
   type CarriedContribution,
+  type CarriedEvidence,
   type PieceRequest,
   type UnlockApproval,
 } from "./pieces/piece-requests.ts"
@@ -136,4 +138,5 @@ export {
   type OfferRefusal,
   type PieceMoveRefusal,
 } from "./pieces/piece-admission.ts"
+export { judgeEvidence, type EvidencedUnlock, type EvidenceRefusal } from "./pieces/unlock-evidence.ts"
 export { admitReturn, callingOwner, isApproved, type AdmittedUnlock, type UnlockRefusal } from "./pieces/unlock-admission.ts"

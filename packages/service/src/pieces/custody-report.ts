@@ -1,5 +1,5 @@
 import type { NodePath } from "@keygrove/hierarchy"
-import { holdersOf, sharingsOf, type CustodyMember, type CustodyState, type UnlockMode } from "@keygrove/pieces"
+import { holdersOf, sharingsOf, type CustodyMember, type CustodyState, type EvidenceDemand, type UnlockMode } from "@keygrove/pieces"
 import { custodyView } from "./custody-view.ts"
 import type { PiecesContext } from "./pieces-context.ts"
 
@@ -23,6 +23,8 @@ export interface SharingReport {
 export interface MemberReport {
   readonly path: NodePath
   readonly unlock: UnlockMode
+  /** What holders ask of its machine. */
+  readonly evidence?: EvidenceDemand
   /** Of the newest key generation first. */
   readonly sharings: readonly SharingReport[]
   /**
@@ -43,14 +45,20 @@ export function custodyReport(context: Pick<PiecesContext, "keystore" | "replica
   return { members: [...custody.members.values()].map((member) => reportOf(custody, member)) }
 }
 
-function reportOf(custody: CustodyState, { path, unlock }: CustodyMember): MemberReport {
+function reportOf(custody: CustodyState, { evidence, path, unlock }: CustodyMember): MemberReport {
   const sharings = sharingsOf(custody, path).map((placed): SharingReport => {
     const { commitments, moved } = placed.sharing
     const holders = holdersOf(custody, placed).map(({ member }) => ({ path: member.path }))
     const common = { generation: placed.generation.generation, needed: commitments.length, holders }
     return moved === undefined ? common : { ...common, movedBy: moved.by }
   })
-  return { path, unlock, sharings, losses: smallestLosses(sharings).slice(0, MAX_NAMED_SETS) }
+  return {
+    path,
+    unlock,
+    ...(evidence === undefined ? {} : { evidence }),
+    sharings,
+    losses: smallestLosses(sharings).slice(0, MAX_NAMED_SETS),
+  }
 }
 
 /** The smallest sets of machines without which no sharing has enough holders. */

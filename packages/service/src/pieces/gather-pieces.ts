@@ -1,21 +1,27 @@
 import { toHex, type RandomBytes, type Refusal } from "@keygrove/base"
+import type { Primitives } from "@keygrove/crypto"
 import type { NodePath } from "@keygrove/hierarchy"
 import type { LedgerState } from "@keygrove/ledger"
-import type { CustodyView, UnlockApproval } from "@keygrove/peering"
+import type { CarriedEvidence, CustodyView, UnlockApproval } from "@keygrove/peering"
 import { decodePieceIndex, membersOf, type PieceHolder, type PieceIndex, type PlacedSharing } from "@keygrove/pieces"
 import type { CallOptions } from "../ports/call-options.ts"
 import { refreshReplica } from "../ledger/refresh-replica.ts"
 import type { LedgerReplica } from "../ledger/replica.ts"
+import type { Attester } from "../ports/attester.ts"
 import type { Clock } from "../ports/clock.ts"
 import type { Keystore } from "../ports/keystore.ts"
 import type { LockedKeystore, PieceKeys, ReturnedPiece } from "../ports/piece-keys.ts"
-import type { Transport } from "../ports/transport.ts"
+import type { PeerAddress, Transport } from "../ports/transport.ts"
 import { nodeOf, peerOf } from "./custody-view.ts"
+import { EvidenceRound } from "./evidence-round.ts"
 import { askMember } from "./piece-client.ts"
 
 /** What a locked node works with. Nothing here is owned by it. */
 export interface UnlockSources {
   readonly keystore: LockedKeystore
+  /** Of this machine. */
+  readonly attester: Attester
+  readonly primitives: Pick<Primitives, "sha256">
   /** Under the boot key. */
   readonly transport: Pick<Transport, "request">
   readonly replica: LedgerReplica
@@ -36,6 +42,8 @@ export type HolderAnswer =
   | { readonly kind: "piece"; readonly path: NodePath; readonly piece: ReturnedPiece }
   | { readonly kind: "waiting"; readonly path: NodePath }
   | { readonly kind: "refused" | "unreachable"; readonly path: NodePath; readonly reason: string }
+  /** It was not asked for the piece, as this machine has not the evidence that it will want. */
+  | { readonly kind: "unproved"; readonly path: NodePath; readonly refusal: Refusal }
 
 interface GatherOrder {
   readonly view: CustodyView
@@ -62,7 +70,8 @@ export async function gatherPieces(sources: UnlockSources, order: GatherOrder, o
   const over = new AbortController()
   const signal = AbortSignal.any([options.signal, over.signal])
   const arrivals = new Arrivals()
-  const asking = holders.map(async (holder) => arrivals.add(await askHolder(sources, order, holder, { signal })))
+  const evidence = evidenceFor(sources, order, holders.length, { signal })
+  const asking = holders.map(async (holder) => arrivals.add(await askHolder({ ...sources, evidence }, order, holder, { signal })))
   const all = Promise.allSettled(asking).then(() => arrivals.end())
   try {
     return await combine(sources, order, arrivals, options)
@@ -95,8 +104,27 @@ async function combine(sources: UnlockSources, order: GatherOrder, arrivals: Arr
   }
 }
 
+/** What the ledger asks of this machine, in one round; `undefined` when that is nothing. */
+function evidenceFor(
+  { attester, keystore, primitives }: UnlockSources,
+  { placed, request, view }: GatherOrder,
+  holders: number,
+  options: CallOptions,
+): EvidenceRound | undefined {
+  const { cluster, path } = view.self
+  const demand = view.custody.members.get(path)?.evidence
+  if (demand === undefined) return undefined
+  const unlock = { cluster, owner: path, bootSigningKey: keystore.bootKeys.signingKey, request }
+  const subject = { attester, primitives, unlock, demand, sealingKey: keystore.freshSealingKey }
+  return new EvidenceRound(subject, { holders, needed: placed.sharing.commitments.length }, options)
+}
+
+interface AskSources extends Pick<UnlockSources, "transport"> {
+  readonly evidence: EvidenceRound | undefined
+}
+
 async function askHolder(
-  sources: UnlockSources,
+  sources: AskSources,
   order: GatherOrder,
   { index, member }: PieceHolder,
   options: CallOptions,
@@ -104,13 +132,46 @@ async function askHolder(
   const { approvals, placed, request, view } = order
   const { path } = member
   const peer = peerOf(view, member)
-  if (peer === undefined) return { kind: "unreachable", path, reason: "it is no node any more" }
+  if (peer === undefined) {
+    sources.evidence?.miss()
+    return { kind: "unreachable", path, reason: "it is no node any more" }
+  }
+  const proof = await proveTo(sources, { order, peer }, options)
+  if ("kind" in proof) return { ...proof, path }
   const { generation } = placed.generation
-  const asked = { op: "return", owner: view.self.path, generation, sharing: placed.sharing.id, request, approvals } as const
+  const asked = { op: "return", owner: view.self.path, generation, sharing: placed.sharing.id, request, approvals, ...proof } as const
   const answer = await askMember(sources.transport, peer, asked, options)
-  if (!answer.ok) return { kind: isOfLine(answer) ? "unreachable" : "refused", path, reason: `${answer.code}: ${answer.message}` }
+  if (!answer.ok) return { ...refusedAs(answer), path }
   if (answer.value.kind === "waiting") return { kind: "waiting", path }
   return { kind: "piece", path, piece: { index, holderSigningKey: peer.signingKey, sealed: answer.value.sealed } }
+}
+
+type Unanswered = Omit<Extract<HolderAnswer, { readonly kind: "refused" | "unreachable" }>, "path">
+type Unproved = Omit<Extract<HolderAnswer, { readonly kind: "unproved" }>, "path">
+
+/** What a holder is shown of this machine; nothing when the ledger asks for nothing. */
+async function proveTo(
+  { evidence, transport }: AskSources,
+  { order, peer }: { readonly order: GatherOrder; readonly peer: PeerAddress },
+  options: CallOptions,
+): Promise<{ readonly evidence?: CarriedEvidence } | Unanswered | Unproved> {
+  if (evidence === undefined) return {}
+  const { request, view } = order
+  const asked = askMember(transport, peer, { op: "challenge", owner: view.self.path, request }, options)
+  const challenge = await asked.catch((error: unknown) => {
+    evidence.miss()
+    throw error
+  })
+  if (!challenge.ok) {
+    evidence.miss()
+    return refusedAs(challenge)
+  }
+  const shown = await evidence.show(challenge.value.nonce)
+  return shown.ok ? { evidence: shown.value } : { kind: "unproved", refusal: shown }
+}
+
+function refusedAs(answer: Refusal): Unanswered {
+  return { kind: isOfLine(answer) ? "unreachable" : "refused", reason: `${answer.code}: ${answer.message}` }
 }
 
 /** Leaves holders out of this round, and names them, but those that have rekeyed while they were asked: they are asked again under their new keys. */

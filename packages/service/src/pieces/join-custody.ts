@@ -8,12 +8,14 @@ import {
   MIN_CUSTODY_MEMBERS,
   startingGeneration,
   type CustodyState,
+  type EvidenceDemand,
   type GenerationState,
   type UnlockMode,
 } from "@keygrove/pieces"
 import { refreshReplica } from "../ledger/refresh-replica.ts"
 import type { CallOptions } from "../ports/call-options.ts"
 import { listenAddresses } from "./announce-member.ts"
+import { demandEvidence, type EvidenceOrder } from "./demand-evidence.ts"
 import type { CustodyKeeper } from "./custody-keeper.ts"
 import { state } from "./custody-round.ts"
 import { custodyView } from "./custody-view.ts"
@@ -43,6 +45,8 @@ export interface JoinProgress {
 
 export interface JoinOrder {
   readonly unlock: UnlockMode
+  /** What its holders have to ask of its machine from now on; as before unless given. */
+  readonly evidence?: EvidenceOrder | "none"
   readonly onProgress?: (progress: JoinProgress) => void
 }
 
@@ -98,15 +102,32 @@ export async function leaveCustody(context: PiecesContext, options: CallOptions)
   return await state(context, { kind: "custody-left", body: { revision: member.revision + 1 } }, options)
 }
 
-async function announce(context: PiecesContext, { unlock }: JoinOrder, options: CallOptions): Promise<Result<unknown>> {
+async function announce(context: PiecesContext, { evidence, unlock }: JoinOrder, options: CallOptions): Promise<Result<unknown>> {
   const keys = await context.keystore.bootKeys(options)
   if (!keys.ok) return keys
   await refreshReplica(context, options)
+  const known = custodyView(context).custody.members.get(context.keystore.identity().path)?.evidence
+  const demand = await demandOf(context, evidence, known, options)
+  if (!demand.ok) return demand
   const { custody, self } = custodyView(context)
   const revision = (custody.members.get(self.path)?.revision ?? custody.left.get(self.path) ?? 0) + 1
   const { sealingKey, signingKey } = keys.value
-  const body = { revision, bootSigningKey: signingKey, bootSealingKey: sealingKey, unlock, addresses: listenAddresses(context) }
+  const keysAndTerms = { bootSigningKey: signingKey, bootSealingKey: sealingKey, unlock, ...demand.value }
+  const body = { revision, ...keysAndTerms, addresses: listenAddresses(context) }
   return await state(context, { kind: "custody-joined", body }, options)
+}
+
+/** What is said of evidence: what was ordered, or what was said before. */
+async function demandOf(
+  context: PiecesContext,
+  order: JoinOrder["evidence"],
+  before: EvidenceDemand | undefined,
+  options: CallOptions,
+): Promise<Result<{ readonly evidence?: EvidenceDemand }>> {
+  if (order === "none") return ok({})
+  if (order === undefined) return ok(before === undefined ? {} : { evidence: before })
+  const demand = await demandEvidence(context, order, before, options)
+  return demand.ok ? ok({ evidence: demand.value }) : demand
 }
 
 function progressOf({ context, desk, keeper }: Joining, custody: CustodyState): JoinProgress {

@@ -27,6 +27,7 @@ import { joinSubpieces, shareAnew } from "./moved-pieces.ts"
 import { PieceRecords, type PieceRecord } from "./piece-records.ts"
 import type { PiecesContext } from "./pieces-context.ts"
 import { UnlockApprovals, type WaitingUnlock } from "./unlock-approvals.ts"
+import { UnlockChallenges } from "./unlock-challenges.ts"
 import { UnlockCounts } from "./unlock-counts.ts"
 
 /** Requests of one caller; each costs a few multiplications. */
@@ -45,6 +46,7 @@ export class PieceDesk implements AsyncDisposable {
   readonly #records: PieceRecords
   readonly #counts: UnlockCounts
   readonly #approvals: UnlockApprovals
+  readonly #challenges: UnlockChallenges
   readonly #serving: Disposable
   readonly #buckets: Map<string, TokenBucket> = new Map()
   /** One change at a time for each owner and key generation, so that no two pieces of one can be kept. */
@@ -55,6 +57,7 @@ export class PieceDesk implements AsyncDisposable {
     this.#records = records
     this.#counts = new UnlockCounts(context)
     this.#approvals = new UnlockApprovals(context)
+    this.#challenges = new UnlockChallenges(context)
     this.#serving = context.transport.serve("pieces", async ({ body, from }, options) => {
       const request = decodePieceRequest(body)
       return encodePieceAnswer(request.ok ? await this.answer(from, request.value, options) : refusedBy(request))
@@ -120,6 +123,10 @@ export class PieceDesk implements AsyncDisposable {
         const owner = callingOwner(custodyView(this.#context), from, request.owner)
         return owner.ok ? { kind: "approvals", approvals: this.#approvals.given(request.owner, request.request) } : owner
       }
+      case "challenge": {
+        const owner = callingOwner(custodyView(this.#context), from, request.owner)
+        return owner.ok ? { kind: "challenge", nonce: this.#challenges.give(request.owner, request.request) } : owner
+      }
       default:
         return unreachable(request)
     }
@@ -153,6 +160,9 @@ export class PieceDesk implements AsyncDisposable {
     const { owner } = admitted.value
     const record = this.#records.get({ cluster, owner: owner.path, generation: request.generation })
     if (record === undefined || !equalBytes(record.sharing, request.sharing)) return notKept(request)
+    // Before it is counted: who has a copy of the disk and not the machine uses up no unlocking of its owner, and bothers no person.
+    const recipient = this.#challenges.judge(owner, request)
+    if (!recipient.ok) return recipient
     const counted = await this.#counts.count({ cluster, path: owner.path }, request.request, options)
     if (!counted.ok) return counted
     const approvals = [...request.approvals, ...this.#approvals.given(owner.path, request.request)]
@@ -162,7 +172,7 @@ export class PieceDesk implements AsyncDisposable {
       this.#approvals.wait(owner.path, request.request)
       return { kind: "waiting" }
     }
-    const order = { ...storedOf(record), request: request.request, ownerSealingKey: owner.bootSealingKey }
+    const order = { ...storedOf(record), request: request.request, ownerSealingKey: recipient.value }
     const sealed = await keystore.returnPiece(order, options)
     if (!sealed.ok) return sealed
     // The owner may have been revoked while the keystore worked.
@@ -255,6 +265,7 @@ function refusedBy({ code, message }: Refusal): PieceAnswer {
 }
 
 const NEWS_MAY_HELP: ReadonlySet<string> = new Set([
+  "EVIDENCE_MISSING",
   "MEMBER_UNKNOWN",
   "KEY_GENERATION_UNKNOWN",
   "KEY_GENERATION_FOREIGN",
@@ -270,6 +281,10 @@ const NEWS_MAY_HELP: ReadonlySet<string> = new Set([
 /** Codes that a peer may see; others would tell it about this node's inside. */
 const PEER_CODES: ReadonlySet<string> = new Set([
   ...NEWS_MAY_HELP,
+  "EVIDENCE_INVALID",
+  "EVIDENCE_KEY_WRONG",
+  "EVIDENCE_MEASUREMENT_WRONG",
+  "EVIDENCE_STALE",
   "PIECES_MESSAGE_INVALID",
   "RATE_LIMITED",
   "PIECE_CONFLICT",

@@ -1,4 +1,6 @@
+import type { VerifyDeviceSignature } from "@keygrove/crypto"
 import type { NodeContext } from "../node-context.ts"
+import type { Attester } from "../ports/attester.ts"
 import type { Keystore } from "../ports/keystore.ts"
 import type { PieceKeys } from "../ports/piece-keys.ts"
 import type { CustodyWaits } from "./custody-waits.ts"
@@ -7,6 +9,10 @@ import type { CustodyWaits } from "./custody-waits.ts"
 export interface PiecesContext extends Pick<NodeContext, "primitives" | "replica" | "storage" | "transport" | "clock" | "random"> {
   readonly keystore: Keystore & PieceKeys
   readonly waits: CustodyWaits
+  /** Of this machine; it refuses where there is nothing of the kind. */
+  readonly attester: Attester
+  /** Of the machines of others. */
+  readonly verifyDeviceSignature: VerifyDeviceSignature
   /** One line for the node's log. */
   readonly log: (line: string) => void
 }

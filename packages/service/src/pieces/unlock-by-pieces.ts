@@ -29,6 +29,8 @@ export interface UnlockProgress {
   readonly refused: readonly { readonly path: NodePath; readonly reason: string }[]
   /** Holders that did not answer, and why. */
   readonly unreachable: readonly { readonly path: NodePath; readonly reason: string }[]
+  /** Why this machine cannot show what the ledger asks of it; `undefined` when it can, or nothing is asked. */
+  readonly problem?: Refusal
 }
 
 /** What ends an unlocking for good: more asking would not help. */
@@ -109,6 +111,7 @@ async function tryOnce(
 function progressOf(request: Uint8Array, { sharing }: PlacedSharing, answers: readonly HolderAnswer[]): UnlockProgress {
   const named = (kind: "refused" | "unreachable"): UnlockProgress["refused"] =>
     answers.flatMap((answer) => (answer.kind === kind ? [{ path: answer.path, reason: answer.reason }] : []))
+  const unproved = answers.find((answer) => answer.kind === "unproved")
   return {
     request: digitsOf(request),
     given: answers.filter(({ kind }) => kind === "piece").length,
@@ -116,6 +119,7 @@ function progressOf(request: Uint8Array, { sharing }: PlacedSharing, answers: re
     waiting: answers.flatMap(({ kind, path }) => (kind === "waiting" ? [path] : [])),
     refused: named("refused"),
     unreachable: named("unreachable"),
+    ...(unproved === undefined ? {} : { problem: unproved.refusal }),
   }
 }
 

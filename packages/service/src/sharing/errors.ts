@@ -24,6 +24,7 @@ export type SharingErrorCode =
   | "CUSTODY_JOIN_FAILED"
   | "DELEGATE_OWN_LABEL"
   | "DELEGATE_UNKNOWN"
+  | "EVIDENCE_STATES_MANY"
 
 /** Codes of granting, revoking and reading, of meeting and of trust. */
 export const sharingErrors: ErrorTable<SharingErrorCode> = {
@@ -126,5 +127,10 @@ export const sharingErrors: ErrorTable<SharingErrorCode> = {
     class: "refused",
     meaning: "The ledger that this node follows does not know the owner of the label, so its grant would never be seen here.",
     remedy: "Take the card of a node on the same ledger; see `keygrove node list`, and `keygrove ledger status` on both.",
+  },
+  EVIDENCE_STATES_MANY: {
+    class: "usage",
+    meaning: "More than 4 states of a machine would be accepted as evidence, that of now among them.",
+    remedy: "Give fewer `--accept-digest`; those that are given take the place of those of before.",
   },
 }

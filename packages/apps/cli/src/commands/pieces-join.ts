@@ -1,9 +1,9 @@
 import { setTimeout as delay } from "node:timers/promises"
-import { decodePieces, type PiecesState } from "keygrove/rpc"
+import { decodePieces, type PiecesMember, type PiecesState } from "keygrove/rpc"
 import type { CommandContext, CommandInput, CommandOutcome } from "../command.ts"
 import { commandError, CommandError } from "../errors.ts"
 import { callNode } from "../node-call.ts"
-import { optional } from "../options.ts"
+import { optional, repeated } from "../options.ts"
 
 /** How often the node is asked how far it is. */
 const LOOK_MS = 250
@@ -16,7 +16,8 @@ export async function run(input: CommandInput, context: CommandContext): Promise
   if (unlock !== undefined && unlock !== "auto" && unlock !== "approve")
     throw commandError("USAGE_INVALID", `--unlock is auto or approve, got "${unlock}"`)
   const before = decodePieces("pieces.status", await callNode(context, "pieces.status", { ask: false }))
-  const begun = decodePieces("pieces.join", await callNode(context, "pieces.join", unlock === undefined ? {} : { unlock }))
+  const terms = { ...(unlock === undefined ? {} : { unlock }), ...evidenceTerms(input) }
+  const begun = decodePieces("pieces.join", await callNode(context, "pieces.join", terms))
   const done = await followJoining(begun, context).catch(async (error: unknown) => {
     // Nothing is left of a node that was not a member before, and whose person gave up.
     if (context.signal.aborted && !before.isMember)
@@ -26,13 +27,36 @@ export async function run(input: CommandInput, context: CommandContext): Promise
   return done.joining?.state === "waiting" ? waiting(done) : joined(done)
 }
 
+/** What is asked of this machine. */
+function evidenceTerms(input: CommandInput): Readonly<Record<string, string>> {
+  const [evidence, pcrs] = [optional(input, "evidence"), optional(input, "pcrs")]
+  const digests = repeated(input, "acceptDigest")
+  if (evidence !== undefined && evidence !== "tpm2" && evidence !== "none")
+    throw commandError("USAGE_INVALID", `--evidence is tpm2 or none, got "${evidence}"`)
+  if (evidence !== "tpm2" && (pcrs !== undefined || digests.length > 0))
+    throw commandError("USAGE_INVALID", "--pcrs and --accept-digest are about evidence; give --evidence tpm2 with them")
+  return {
+    ...(evidence === undefined ? {} : { evidence }),
+    ...(pcrs === undefined ? {} : { pcrs }),
+    ...(digests.length === 0 ? {} : { acceptDigests: digests.join(",") }),
+  }
+}
+
 function joined({ generation, members, nodes, path }: PiecesState): CommandOutcome {
-  const own = nodes.find((node) => node.path === path)?.sharings.find((each) => each.generation === generation?.generation)
+  const member = nodes.find((node) => node.path === path)
+  const own = member?.sharings.find((each) => each.generation === generation?.generation)
   const [holders, needed, number] = [own?.holders.length ?? 0, own?.needed ?? 0, generation?.generation ?? 0]
   return {
-    json: { state: "joined", path, members, generation: number, holders, needed },
-    text: `${path} is a member: ${holders} nodes keep its pieces, any ${needed} open it when it restarts (key generation ${number})`,
+    json: { state: "joined", path, members, generation: number, holders, needed, evidence: member?.evidence ?? null },
+    text: `${path} is a member: ${holders} nodes keep its pieces, any ${needed} open it when it restarts (key generation ${number})${evidenceText(member)}`,
   }
+}
+
+function evidenceText(member: PiecesMember | undefined): string {
+  if (member === undefined || member.evidence === null) return ""
+  const { digests, pcrs } = member.evidence
+  const others = digests.length === 1 ? "" : ` or ${digests.length - 1} more`
+  return `\nthey ask for evidence of this machine: registers ${pcrs.join(",")} with the digest ${digests[0] ?? ""}${others}`
 }
 
 function waiting({ fewest, members, path }: PiecesState): CommandOutcome {

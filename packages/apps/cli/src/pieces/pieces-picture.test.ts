@@ -9,7 +9,7 @@ function member(path: string, on: readonly string[], change: Partial<PiecesMembe
   const canUnlock = holders.filter(({ isOn }) => isOn).length >= 3
   const sharings = [{ generation: 5, needed: 3, holders, movedBy: null }]
   const losses = holders.map((holder) => [holder.path])
-  return { path, self: path === "/desk", unlock: "auto", isOn: on.includes(path), sharings, canUnlock, losses, ...change }
+  return { path, self: path === "/desk", unlock: "auto", evidence: null, isOn: on.includes(path), sharings, canUnlock, losses, ...change }
 }
 
 function pieces(nodes: readonly PiecesMember[], change: Partial<PiecesState> = {}): PiecesState {
@@ -92,6 +92,14 @@ test("before there is anything, it says how it begins", () => {
   expect(piecesPicture(pieces([], { isMember: false, generation: null }))).toMatch(/`keygrove pieces join` begins$/)
   const one = pieces([member("/desk", NAMES, { sharings: [], canUnlock: false, losses: [] })], { generation: null })
   expect(piecesPicture(one)).toMatch(/^1 member; pieces are shared once there are 3$/m)
+})
+
+test("whose machine has to show evidence is named, with the states that are accepted", () => {
+  const evidence = { family: "tpm2", key: "0f".repeat(32), pcrs: [0, 7], digests: ["ab".repeat(32), "cd".repeat(32)] }
+  const text = piecesPicture(pieces([member("/attic", NAMES, { evidence, unlock: "approve" }), member("/desk", NAMES)]))
+  expect(text).toMatch(/^1 {2}\/attic .*yes, when approved, with evidence/m)
+  expect(text).toContain("/attic has to show evidence (tpm2): registers 0,7 with the digest abababababababab… or cdcdcdcdcdcdcdcd…")
+  expect(text).not.toContain("/desk has to show")
 })
 
 test("more members than fit beside each other are counted", () => {

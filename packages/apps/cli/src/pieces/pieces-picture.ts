@@ -12,6 +12,7 @@ export function piecesPicture(pieces: PiecesState, now: number = Date.now()): st
     lines.push("", "■ keeps a piece and answers now   □ keeps one and does not answer   · keeps none   - the node itself")
   const notes = [
     ...lossLines(pieces),
+    ...evidenceLines(pieces),
     ...startingLines(pieces),
     ...moveLines(pieces, now),
     ...sharingLines(pieces),
@@ -76,7 +77,8 @@ function piecesText(node: PiecesMember): string {
 }
 
 function unlockText(node: PiecesMember): string {
-  if (node.canUnlock === true) return node.unlock === "approve" ? "yes, when approved" : "yes"
+  if (node.canUnlock === true)
+    return ["yes", ...(node.unlock === "approve" ? ["when approved"] : []), ...(node.evidence === null ? [] : ["with evidence"])].join(", ")
   const best = bestOf(node)
   return best === undefined ? "no" : `no: ${onOf(best)} of ${best.needed} answer`
 }
@@ -104,6 +106,15 @@ function lossLines({ nodes }: PiecesState): readonly string[] {
   const whom = touched.map(({ path }) => path).filter((path) => !first.includes(path))
   const example = `without ${first.join(" and ")}, for example, only a passphrase or key file would open ${whom.join(", ")}`
   return [`${safe}; ${example}`, ...without]
+}
+
+/** Of whose machines more is asked than the boot key, and which states are accepted. */
+function evidenceLines({ nodes }: PiecesState): readonly string[] {
+  return nodes.flatMap(({ evidence, path }) => {
+    if (evidence === null) return []
+    const states = evidence.digests.map((digest) => `${digest.slice(0, 16)}…`).join(" or ")
+    return [`${path} has to show evidence (${evidence.family}): registers ${evidence.pcrs.join(",")} with the digest ${states}`]
+  })
 }
 
 function startingLines({ starting }: PiecesState): readonly string[] {

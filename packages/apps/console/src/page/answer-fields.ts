@@ -40,6 +40,11 @@ export class AnswerFields {
     return Array.isArray(value) && value.every((item) => typeof item === "string") ? value : this.#fail(name, "a list of texts")
   }
 
+  numbers(name: string): readonly number[] {
+    const value = this.#values[name]
+    return Array.isArray(value) && value.every((item) => typeof item === "number") ? value : this.#fail(name, "a list of numbers")
+  }
+
   /** A list of lists of texts. */
   lists(name: string): readonly (readonly string[])[] {
     const value = this.#values[name]

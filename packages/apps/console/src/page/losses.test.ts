@@ -14,7 +14,17 @@ function node(path: string, change: Partial<PiecesNode> = {}): PiecesNode {
     [a, c],
     [b, c],
   ]
-  return { path, self: path === "/attic", unlock: "auto", isOn: path !== "/shed", sharings, canUnlock: true, losses, ...change }
+  return {
+    path,
+    self: path === "/attic",
+    unlock: "auto",
+    evidence: null,
+    isOn: path !== "/shed",
+    sharings,
+    canUnlock: true,
+    losses,
+    ...change,
+  }
 }
 
 const nodes = NAMES.map((path) => node(path))

@@ -1,4 +1,12 @@
-import type { KeyGenerationFacts, PiecesNode, PiecesOfNode, PiecesStatus, PiecesVerification, UnlockRequest } from "@keygrove/api"
+import type {
+  KeyGenerationFacts,
+  PiecesEvidence,
+  PiecesNode,
+  PiecesOfNode,
+  PiecesStatus,
+  PiecesVerification,
+  UnlockRequest,
+} from "@keygrove/api"
 import { AnswerFields } from "./answer-fields.ts"
 
 /** What the page shows of `pieces.status`; troubles and liars are among the warnings of `node.status`. */
@@ -42,10 +50,21 @@ function decodeNode(fields: AnswerFields): PiecesNode {
     path: fields.text("path"),
     self: fields.boolean("self"),
     unlock: fields.choice("unlock", ["auto", "approve"]),
+    evidence: fields.nullable("evidence", decodeEvidence),
     isOn: fields.nullable("isOn", boolean),
     sharings: fields.objects("sharings").map(decodePiecesOf),
     canUnlock: fields.nullable("canUnlock", boolean),
     losses: fields.lists("losses"),
+  }
+}
+
+function decodeEvidence(of: AnswerFields, name: string): PiecesEvidence {
+  const fields = of.object(name)
+  return {
+    family: fields.choice("family", ["tpm2"]),
+    key: fields.text("key"),
+    pcrs: fields.numbers("pcrs"),
+    digests: fields.texts("digests"),
   }
 }
 

@@ -92,12 +92,13 @@ function ownerHead(node: PiecesNode): HTMLElement {
 }
 
 /** Whether a node could be unlocked now. */
-function verdictOf({ canUnlock, sharings, unlock }: PiecesNode): { readonly word: string; readonly mark: string } {
+function verdictOf({ canUnlock, evidence, sharings, unlock }: PiecesNode): { readonly word: string; readonly mark: string } {
   const best = sharings.toSorted((a, b) => onOf(b) - b.needed - (onOf(a) - a.needed))[0]
   if (best === undefined) return { word: "no pieces yet", mark: "due" }
   if (canUnlock === null) return { word: "not asked yet", mark: "waiting" }
   if (!canUnlock) return { word: `cannot be unlocked: ${onOf(best)} of ${best.needed} answer`, mark: "gone" }
-  return { word: unlock === "approve" ? "can be unlocked, when approved" : "can be unlocked", mark: "good" }
+  const terms = [...(unlock === "approve" ? ["when approved"] : []), ...(evidence === null ? [] : ["from its own machine"])]
+  return { word: ["can be unlocked", ...terms].join(", "), mark: "good" }
 }
 
 function pieceCell(

@@ -57,8 +57,13 @@ function decodeUnlocking(fields: AnswerFields): PiecesUnlocking {
     waiting: fields.texts("waiting"),
     refused: fields.objects("refused").map(decodePeer),
     unreachable: fields.objects("unreachable").map(decodePeer),
+    problem: fields.nullable("problem", (of, name) => decodeProblem(of.object(name))),
     text: fields.text("text"),
   }
+}
+
+function decodeProblem(fields: AnswerFields): NonNullable<PiecesUnlocking["problem"]> {
+  return { code: fields.text("code"), message: fields.text("message") }
 }
 
 function decodePeer(fields: AnswerFields): PiecesUnlocking["refused"][number] {

@@ -2,7 +2,8 @@ import type { PiecesUnlocking } from "@keygrove/api"
 import { element } from "./dom.ts"
 
 /** Whom a locked node waits for, and what a person can do about it. */
-export function unlockingView({ given, needed, refused, request, unreachable, waiting }: PiecesUnlocking, path: string): HTMLElement {
+export function unlockingView(unlocking: PiecesUnlocking, path: string): HTMLElement {
+  const { given, needed, problem, refused, request, unreachable, waiting } = unlocking
   const said = `${given} of ${needed} pieces were given`
   const command = `keygrove unlock approve ${path} --request ${request}`
   return element(
@@ -14,6 +15,9 @@ export function unlockingView({ given, needed, refused, request, unreachable, wa
       element("label", { for: "pieces-given" }, said),
       element("progress", { id: "pieces-given", value: String(given), max: String(Math.max(needed, 1)) }),
     ),
+    problem === null
+      ? undefined
+      : element("p", { class: "warning" }, `This machine cannot show what its holders ask of it (${problem.code}): ${problem.message}`),
     waiting.length === 0
       ? undefined
       : element(

@@ -36,6 +36,8 @@ export interface NodeConfig {
   readonly keyFile?: string
   /** `pieces`: peers unlock the node when it starts; {@link keyFile} or a passphrase does when it is told so. */
   readonly unlock?: "pieces"
+  /** Where this machine's TPM is, as tpm2-tools name it, when that is not `device:/dev/tpmrm0`. */
+  readonly tpm?: { readonly tcti: string }
   /** How long it waits for other members in the work of key pieces. */
   readonly pieceWaits?: PieceWaitSetting
   readonly keys?: readonly ConfiguredKey[]
@@ -65,6 +67,7 @@ const shape: Shape<NodeConfig> = v.strictObject({
   rpcPort: v.pipe(v.number(), v.safeInteger(), v.minValue(0), v.maxValue(65_535)),
   keyFile: v.exactOptional(v.pipe(v.string(), v.minLength(1), v.maxLength(4_096))),
   unlock: v.exactOptional(v.literal("pieces")),
+  tpm: v.exactOptional(v.strictObject({ tcti: v.pipe(v.string(), v.maxLength(512), v.regex(/^[!-~]+$/)) })),
   pieceWaits: v.exactOptional(pieceWaitShape),
   keys: v.exactOptional(v.pipe(v.array(configuredKeyShape), v.maxLength(MAX_KEYS))),
   pkcs11: v.exactOptional(configuredTokenShape),

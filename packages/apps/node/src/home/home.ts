@@ -12,6 +12,8 @@ export interface Home {
   readonly audit: string
   /** What the node asks its peers with for the pieces that unlock it; made when it first takes part. */
   readonly bootKey: string
+  /** The key with which this machine's TPM makes evidence, as that TPM wrapped it: no other can use it. */
+  readonly attestationKey: string
   readonly ledger: string
   readonly storage: string
   /** The plan by which the cluster's root is replaced, while there is one. */
@@ -35,6 +37,7 @@ export function homeOf(directory: string): Home {
     keystore: file("keystore.db"),
     audit: file("audit.db"),
     bootKey: file("boot-key"),
+    attestationKey: file("attestation-key"),
     ledger: file("ledger.db"),
     storage: file("node.db"),
     rootPlan: file("root-rekey"),

@@ -1,4 +1,5 @@
 import { KeygroveError, ok, type Result } from "@keygrove/base"
+import { nativePrimitives } from "@keygrove/curves-native"
 import { KeystoreClient, spawnLockedKeystore, type KeystoreProcess } from "@keygrove/keystore"
 import { openLibp2pTransport } from "@keygrove/libp2p"
 import { unlockByPieces, type CallOptions, type LockedKeystore, type Transport, type UnlockProgress } from "@keygrove/service"
@@ -7,6 +8,7 @@ import { registerConfiguredKeys } from "../configured-keys.ts"
 import { forgetKeyVariables } from "../home/config.ts"
 import { readLastKeys } from "../home/home-epoch.ts"
 import { keystoreProgram, type KeystoreSurroundings } from "../runtime/open-keystore.ts"
+import { openAttester } from "../runtime/open-attester.ts"
 import { openReplica } from "../runtime/open-ledger.ts"
 
 /** How far it is with the peers, since the start of one unlocking. */
@@ -57,7 +59,16 @@ async function gather(
   const opened = await openReplica(home, config, { log, reader, transport: transport.value, stack }, call)
   if (!opened.ok) return opened
   let rounds = 0
-  const sources = { keystore, transport: transport.value, replica: opened.value.replica, clock: systemClock, random: systemRandom, log }
+  const sources = {
+    keystore,
+    attester: openAttester(home, config),
+    primitives: nativePrimitives,
+    transport: transport.value,
+    replica: opened.value.replica,
+    clock: systemClock,
+    random: systemRandom,
+    log,
+  }
   const unlocked = await unlockByPieces(sources, call, (progress) =>
     onProgress({ ...withStrangers(progress), path: keystore.node.path, rounds: ++rounds }),
   )
@@ -97,14 +108,19 @@ function withStrangers(progress: UnlockProgress): UnlockProgress {
 }
 
 /** What a person should know of an unlocking, in one line. */
-export function piecesText({ given, needed, path, refused, request, unreachable, waiting }: PiecesProgress): string {
+export function piecesText({ given, needed, path, problem, refused, request, unreachable, waiting }: PiecesProgress): string {
   const parts = [`${given} of ${needed} pieces were given`]
+  if (problem !== undefined) {
+    parts.push(
+      `this machine cannot give the evidence that its holders ask for (${problem.code}: ${problem.message}); unlock it with its passphrase, then run \`keygrove pieces join --evidence tpm2\``,
+    )
+  }
   if (waiting.length > 0) {
     parts.push(
       `${waiting.toSorted().join(", ")} ${waiting.length === 1 ? "waits" : "wait"} for an approval of request ${request}: \`keygrove unlock approve ${path} --request ${request}\` there`,
     )
   }
-  parts.push(...refused.map((each) => `${each.path} refuses (${each.reason})`).toSorted())
+  parts.push(...refusalTexts(refused))
   if (unreachable.length > 0)
     parts.push(
       `no answer from ${unreachable
@@ -113,4 +129,15 @@ export function piecesText({ given, needed, path, refused, request, unreachable,
         .join(", ")}`,
     )
   return parts.join("; ")
+}
+
+/** Holders that refuse for the same reason are named together. */
+function refusalTexts(refused: PiecesProgress["refused"]): readonly string[] {
+  const byReason = Map.groupBy(refused, ({ reason }) => reason)
+  return [...byReason]
+    .map(([reason, holders]) => {
+      const names = holders.map(({ path }) => path).toSorted()
+      return `${names.join(", ")} ${names.length === 1 ? "refuses" : "refuse"} (${reason})`
+    })
+    .toSorted()
 }

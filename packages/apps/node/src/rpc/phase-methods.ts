@@ -1,6 +1,13 @@
 import { rmSync } from "node:fs"
 import { isAbsolute, join } from "node:path"
-import { openRpcDocument, type ApiParams, type ConsoleLink, type LockedNodeStatus, type MethodName } from "@keygrove/api"
+import {
+  openRpcDocument,
+  type ApiParams,
+  type ConsoleLink,
+  type LockedNodeStatus,
+  type MethodName,
+  type PiecesUnlocking,
+} from "@keygrove/api"
 import { ok, refuse, type Result } from "@keygrove/base"
 import type { Caller } from "@keygrove/keys"
 import type { KeyCall } from "@keygrove/service"
@@ -10,7 +17,7 @@ import { readHomeEpoch } from "../home/home-epoch.ts"
 import { readHomeFacts } from "../home/home-facts.ts"
 import type { Home } from "../home/home.ts"
 import type { NodePhases } from "../phases/node-phases.ts"
-import { piecesText } from "../phases/pieces-unlocking.ts"
+import { piecesText, type PiecesProgress } from "../phases/pieces-unlocking.ts"
 import type { KeystoreSources } from "../runtime/open-keystore.ts"
 import { VERSION } from "../version.ts"
 
@@ -87,9 +94,17 @@ async function lockedStatus({ home, phases, startedAt }: NodeMethods, _params: u
     pid: process.pid,
     startedAt,
     unlocks: facts.value.unlocks,
-    unlocking: pieces === undefined ? null : { ...pieces, text: piecesText(pieces) },
+    unlocking: pieces === undefined ? null : unlockingFacts(pieces),
     warnings: warning,
   })
+}
+
+function unlockingFacts({ problem, ...pieces }: PiecesProgress): PiecesUnlocking {
+  return {
+    ...pieces,
+    problem: problem === undefined ? null : { code: problem.code, message: problem.message },
+    text: piecesText({ ...pieces, ...(problem === undefined ? {} : { problem }) }),
+  }
 }
 
 async function unlock({ home, phases }: NodeMethods, params: ApiParams["node.unlock"], { signal }: KeyCall): Promise<Result<unknown>> {

@@ -1,4 +1,6 @@
-import type { KeyGenerationFacts, OwnPieces, PiecesJoining, PiecesNode, PiecesStatus, PieceWaits } from "@keygrove/api"
+import { toHex } from "@keygrove/base"
+import { nativePrimitives } from "@keygrove/curves-native"
+import type { KeyGenerationFacts, OwnPieces, PiecesEvidence, PiecesJoining, PiecesNode, PiecesStatus, PieceWaits } from "@keygrove/api"
 import type { NodePath } from "@keygrove/hierarchy"
 import {
   currentGeneration,
@@ -7,6 +9,7 @@ import {
   sharingsOf,
   startingGeneration,
   thresholdOf,
+  type EvidenceDemand,
   type GenerationState,
 } from "@keygrove/pieces"
 import { custodyReport, type CustodyWaits, type MemberReport } from "@keygrove/service"
@@ -65,7 +68,11 @@ function generationFacts(generation: GenerationState | undefined): KeyGeneration
   return { generation: generation.generation, members: members.length, needed: thresholdOf(generation), shared: sharings.size }
 }
 
-function nodeFacts({ losses, path, sharings, unlock }: MemberReport, self: NodePath, on: ReadonlySet<NodePath> | undefined): PiecesNode {
+function nodeFacts(
+  { evidence, losses, path, sharings, unlock }: MemberReport,
+  self: NodePath,
+  on: ReadonlySet<NodePath> | undefined,
+): PiecesNode {
   const isOn = (holder: NodePath): boolean | null => on?.has(holder) ?? null
   const ways = sharings.map(({ generation, holders, movedBy, needed }) => ({
     generation,
@@ -74,7 +81,14 @@ function nodeFacts({ losses, path, sharings, unlock }: MemberReport, self: NodeP
     movedBy: movedBy ?? null,
   }))
   const canUnlock = ways.some(({ holders, needed }) => holders.filter((holder) => holder.isOn === true).length >= needed)
-  return { path, self: path === self, unlock, isOn: isOn(path), sharings: ways, canUnlock: on === undefined ? null : canUnlock, losses }
+  const named = { path, self: path === self, unlock, evidence: evidenceFacts(evidence) }
+  return { ...named, isOn: isOn(path), sharings: ways, canUnlock: on === undefined ? null : canUnlock, losses }
+}
+
+function evidenceFacts(demand: EvidenceDemand | undefined): PiecesEvidence | null {
+  if (demand === undefined) return null
+  const { attestationKey, digests, family, pcrs } = demand
+  return { family, key: toHex(nativePrimitives.sha256(attestationKey)), pcrs, digests: digests.map(toHex) }
 }
 
 function joiningFacts({ outcome, progress }: PiecesMembership): PiecesJoining | null {

@@ -3,6 +3,8 @@ import { ok, refuse, type Result } from "@keygrove/base"
 import { decodeNodePath, type NodePath } from "@keygrove/hierarchy"
 import { MIN_CUSTODY_MEMBERS } from "@keygrove/pieces"
 import { verifyPieces, type CallOptions, type WaitingUnlock } from "@keygrove/service"
+import { decodePcrs, evidenceOrder } from "./evidence-params.ts"
+import { measureMachine } from "./measure-machine.ts"
 import { membersOn } from "../runtime/members-on.ts"
 import type { NodePieces } from "../runtime/open-pieces.ts"
 import { piecesStatus } from "./pieces-facts.ts"
@@ -20,9 +22,12 @@ type Handler<M extends keyof PiecesApiParams> = (
 
 /** The methods about key pieces. */
 export const piecesHandlers: { readonly [M in keyof PiecesApiParams]: Handler<M> } = {
-  "pieces.join": async ({ runtime: { pieces } }, { unlock }, options) => {
+  "pieces.join": async ({ runtime: { pieces } }, { unlock, ...params }, options) => {
     const { custody, self } = pieces.view()
-    const joined = await pieces.membership.join(unlock ?? custody.members.get(self.path)?.unlock ?? "auto", options)
+    const evidence = evidenceOrder(params)
+    if (!evidence.ok) return evidence
+    const order = { unlock: unlock ?? custody.members.get(self.path)?.unlock ?? "auto", ...evidence.value }
+    const joined = await pieces.membership.join(order, options)
     return joined.ok ? ok(piecesStatus(pieces, undefined)) : joined
   },
   "pieces.leave": async ({ runtime: { pieces } }, _params, options) => {
@@ -32,6 +37,10 @@ export const piecesHandlers: { readonly [M in keyof PiecesApiParams]: Handler<M>
   "pieces.status": async ({ runtime: { pieces } }, { ask = true }, options) =>
     ok(piecesStatus(pieces, ask ? await membersOn(pieces.context, pieces.view(), options) : undefined)),
   "pieces.verify": async ({ runtime: { pieces } }, _params, options) => await verify(pieces, options),
+  "pieces.measure": async ({ runtime: { pieces } }, { pcrs }, options) => {
+    const registers = decodePcrs(pcrs)
+    return registers.ok ? await measureMachine(pieces, registers.value, options) : registers
+  },
   "pieces.renew": ({ runtime: { pieces } }) => {
     const { custody, self } = pieces.view()
     if (!custody.members.has(self.path))

@@ -1,10 +1,12 @@
 import { ok, type Result } from "@keygrove/base"
+import { verifyDeviceSignature } from "@keygrove/curves-native"
 import type { KeystoreClient } from "@keygrove/keystore"
 import { custodyOf } from "@keygrove/ledger"
 import type { CustodyView } from "@keygrove/peering"
 import { CustodyKeeper, PieceDesk, type CallOptions, type NodeContext, type PiecesContext } from "@keygrove/service"
 import type { NodeConfig } from "../home/config.ts"
 import type { Home } from "../home/home.ts"
+import { openAttester } from "./open-attester.ts"
 import { pieceWaits } from "./piece-waits.ts"
 import { PiecesMembership } from "./pieces-membership.ts"
 import { piecesWarnings } from "./pieces-warnings.ts"
@@ -23,7 +25,7 @@ export interface NodePieces {
 
 interface PiecesSurroundings {
   readonly home: Home
-  readonly config: Pick<NodeConfig, "pieceWaits">
+  readonly config: Pick<NodeConfig, "pieceWaits" | "tpm">
   readonly keystore: KeystoreClient
   readonly log: (line: string) => void
   readonly stack: AsyncDisposableStack
@@ -35,7 +37,8 @@ export async function openPieces(
   { config, home, keystore, log, stack }: PiecesSurroundings,
   call: CallOptions,
 ): Promise<Result<NodePieces>> {
-  const context: PiecesContext = { ...node, keystore, waits: pieceWaits(config.pieceWaits), log }
+  const attester = openAttester(home, config)
+  const context: PiecesContext = { ...node, keystore, attester, verifyDeviceSignature, waits: pieceWaits(config.pieceWaits), log }
   const desk = await PieceDesk.open(context, call)
   if (!desk.ok) return desk
   stack.use(desk.value)

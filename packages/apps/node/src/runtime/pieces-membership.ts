@@ -1,11 +1,11 @@
 import { ok, refuse, type Result } from "@keygrove/base"
-import type { UnlockMode } from "@keygrove/pieces"
 import {
   joinCustody,
   leaveCustody,
   type CallOptions,
   type CustodyKeeper,
   type JoinedCustody,
+  type JoinOrder,
   type JoinProgress,
   type PieceDesk,
   type PiecesContext,
@@ -43,7 +43,7 @@ export class PiecesMembership implements AsyncDisposable {
   }
 
   /** Begins to make this node a member, or to change how it is unlocked, and says what was done up to the first news. From then on it is started by its pieces, unless it is told otherwise. */
-  async join(unlock: UnlockMode, { signal }: CallOptions): Promise<Result<true>> {
+  async join(order: Omit<JoinOrder, "onProgress">, { signal }: CallOptions): Promise<Result<true>> {
     if (this.#joining !== undefined)
       return refuse("PIECES_JOIN_UNDER_WAY", "the node is becoming a member already; see `keygrove pieces status`")
     const stop = new AbortController()
@@ -54,7 +54,7 @@ export class PiecesMembership implements AsyncDisposable {
       this.#progress = progress
       news.resolve(undefined)
     }
-    const done = this.#join(unlock, onProgress, stop.signal).finally(() => {
+    const done = this.#join({ ...order, onProgress }, stop.signal).finally(() => {
       this.#joining = undefined
       news.resolve(undefined)
     })
@@ -87,10 +87,10 @@ export class PiecesMembership implements AsyncDisposable {
   }
 
   /** Never rejects. */
-  async #join(unlock: UnlockMode, onProgress: (progress: JoinProgress) => void, signal: AbortSignal): Promise<void> {
+  async #join(order: JoinOrder, signal: AbortSignal): Promise<void> {
     const { context, desk, home, keeper } = this.#sources
     try {
-      const outcome = await joinCustody({ context, desk, keeper }, { unlock, onProgress }, { signal })
+      const outcome = await joinCustody({ context, desk, keeper }, order, { signal })
       this.#outcome = outcome
       if (!outcome.ok) return
       const settled = setUnlock(home, "pieces")

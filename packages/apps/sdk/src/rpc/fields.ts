@@ -43,6 +43,14 @@ export class AnswerFields {
     return value
   }
 
+  /** The whole numbers of an array field, at most 10,000. */
+  numbers(name: string): readonly number[] {
+    const value = this.#values[name]
+    if (!Array.isArray(value) || value.length > 10_000 || !value.every((item) => typeof item === "number" && Number.isSafeInteger(item)))
+      throw invalid(this.#method, `has no list of whole numbers "${name}"`)
+    return value
+  }
+
   number(name: string): number {
     const value = this.#values[name]
     if (typeof value !== "number" || !Number.isSafeInteger(value)) throw invalid(this.#method, `has no whole number "${name}"`)

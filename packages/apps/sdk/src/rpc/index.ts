@@ -6,5 +6,12 @@ export type { NamedKey, NamedKeyRules, NamedKeyType } from "../keys/named-key.ts
 export { AnswerFields } from "./fields.ts"
 export { decodeMeeting, type MeetingState } from "./meeting.ts"
 export { readNodes, type ClusterNode, type ClusterNodes } from "./nodes.ts"
-export { decodePieces, type KeyGeneration, type PiecesInGeneration, type PiecesMember, type PiecesState } from "./pieces.ts"
+export {
+  decodeMeasurement,
+  decodePieces,
+  type KeyGeneration,
+  type PiecesInGeneration,
+  type PiecesMember,
+  type PiecesState,
+} from "./pieces.ts"
 export { callRpc, type RpcCallOptions, type RpcEndpoint, type RpcFailureCode } from "./rpc-client.ts"

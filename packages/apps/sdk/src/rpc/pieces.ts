@@ -20,12 +20,36 @@ export interface PiecesInGeneration {
   readonly movedBy: string | null
 }
 
+/** What holders ask of a member's machine before they give its pieces back. */
+export interface PiecesEvidence {
+  /** `tpm2` */
+  readonly family: string
+  /** SHA-256 of the public area of its TPM's attestation key, in hex. */
+  readonly key: string
+  /** Registers of the SHA-256 bank that it has to show. */
+  readonly pcrs: readonly number[]
+  /** In hex: the digests of these registers that are accepted, that of when it joined first. */
+  readonly digests: readonly string[]
+}
+
+/** What a machine's TPM measured of its boot. */
+export interface PiecesMeasurement {
+  readonly pcrs: readonly number[]
+  /** SHA-256 of the values of the registers, in hex. */
+  readonly digest: string
+  readonly registers: readonly { readonly pcr: number; readonly value: string }[]
+  /** Whether this node's holders accept that; null when they ask for no evidence, or for that of other registers. */
+  readonly isAccepted: boolean | null
+}
+
 /** A member: others keep pieces of its storage key. */
 export interface PiecesMember {
   readonly path: string
   readonly self: boolean
   /** `auto`, or `approve` when a person must agree on another node. */
   readonly unlock: string
+  /** What its holders ask of its machine; null when its boot key is enough. */
+  readonly evidence: PiecesEvidence | null
   /** Whether it answers now; null when nobody was asked. */
   readonly isOn: boolean | null
   /** The ways to unlock it, of the newest key generation first. */
@@ -141,6 +165,7 @@ function decodeMember(fields: AnswerFields): PiecesMember {
     path: fields.text("path"),
     self: fields.boolean("self"),
     unlock: fields.text("unlock"),
+    evidence: optional(fields, "evidence", decodeEvidence),
     isOn: answerOrNull(fields, "isOn"),
     sharings: fields.objects("sharings").map((each) => ({
       generation: each.number("generation"),
@@ -150,6 +175,21 @@ function decodeMember(fields: AnswerFields): PiecesMember {
     })),
     canUnlock: answerOrNull(fields, "canUnlock"),
     losses: lists(fields, "losses"),
+  }
+}
+
+function decodeEvidence(fields: AnswerFields): PiecesEvidence {
+  return { family: fields.text("family"), key: fields.text("key"), pcrs: fields.numbers("pcrs"), digests: fields.texts("digests") }
+}
+
+/** Reads the answer of `pieces.measure`. */
+export function decodeMeasurement(answer: unknown): PiecesMeasurement {
+  const fields = new AnswerFields("pieces.measure", answer)
+  return {
+    pcrs: fields.numbers("pcrs"),
+    digest: fields.text("digest"),
+    registers: fields.objects("registers").map((each) => ({ pcr: each.number("pcr"), value: each.text("value") })),
+    isAccepted: answerOrNull(fields, "isAccepted"),
   }
 }
 

@@ -35,6 +35,8 @@ export type PieceAnswer =
   | { readonly kind: "complaint"; readonly index: PieceIndex }
   | { readonly kind: "proof"; readonly proof: Uint8Array }
   | { readonly kind: "approvals"; readonly approvals: readonly UnlockApproval[] }
+  /** 32 bytes that the next evidence has to name, once and soon. */
+  | { readonly kind: "challenge"; readonly nonce: Uint8Array }
   | { readonly kind: "refused"; readonly code: string; readonly message: string }
 
 /** The kinds of answers to each request, when it is not refused. */
@@ -45,6 +47,7 @@ interface AnswerKinds {
   readonly redistribute: "receipt" | "complaint"
   readonly prove: "proof"
   readonly approvals: "approvals"
+  readonly challenge: "challenge"
 }
 
 /** What answers a request, when it is not refused. */
@@ -64,6 +67,7 @@ const answerKinds: { readonly [Op in PieceRequest["op"]]: readonly AnswerKinds[O
   redistribute: ["receipt", "complaint"],
   prove: ["proof"],
   approvals: ["approvals"],
+  challenge: ["challenge"],
 }
 
 const answerShape = v.variant("kind", [
@@ -80,6 +84,7 @@ const answerShape = v.variant("kind", [
   v.strictObject({ v: version, kind: v.literal("complaint"), index }),
   v.strictObject({ v: version, kind: v.literal("proof"), proof: bytesWithinShape(1, MAX_PROOF_BYTES) }),
   v.strictObject({ v: version, kind: v.literal("approvals"), approvals: approvalsShape }),
+  v.strictObject({ v: version, kind: v.literal("challenge"), nonce: bytesShape(32) }),
   v.strictObject({
     v: version,
     kind: v.literal("refused"),

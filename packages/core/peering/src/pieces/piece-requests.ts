@@ -1,3 +1,4 @@
+import { MAX_TPM_ATTEST_BYTES, MAX_TPM_SIGNATURE_BYTES } from "@keygrove/attestation"
 import {
   brandShape,
   bytesShape,
@@ -9,13 +10,25 @@ import {
   type Result,
 } from "@keygrove/base"
 import { compressedPointShape, decodeNodePath, type NodePath } from "@keygrove/hierarchy"
-import { decodeKeyGeneration, decodePieceIndex, type KeyGeneration, type PieceIndex } from "@keygrove/pieces"
+import { decodeKeyGeneration, decodePieceIndex, MAX_CUSTODY_MEMBERS, type KeyGeneration, type PieceIndex } from "@keygrove/pieces"
 import * as v from "valibot"
 
 /** A member's word that an owner may be unlocked in one request. */
 export interface UnlockApproval {
   readonly approver: NodePath
   /** Ed25519 by the approver's current key over `unlockApprovalBytes`, 64 bytes. */
+  readonly signature: Uint8Array
+}
+
+/** What a locked node shows of its machine to all holders of a round, where the ledger asks for it. */
+export interface CarriedEvidence {
+  /** X25519, 32 bytes: the piece is sealed to this key, which the quote names, and not to the boot key. */
+  readonly sealingKey: Uint8Array
+  /** Of the holders that are asked with one quote, 32 bytes each, 1 to {@link MAX_CARRIED_NONCES}. */
+  readonly nonces: readonly Uint8Array[]
+  /** TPMS_ATTEST, whose qualifying data is SHA-256 of `unlockEvidenceBytes` (core/pieces). */
+  readonly attest: Uint8Array
+  /** TPMT_SIGNATURE. */
   readonly signature: Uint8Array
 }
 
@@ -51,6 +64,7 @@ export type PieceRequest =
       /** Names the unlocking, 32 bytes. */
       readonly request: Uint8Array
       readonly approvals: readonly UnlockApproval[]
+      readonly evidence?: CarriedEvidence
     }
   | {
       readonly op: "subshare"
@@ -75,6 +89,7 @@ export type PieceRequest =
       readonly challenge: Uint8Array
     }
   | { readonly op: "approvals"; readonly owner: NodePath; readonly request: Uint8Array }
+  | { readonly op: "challenge"; readonly owner: NodePath; readonly request: Uint8Array }
 
 /**
  * Longest encoded request or answer in bytes (the transport's limit). The longest that there can be is a `redistribute` of 128 contributions with 128 commitments each, of 255 members:
@@ -88,6 +103,8 @@ export const MAX_SEALED_PIECE_BYTES = 1_024
 /** Most approvals that a request carries; one is enough. */
 export const MAX_CARRIED_APPROVALS = 4
 
+/** Most nonces that one quote is about: as many as an owner has holders. */
+export const MAX_CARRIED_NONCES: number = MAX_CUSTODY_MEMBERS - 1
 const VERSION = 1
 const version = v.literal(VERSION)
 const path = brandShape(decodeNodePath)
@@ -107,6 +124,12 @@ export const approvalsShape: v.GenericSchema<unknown, UnlockApproval[]> = v.pipe
   v.maxLength(MAX_CARRIED_APPROVALS),
 )
 
+const evidenceShape = v.strictObject({
+  sealingKey: bytesShape(32),
+  nonces: v.pipe(v.array(bytesShape(32)), v.minLength(1), v.maxLength(MAX_CARRIED_NONCES)),
+  attest: bytesWithinShape(1, MAX_TPM_ATTEST_BYTES),
+  signature: bytesWithinShape(1, MAX_TPM_SIGNATURE_BYTES),
+})
 const requestShape = v.variant("op", [
   v.strictObject({
     v: version,
@@ -125,6 +148,7 @@ const requestShape = v.variant("op", [
     sharing: bytesShape(32),
     request: bytesShape(32),
     approvals: approvalsShape,
+    evidence: v.exactOptional(evidenceShape),
   }),
   v.strictObject({ v: version, op: v.literal("subshare"), owner: path, from: generation, generation, attempt }),
   v.strictObject({
@@ -142,6 +166,7 @@ const requestShape = v.variant("op", [
   }),
   v.strictObject({ v: version, op: v.literal("prove"), owner: path, generation, sharing: bytesShape(32), challenge: bytesShape(32) }),
   v.strictObject({ v: version, op: v.literal("approvals"), owner: path, request: bytesShape(32) }),
+  v.strictObject({ v: version, op: v.literal("challenge"), owner: path, request: bytesShape(32) }),
 ])
 
 /** Canonical CBOR of a request. */
@@ -164,8 +189,11 @@ export function decodePieceRequest(bytes: Uint8Array): Result<PieceRequest, "PIE
 
 function requestValue(request: PieceRequest): { readonly [name: string]: CborValue } {
   switch (request.op) {
-    case "return":
-      return { ...request, approvals: request.approvals.map((approval) => ({ ...approval })) }
+    case "return": {
+      const { approvals, evidence, ...rest } = request
+      const shown = evidence === undefined ? {} : { evidence: { ...evidence } }
+      return { ...rest, approvals: approvals.map((approval) => ({ ...approval })), ...shown }
+    }
     case "redistribute":
       return { ...request, contributions: request.contributions.map((contribution) => ({ ...contribution })) }
     default:
