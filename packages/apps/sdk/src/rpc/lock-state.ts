@@ -10,6 +10,8 @@ export interface PeersUnlocking {
   readonly waiting: readonly string[]
   readonly refused: readonly { readonly path: string; readonly reason: string }[]
   readonly unreachable: readonly { readonly path: string; readonly reason: string }[]
+  /** Why its machine cannot give the evidence that its holders ask for; null when it can, or nothing is asked. */
+  readonly problem: { readonly code: string; readonly message: string } | null
 }
 
 /** Whether a node serves, and what a locked one waits for. */
@@ -36,7 +38,12 @@ function decodePeers(fields: AnswerFields): PeersUnlocking {
     waiting: fields.texts("waiting"),
     refused: fields.objects("refused").map(decodePeer),
     unreachable: fields.objects("unreachable").map(decodePeer),
+    problem: fields.get("problem") === null ? null : decodeProblem(fields.object("problem")),
   }
+}
+
+function decodeProblem(fields: AnswerFields): NonNullable<PeersUnlocking["problem"]> {
+  return { code: fields.text("code"), message: fields.text("message") }
 }
 
 function decodePeer(fields: AnswerFields): PeersUnlocking["refused"][number] {
