@@ -50,7 +50,15 @@ export type {
   SealedFragment,
   SigningPurpose,
 } from "./ports/keystore.ts"
-export type { AppendOptions, AppendRefusal, LedgerEngine, LedgerSlice, ReadRefusal, RefreshRefusal } from "./ports/ledger-engine.ts"
+export type {
+  AppendOptions,
+  AppendRefusal,
+  LedgerEngine,
+  LedgerSlice,
+  ReadRefusal,
+  RefreshRefusal,
+  WatchOptions,
+} from "./ports/ledger-engine.ts"
 export type { LedgerFileRefusal, LedgerSnapshots, SnapshotStart, StartableCopy } from "./ports/ledger-snapshots.ts"
 export type { PrunableLog, PruneOrder, PruneRefusal } from "./ports/prunable-log.ts"
 export { MAX_MOVED_TO_CHARACTERS, type SealableLog, type SealRefusal } from "./ports/sealable-log.ts"

@@ -10,6 +10,7 @@ import {
   type LedgerEngine,
   type LedgerSlice,
   type RefreshRefusal,
+  type WatchOptions,
 } from "@keygrove/service"
 
 /** A ledger in memory, for tests and simulations; forgets everything with the process. */
@@ -64,8 +65,9 @@ export class MemoryLedgerEngine implements LedgerEngine {
     return ok(true)
   }
 
-  watch(from: LedgerIndex, { signal }: CallOptions): AsyncIterable<LedgerSlice> {
-    return watchLog({ engine: this, appended: this.#appended }, from, AbortSignal.any([signal, this.#closed.signal]))
+  watch(from: LedgerIndex, options: WatchOptions): AsyncIterable<LedgerSlice> {
+    const log = { engine: this, appended: this.#appended, length: () => this.#last().length }
+    return watchLog(log, from, { ...options, signal: AbortSignal.any([options.signal, this.#closed.signal]) })
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

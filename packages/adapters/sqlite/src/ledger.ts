@@ -23,6 +23,7 @@ import {
   type LedgerSlice,
   type ReadRefusal,
   type RefreshRefusal,
+  type WatchOptions,
   type SnapshotStart,
   type StartableCopy,
 } from "@keygrove/service"
@@ -76,6 +77,8 @@ export class EmbeddedLedgerEngine implements LedgerEngine, StartableCopy {
   readonly #flushesLater: boolean
   #flushing: NodeJS.Timeout | undefined
   readonly #appended = new Wakeup()
+  /** After the last write of this engine. */
+  #length: LedgerIndex | undefined
   readonly #closed = new AbortController()
 
   private constructor(options: EmbeddedLedgerOptions, database: DatabaseSync) {
@@ -142,8 +145,7 @@ export class EmbeddedLedgerEngine implements LedgerEngine, StartableCopy {
       this.#attempt(() => this.#write(batch, heads.value, expected)),
     )
     if (!written.ok) return toAppendRefusal(written)
-    this.#appended.wake()
-    this.#flushSoon()
+    this.#wrote(written.value.length)
     return written
   }
 
@@ -151,8 +153,7 @@ export class EmbeddedLedgerEngine implements LedgerEngine, StartableCopy {
     signal.throwIfAborted()
     const written = await whileBusy<true, AppendRefusal | DatabaseRefusal>(signal, () => this.#attempt(() => this.#writeStart(start)))
     if (!written.ok) return toAppendRefusal(written)
-    this.#appended.wake()
-    this.#flushSoon()
+    this.#wrote(start.head.length)
     return written
   }
 
@@ -161,8 +162,9 @@ export class EmbeddedLedgerEngine implements LedgerEngine, StartableCopy {
     return ok(true)
   }
 
-  watch(from: LedgerIndex, { signal }: CallOptions): AsyncIterable<LedgerSlice> {
-    return watchLog({ engine: this, appended: this.#appended }, from, AbortSignal.any([signal, this.#closed.signal]))
+  watch(from: LedgerIndex, options: WatchOptions): AsyncIterable<LedgerSlice> {
+    const log = { engine: this, appended: this.#appended, length: () => this.#length }
+    return watchLog(log, from, { ...options, signal: AbortSignal.any([options.signal, this.#closed.signal]) })
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -172,7 +174,9 @@ export class EmbeddedLedgerEngine implements LedgerEngine, StartableCopy {
     this.#database.close()
   }
 
-  #flushSoon(): void {
+  #wrote(length: LedgerIndex): void {
+    this.#length = length
+    this.#appended.wake()
     if (this.#flushesLater) this.#flushing ??= setTimeout(() => this.#flush(), FLUSH_AFTER_MS).unref()
   }
 

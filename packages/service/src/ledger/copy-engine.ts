@@ -1,7 +1,7 @@
 import { refuse, type Result } from "@keygrove/base"
 import type { LedgerHead, LedgerIndex } from "@keygrove/ledger"
 import type { CallOptions } from "../ports/call-options.ts"
-import type { AppendRefusal, LedgerEngine, LedgerSlice, ReadRefusal, RefreshRefusal } from "../ports/ledger-engine.ts"
+import type { AppendRefusal, LedgerEngine, LedgerSlice, ReadRefusal, RefreshRefusal, WatchOptions } from "../ports/ledger-engine.ts"
 
 /** A copy of a ledger that follows nobody: what it holds is served, nothing is learnt and nothing appended. For a home that was recovered from data alone. */
 export class LedgerCopyEngine implements LedgerEngine {
@@ -30,7 +30,7 @@ export class LedgerCopyEngine implements LedgerEngine {
     return unreachable()
   }
 
-  watch(from: LedgerIndex, options: CallOptions): AsyncIterable<LedgerSlice> {
+  watch(from: LedgerIndex, options: WatchOptions): AsyncIterable<LedgerSlice> {
     return this.#copy.watch(from, options)
   }
 

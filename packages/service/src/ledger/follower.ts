@@ -11,7 +11,15 @@ import {
 } from "@keygrove/ledger"
 import type { CallOptions } from "../ports/call-options.ts"
 import type { Clock } from "../ports/clock.ts"
-import type { AppendOptions, AppendRefusal, LedgerEngine, LedgerSlice, ReadRefusal, RefreshRefusal } from "../ports/ledger-engine.ts"
+import type {
+  AppendOptions,
+  AppendRefusal,
+  LedgerEngine,
+  LedgerSlice,
+  ReadRefusal,
+  RefreshRefusal,
+  WatchOptions,
+} from "../ports/ledger-engine.ts"
 import type { LedgerSource, SourceRefusal } from "../ports/ledger-source.ts"
 import { Wakeup } from "./wakeup.ts"
 
@@ -121,8 +129,10 @@ export class FollowerLedgerEngine<Source extends LedgerSource = LedgerSource> im
     return this.#pull(undefined, options)
   }
 
-  async *watch(from: LedgerIndex, { signal }: CallOptions): AsyncGenerator<LedgerSlice, undefined> {
-    yield* this.#options.copy.watch(from, { signal: AbortSignal.any([signal, this.#distrusted.signal, this.#stop.signal]) })
+  async *watch(from: LedgerIndex, options: WatchOptions): AsyncGenerator<LedgerSlice, undefined> {
+    const { signal } = options
+    const until = AbortSignal.any([signal, this.#distrusted.signal, this.#stop.signal])
+    yield* this.#options.copy.watch(from, { ...options, signal: until })
     if (!signal.aborted && this.#distrust !== undefined) throw new KeygroveError(this.#distrust.code, this.#distrust.message)
   }
 

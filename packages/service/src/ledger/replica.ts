@@ -239,7 +239,8 @@ export class LedgerReplica implements AsyncDisposable {
     while (!signal.aborted) {
       let next: number = this.head.length
       try {
-        for await (const slice of this.#engine.watch(this.head.length, { signal })) {
+        // What was appended here was folded before it was written.
+        for await (const slice of this.#engine.watch(this.head.length, { signal, known: () => this.head.length })) {
           const folded = this.#fold(slice)
           if (!folded.ok) return this.#fail(folded)
           next = slice.from + slice.entries.length
@@ -248,6 +249,7 @@ export class LedgerReplica implements AsyncDisposable {
       } catch (error) {
         if (signal.aborted) return
         if (!(error instanceof KeygroveError)) throw error
+        next = Math.max(next, this.head.length)
         if (error.code !== "LEDGER_PRUNED" || !(await this.#goesOnAfter(next, { signal }))) return this.#fail(error.toRefusal())
       }
     }

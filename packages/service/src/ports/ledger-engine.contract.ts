@@ -94,6 +94,25 @@ export function ledgerEngineContract(name: string, subject: LedgerEngineSubject)
       expect((await watched).map((entry) => Buffer.from(entry))).toEqual(log.slice(1).map((entry) => Buffer.from(entry)))
     })
 
+    test("leaves out of a watch what the caller has from elsewhere", async () => {
+      await using engine = await subject.open()
+      const log = kitLog(7)
+      let known = at(0)
+      const head = unwrap(await engine.append(log.slice(0, 2), emptyHead(), { signal }))
+      const slices = engine.watch(at(1), { signal, known: () => known })[Symbol.asyncIterator]()
+      expect(await slices.next()).toMatchObject({ value: { from: 1, entries: [{}] } })
+      const second = slices.next()
+      known = at(4)
+      const own = unwrap(await engine.append(log.slice(2, 4), head, { signal }))
+      const longer = unwrap(await engine.append(log.slice(4, 5), own, { signal }))
+      expect(await second).toMatchObject({ value: { from: 4, entries: [{}] } })
+      // Beyond what the engine has: nothing is given until it has more.
+      known = at(6)
+      const third = slices.next()
+      unwrap(await engine.append(log.slice(5), longer, { signal }))
+      expect(await third).toMatchObject({ value: { from: 6, entries: [{}] } })
+    })
+
     test("ends a watch with its signal", async () => {
       await using engine = await subject.open()
       const stop = new AbortController()

@@ -16,6 +16,11 @@ export interface AppendOptions extends CallOptions {
   readonly verified?: readonly VerifiedEntry[]
 }
 
+export interface WatchOptions extends CallOptions {
+  /** How many entries the caller has by now, also from elsewhere; asked before each slice, which begins no earlier. */
+  readonly known?: () => LedgerIndex
+}
+
 export type AppendRefusal =
   | "LEDGER_HEAD_MOVED"
   | "LEDGER_ENTRY_INVALID"
@@ -58,5 +63,5 @@ export interface LedgerEngine extends AsyncDisposable {
    * Slices from `from` on, as they are appended; ends when the signal fires or the engine is disposed of.
    * @throws KeygroveError `LEDGER_CORRUPT` or `LEDGER_FORKED` when no further entry can be trusted, `LEDGER_PRUNED` when the next one was dropped.
    */
-  watch(from: LedgerIndex, options: CallOptions): AsyncIterable<LedgerSlice>
+  watch(from: LedgerIndex, options: WatchOptions): AsyncIterable<LedgerSlice>
 }
