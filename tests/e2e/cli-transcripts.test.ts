@@ -32,6 +32,7 @@ const chapters = [
   "completion",
   "node-rekey",
   "pieces",
+  "delegated-start",
   "meet",
   "root-rekey",
   "lock",

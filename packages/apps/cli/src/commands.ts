@@ -105,9 +105,11 @@ export const commands: readonly CommandSpec[] = [
   },
   {
     name: "id",
-    summary: "my shareable identity, kg1…",
-    details: "Give it to whoever wants to grant you a label. It holds public keys only.",
-    examples: ["keygrove id"],
+    summary: "my shareable identity, kg1…, or a label's card, kgl1…",
+    details:
+      "Give the identity to whoever wants to grant you a label, and a label's card to whoever shall encrypt to it: a node that starts by it (`keygrove unlock delegate`). Both hold public keys only.",
+    options: [{ flags: "--label <LABEL>", description: "the card of a label of this node instead; the label is made when it is new" }],
+    examples: ["keygrove id", "keygrove id --label start/server"],
     load: () => import("./commands/id.ts"),
   },
   {
@@ -296,12 +298,13 @@ export const commands: readonly CommandSpec[] = [
   },
   {
     name: "unlock",
-    summary: "open the keystore of a node that runs locked; requests, approve: of other nodes",
+    summary: "open the keystore of a node that runs locked; requests, approve: of other nodes; delegate: to a label",
     details:
       "After `keygrove lock`, an idle lock, `keygrove up --locked`, or the end of the keystore. Everything that depends on the keys starts anew; the node's process stays. The passphrase " +
       "goes from the program that reads it to the keystore itself.",
     options: [
       { flags: "--pieces", description: "ask the other nodes, as `up` does, instead of using a passphrase or key file" },
+      { flags: "--grant", description: "ask the proxies of the label that opens this node; see `keygrove unlock delegate`" },
       passphraseFile,
       keyFile,
     ],

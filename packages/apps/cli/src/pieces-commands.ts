@@ -20,6 +20,18 @@ export const piecesCommands: readonly CommandSpec[] = [
     load: () => import("./commands/unlock-approve.ts"),
   },
   {
+    name: "unlock delegate",
+    summary: "restart without a passphrase: have a grant of another node's label unlock this one, until it is revoked",
+    details:
+      "A storage key of this node is sealed to the label, and the node reads it under its boot key when it starts: the label's owner grants it, with proxies and an end, and takes it back with `keygrove revoke`. " +
+      "Prints what the owner has to run. Without CARD it says how it is. The owner could open the storage key itself, which is good for nothing without this node's disk; use a label for this alone. " +
+      "--passphrase-file and --key-file go on working.",
+    operands: [{ name: "[CARD]", description: "the label's card, kgl1…, which its owner prints with `keygrove id --label LABEL`" }],
+    options: [{ flags: "--off", description: "end it: what was sealed to the label is wiped" }],
+    examples: ["keygrove unlock delegate kgl1…", "keygrove unlock delegate", "keygrove unlock delegate --off"],
+    load: () => import("./commands/unlock-delegate.ts"),
+  },
+  {
     name: "pieces join",
     summary: "restart without a passphrase: have other nodes of the cluster keep pieces of this node's storage key",
     details:

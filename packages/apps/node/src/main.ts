@@ -13,7 +13,7 @@ import { NodePhases } from "./phases/node-phases.ts"
 import { serveRpc } from "./rpc/server.ts"
 import type { KeystoreSources } from "./runtime/open-keystore.ts"
 
-/** The node program: `--home DIR [--key-file FILE | --passphrase-inherited | --locked | --pieces]`, the passphrase's source being descriptor 3. Started by `keygrove up`. */
+/** The node program: `--home DIR [--key-file FILE | --passphrase-inherited | --locked | --pieces | --delegated]`, the passphrase's source being descriptor 3. Started by `keygrove up`. */
 const PASSPHRASE_DESCRIPTOR = 3
 
 async function main(): Promise<number> {
@@ -32,7 +32,8 @@ async function main(): Promise<number> {
   const peerOf = openPeerCredentials()
   const herald = new Herald({ log, ending: ending.signal })
   await using phases = new NodePhases({ home, peerOf, log, onChange: () => herald.look() })
-  const waits = values.locked === true || values.pieces === true
+  const others = values.pieces === true ? "pieces" : values.delegated === true ? "delegated" : undefined
+  const waits = values.locked === true || others !== undefined
   if (!waits) {
     const started = await phases.unlock(sourcesOf(values), { signal: ending.signal })
     if (!started.ok) return await fail(started)
@@ -51,7 +52,7 @@ async function main(): Promise<number> {
   })
   if (!served.ok) return await fail(served)
   await using _rpc = served.value
-  if (values.pieces === true) phases.unlockByPieces()
+  if (others !== undefined) phases.unlockByOthers(others)
   await herald.begin(phases, console)
   // Written at the end otherwise, which is too late for the nodes that start meanwhile, and never comes when this one is killed.
   flushCompileCache()
@@ -76,6 +77,8 @@ interface Arguments {
   readonly locked?: boolean
   /** Whether to ask the peers. */
   readonly pieces?: boolean
+  /** Whether to ask the proxies of a grant. */
+  readonly delegated?: boolean
 }
 
 function readArguments(): Arguments {
@@ -87,6 +90,7 @@ function readArguments(): Arguments {
       "passphrase-inherited": { type: "boolean" },
       locked: { type: "boolean" },
       pieces: { type: "boolean" },
+      delegated: { type: "boolean" },
     },
   }).values
 }

@@ -12,6 +12,7 @@ import { rotateFile, type Rotation } from "./files/rotate-file.ts"
 import { resolveHome } from "./home.ts"
 import { Keys } from "./keys/keys.ts"
 import type { FileTools } from "./files/file-tools.ts"
+import { StartDelegation } from "./delegation.ts"
 import { Pieces } from "./pieces.ts"
 import { decodePolicy, type Policy } from "./policy.ts"
 import { AnswerFields } from "./rpc/fields.ts"
@@ -87,6 +88,10 @@ export class Keygrove implements AsyncDisposable {
   readonly ledger: Ledger = new Ledger(async (method, params, options) => await this.#call(method, params, options))
   /** Key pieces, by which a node restarts without its passphrase. */
   readonly pieces: Pieces = new Pieces(async (method, params, options) => await this.#call(method, params, options))
+  /** A start by another node's label, by which it restarts without its passphrase too. */
+  readonly startDelegation: StartDelegation = new StartDelegation(
+    async (method, params, options) => await this.#call(method, params, options),
+  )
   /** Meetings with other people, and the clusters that are trusted since. */
   readonly trust: Trust = new Trust(async (method, params, options) => await this.#call(method, params, options))
   readonly #endpoint: RpcEndpoint

@@ -1,3 +1,4 @@
+export type { DelegationApiParams, DelegationFacts, DelegationStatus } from "./delegation-methods.ts"
 export { apiErrors, rpcErrorNumber, type ApiErrorCode } from "./errors.ts"
 export type { KeyOrigin } from "./key-methods.ts"
 export type {
@@ -25,6 +26,7 @@ export { decodeCall, type ParamSpec, type ParamSpecs, type RpcCall } from "./par
 export type {
   ConsoleLink,
   DecryptKey,
+  GrantUnlocking,
   LabelKey,
   EtcdFacts,
   EtcdMemberFacts,

@@ -1,4 +1,5 @@
 import { ok, type Result } from "@keygrove/base"
+import { delegationMethods, type DelegationApiParams } from "./delegation-methods.ts"
 import { keyMethods, type KeyApiParams } from "./key-methods.ts"
 import { ledgerMethods, type LedgerApiParams } from "./ledger-methods.ts"
 import { meetingMethods, type MeetingApiParams } from "./meeting-methods.ts"
@@ -11,12 +12,18 @@ import { treeMethods, type TreeApiParams } from "./tree-methods.ts"
 type None = Readonly<Record<never, never>>
 
 /** Decoded parameters by method. */
-export interface ApiParams extends KeyApiParams, LedgerApiParams, MeetingApiParams, PiecesApiParams, SshAgentApiParams, TreeApiParams {
+export interface ApiParams
+  extends DelegationApiParams, KeyApiParams, LedgerApiParams, MeetingApiParams, PiecesApiParams, SshAgentApiParams, TreeApiParams {
   readonly "node.status": None
   readonly "node.identity": None
   readonly "node.stop": None
   readonly "node.lock": None
-  readonly "node.unlock": { readonly passphraseSocket?: string; readonly keyFile?: string; readonly byPieces?: boolean }
+  readonly "node.unlock": {
+    readonly passphraseSocket?: string
+    readonly keyFile?: string
+    readonly byPieces?: boolean
+    readonly byGrant?: boolean
+  }
   readonly "label.publicKey": { readonly label: string }
   readonly "label.list": None
   readonly "data.decryptKey": { readonly header: Uint8Array; readonly recipientKey: Uint8Array }
@@ -68,6 +75,11 @@ export const apiMethods: { readonly [M in MethodName]: MethodSpec } = {
         optional: true,
         description: "whether to ask the peers instead; answers `unlocking` at once, and node.status says how far it is",
       },
+      byGrant: {
+        type: "boolean",
+        optional: true,
+        description: "whether to ask the proxies of the label that opens this node instead; answers as with byPieces",
+      },
     },
   },
   "label.publicKey": { summary: "The public key to encrypt with under a label; made on first use.", params: { label } },
@@ -109,6 +121,7 @@ export const apiMethods: { readonly [M in MethodName]: MethodSpec } = {
   ...meetingMethods,
   ...keyMethods,
   ...piecesMethods,
+  ...delegationMethods,
   ...sshAgentMethods,
   "console.link": {
     summary:

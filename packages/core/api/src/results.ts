@@ -8,8 +8,8 @@ export interface NodeName {
 
 /** What a node is started with when its person says nothing else. */
 export interface UnlockMeans {
-  /** A passphrase, a key file, one that lies in the home directory itself, or pieces; with pieces, a passphrase or {@link keyFile} opens it too. */
-  readonly by: "passphrase" | "file" | "generated" | "pieces"
+  /** A passphrase, a key file, one that lies in the home directory itself, pieces, or a grant of another node's label; with the last two, a passphrase or {@link keyFile} opens it too. */
+  readonly by: "passphrase" | "file" | "generated" | "pieces" | "delegated"
   readonly keyFile: string | null
   /** What that means for who has its disk. */
   readonly note: string | null
@@ -44,6 +44,25 @@ export interface PiecesUnlocking {
   readonly text: string
 }
 
+/** What a locked node waits for that a grant of another node's label unlocks. */
+export interface GrantUnlocking {
+  /** Path of the node that owns the label. */
+  readonly owner: string
+  readonly label: string
+  /** To whom it is granted: `kg1…` of this node as a reader before it is unlocked. */
+  readonly reader: string
+  /** Whose proxies were asked; null while there is none. */
+  readonly policy: string | null
+  /** How often it was tried. */
+  readonly rounds: number
+  readonly code: string
+  readonly message: string
+  /** Whether the ledger was asked for news. */
+  readonly isUpToDate: boolean
+  /** The same for people. */
+  readonly text: string
+}
+
 /** Answer of `node.status` of a node that was not unlocked yet since it was started: what its disk tells. */
 export interface LockedNodeStatus extends NodeName {
   readonly version: string
@@ -58,6 +77,8 @@ export interface LockedNodeStatus extends NodeName {
   readonly unlocks: UnlockMeans
   /** How far its peers are with unlocking it; null when they are not asked, or have not answered yet. */
   readonly unlocking: PiecesUnlocking | null
+  /** Why a grant does not unlock it yet; null when none is asked for, or nothing is known yet. */
+  readonly delegation: GrantUnlocking | null
   /** One line each: what needs the person's attention. */
   readonly warnings: readonly string[]
 }
@@ -161,6 +182,8 @@ export interface LabelKey {
   readonly epoch: number
   /** 66 hex digits. */
   readonly labelKey: string
+  /** `kgl1…`, what others encrypt to it with: all of the above. */
+  readonly card: string
 }
 
 /** Answer of `data.decryptKey`. */

@@ -61,7 +61,7 @@ function notRunning(
     ["epoch", prepared === null ? String(epoch) : `${epoch}; ${prepared} is prepared, and counts when the node has started`],
     ["ledger", role === "follower" ? `follower of ${ledger}` : role === "etcd" ? ledger : role],
     ["listens", listen],
-    ["unlocks", `${unlocks.by === "pieces" ? "with pieces of its peers, or " : ""}${unlocksText(unlocks.keyFile, unlocks.note)}`],
+    ["unlocks", `${othersText(unlocks.by)}${unlocksText(unlocks.keyFile, unlocks.note)}`],
     ["back up", BACKUP],
   ])
   return { json, text, exitStatus: exitStatuses["not-running"] }
@@ -110,6 +110,7 @@ function notUnlockedYet(status: AnswerFields, raw: unknown): CommandOutcome {
 /** What a locked node waits for. */
 function lockedState(status: AnswerFields): string {
   if (status.text("state") === "locked") return "locked; open it with `keygrove unlock`"
+  if ((status.get("delegation") ?? null) !== null) return `locked: ${status.object("delegation").text("text")}`
   const unlocking = status.get("unlocking")
   return unlocking === null || unlocking === undefined ? "unlocking" : `waits for its peers: ${status.object("unlocking").text("text")}`
 }
@@ -121,8 +122,13 @@ function wasRow(predecessor: AnswerFields): readonly [string, string] {
 
 function unlocksRow(status: AnswerFields): readonly [string, string] {
   const means = status.object("unlocks")
-  if (means.text("by") === "pieces") return ["unlocks", `with pieces of its peers, or ${unlocksText(...secretOf(means))}`]
-  return ["unlocks", unlocksText(...secretOf(means))]
+  return ["unlocks", `${othersText(means.text("by"))}${unlocksText(...secretOf(means))}`]
+}
+
+/** Who else unlocks it, before what its person has. */
+function othersText(by: string): string {
+  if (by === "delegated") return "by a grant of another node's label (`keygrove unlock delegate`), or "
+  return by === "pieces" ? "with pieces of its peers, or " : ""
 }
 
 function secretOf(means: AnswerFields): readonly [string | null, string | null] {

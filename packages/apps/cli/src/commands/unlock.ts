@@ -14,7 +14,8 @@ export async function run(input: CommandInput, context: CommandContext): Promise
   // Nobody is asked for the passphrase of a node that does not run, or needs none.
   const state = new AnswerFields("node.status", await callNode(context, "node.status")).text("state")
   if (state === "serving") throw new CommandError("NODE_NOT_LOCKED", "the node is not locked; nothing was changed")
-  if (input.options["pieces"] === true) return await byPieces(input, context)
+  if (input.options["pieces"] === true) return await byOthers("--pieces", input, context)
+  if (input.options["grant"] === true) return await byOthers("--grant", input, context)
   const [passphraseFile, keyFile] = [optional(input, "passphraseFile"), optional(input, "keyFile")]
   if (passphraseFile !== undefined && keyFile !== undefined)
     throw commandError("USAGE_INVALID", "give either --passphrase-file or --key-file, not both")
@@ -28,12 +29,14 @@ export async function run(input: CommandInput, context: CommandContext): Promise
   return { json: { state: "serving", path }, text: `unlocked; serving ${path}` }
 }
 
-/** Peers may take their time: it is not waited for. */
-async function byPieces(input: CommandInput, context: CommandContext): Promise<CommandOutcome> {
-  if (optional(input, "passphraseFile") !== undefined || optional(input, "keyFile") !== undefined)
-    throw commandError("USAGE_INVALID", "--pieces needs neither --passphrase-file nor --key-file")
-  await callNode(context, "node.unlock", { byPieces: true })
-  return { json: { state: "unlocking" }, text: "the other nodes are asked; `keygrove status` says how far they are" }
+/** Others may take their time: it is not waited for. */
+async function byOthers(option: "--pieces" | "--grant", input: CommandInput, context: CommandContext): Promise<CommandOutcome> {
+  const isBoth = input.options["pieces"] === true && input.options["grant"] === true
+  if (isBoth || optional(input, "passphraseFile") !== undefined || optional(input, "keyFile") !== undefined)
+    throw commandError("USAGE_INVALID", `${option} is given alone: who unlocks the node is asked for nothing else`)
+  await callNode(context, "node.unlock", option === "--pieces" ? { byPieces: true } : { byGrant: true })
+  const asked = option === "--pieces" ? "the other nodes are asked" : "the label's proxies are asked"
+  return { json: { state: "unlocking" }, text: `${asked}; \`keygrove status\` says how far they are` }
 }
 
 async function withPassphrase(passphraseFile: string | undefined, context: CommandContext): Promise<unknown> {

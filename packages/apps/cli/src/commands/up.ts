@@ -78,22 +78,26 @@ function startedOutcome(status: AnswerFields, input: CommandInput, context: Comm
   const how = state === "serving" ? "serving" : waits === undefined ? "locked (`keygrove unlock` opens it)" : "locked"
   const lines = [
     `${how} as process ${pid}; log: ${home.log}`,
-    ...(waits === undefined ? [] : waitingLines(state, waits)),
+    ...(waits === undefined ? [] : waitingLines(state, waits, status.object("unlocks").text("by"))),
     ...warnings.map((warning) => `warning: ${warning}`),
   ]
-  const unlocking = waits === undefined ? {} : { waits, unlocking: status.get("unlocking") ?? null }
+  const unlocking =
+    waits === undefined ? {} : { waits, unlocking: status.get("unlocking") ?? null, delegation: status.get("delegation") ?? null }
   const exit = waits === undefined ? {} : { exitStatus: exitStatuses.locked }
   return { json: { state, pid, home: home.directory, ...unlocking, warnings }, text: lines.join("\n"), ...exit }
 }
 
-function waitingLines(state: string, waits: string): readonly string[] {
-  if (state === "locked") return [`its peers cannot unlock it: ${waits}`, "`keygrove unlock` opens it with its passphrase or key file"]
-  return [`waits for its peers: ${waits}`, "it goes on by itself; `keygrove unlock` opens it with its passphrase or key file instead"]
+/** @param by who is asked, as `config.json` says. */
+function waitingLines(state: string, waits: string, by: string): readonly string[] {
+  const [who, waiting] = by === "delegated" ? ["no grant unlocks", ""] : ["its peers cannot unlock", "waits for its peers: "]
+  if (state === "locked") return [`${who} it: ${waits}`, "`keygrove unlock` opens it with its passphrase or key file"]
+  return [`${waiting}${waits}`, "it goes on by itself; `keygrove unlock` opens it with its passphrase or key file instead"]
 }
 
-/** What a node waits for that its peers do not unlock. */
+/** What a node waits for that others do not unlock. */
 function waitingText(status: AnswerFields): string {
-  if (isGathering(status)) return status.object("unlocking").text("text")
+  const progress = progressOf(status)
+  if (progress !== undefined) return progress.text("text")
   return status.texts("warnings").join("; ") || "they have not answered yet"
 }
 
@@ -120,7 +124,7 @@ async function start(input: CommandInput, context: CommandContext, { output, det
   if (!config.ok) throw new CommandError(config.code, config.message)
   const passphraseFile = optional(input, "passphraseFile")
   const means = await meansOf(input, context, config.value)
-  if (means === "locked" || means === "pieces") args.push(`--${means}`)
+  if (means === "locked" || means === "pieces" || means === "delegated") args.push(`--${means}`)
   const needsPassphrase = ["given", "passphrase"].includes(means) && keyFile === undefined && config.value.keyFile === undefined
   using source = needsPassphrase ? openSource(passphraseFile, "passphrase", "--passphrase-file") : undefined
   if (source !== undefined) args.push("--passphrase-inherited")
@@ -136,13 +140,13 @@ async function meansOf(input: CommandInput, { home }: CommandContext, config: No
     [optional(input, "keyFile"), optional(input, "passphraseFile")].some((each) => each !== undefined),
   ]
   if (locked && isGiven) throw commandError("USAGE_INVALID", "--locked starts the node without any secret; give it to `keygrove unlock`")
-  const unlocksByPieces = config.unlock === "pieces"
-  const asks = unlocksByPieces && !locked && !isGiven
+  const { unlock: others } = config
+  const asks = others !== undefined && !locked && !isGiven
   return startMeans({
     locked,
     isGiven,
-    unlocksByPieces,
-    opensByPieces: asks && (await import("@keygrove/node/opens-by-pieces")).opensByPieces(homeOf(home.directory).keystore),
+    others,
+    opensByOthers: asks && (await import("@keygrove/node/opens-by-others")).opensByOthers(homeOf(home.directory).keystore, others),
     hasKeyFile: config.keyFile !== undefined,
     hasTerminal: asks && hasTerminal(),
   })
@@ -174,15 +178,18 @@ async function waitUntilAnswering(context: CommandContext, child: ChildProcess, 
 function isSettled(status: AnswerFields, elapsedMs: number): boolean {
   if (status.text("state") !== "unlocking") return true
   // Nobody to ask is known yet, as when its copy of the ledger is old and the ledger's host is off.
-  if (!isGathering(status)) return elapsedMs > PEERS_TIMEOUT_MS
-  const pieces = status.object("unlocking")
-  return pieces.number("rounds") >= ASKED_ROUNDS || pieces.texts("waiting").length > 0
+  const progress = progressOf(status)
+  if (progress === undefined) return elapsedMs > PEERS_TIMEOUT_MS
+  // An approval, or a grant, is for a person to give.
+  const waitsForPerson =
+    progress.get("code") === "NO_POLICY" || (progress.get("waiting") !== undefined && progress.texts("waiting").length > 0)
+  return progress.number("rounds") >= ASKED_ROUNDS || waitsForPerson
 }
 
-/** Whether peers have answered a locked node. */
-function isGathering(status: AnswerFields): boolean {
-  const unlocking = status.get("unlocking")
-  return unlocking !== undefined && unlocking !== null
+/** How far others are with a locked node; `undefined` before anybody answered. */
+function progressOf(status: AnswerFields): AnswerFields | undefined {
+  const name = ["unlocking", "delegation"].find((each) => (status.get(each) ?? null) !== null)
+  return name === undefined ? undefined : status.object(name)
 }
 
 /** The node's own last words, which carry a code, or where to read more. */

@@ -46,6 +46,7 @@ const closed: LockedNodeStatus = {
   pid: 1,
   startedAt: 1_767_225_600_000,
   unlocks: { by: "pieces", keyFile: null, note: null },
+  delegation: null,
   unlocking: {
     request: "3f9c0a1b",
     rounds: 2,
@@ -124,7 +125,7 @@ describe("an answer of the node", () => {
   })
 
   test("of a node that was not unlocked yet tells whom it waits for", () => {
-    const { pid: _pid, unlocks: _unlocks, ...shown } = closed
+    const { delegation: _delegation, pid: _pid, unlocks: _unlocks, ...shown } = closed
     expect(decodeStatus(closed)).toEqual({ ...shown, ledger: null })
     expect(decodeStatus({ ...closed, state: "locked", unlocking: null })).toMatchObject({ state: "locked", unlocking: null })
   })

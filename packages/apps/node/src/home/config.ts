@@ -34,8 +34,8 @@ export interface NodeConfig {
   readonly rpcPort: number
   /** Path of the key file that unlocks the keystore instead of a passphrase. */
   readonly keyFile?: string
-  /** `pieces`: peers unlock the node when it starts; {@link keyFile} or a passphrase does when it is told so. */
-  readonly unlock?: "pieces"
+  /** `pieces`: peers unlock the node when it starts; `delegated`: a grant of another node's label does. {@link keyFile} or a passphrase does when it is told so. */
+  readonly unlock?: "pieces" | "delegated"
   /** Where this machine's TPM is, as tpm2-tools name it, when that is not `device:/dev/tpmrm0`. */
   readonly tpm?: { readonly tcti: string }
   /** How long it waits for other members in the work of key pieces. */
@@ -66,7 +66,7 @@ const shape: Shape<NodeConfig> = v.strictObject({
   peers: v.exactOptional(v.picklist(["ledger", "trusted"])),
   rpcPort: v.pipe(v.number(), v.safeInteger(), v.minValue(0), v.maxValue(65_535)),
   keyFile: v.exactOptional(v.pipe(v.string(), v.minLength(1), v.maxLength(4_096))),
-  unlock: v.exactOptional(v.literal("pieces")),
+  unlock: v.exactOptional(v.picklist(["pieces", "delegated"])),
   tpm: v.exactOptional(v.strictObject({ tcti: v.pipe(v.string(), v.maxLength(512), v.regex(/^[!-~]+$/)) })),
   pieceWaits: v.exactOptional(pieceWaitShape),
   keys: v.exactOptional(v.pipe(v.array(configuredKeyShape), v.maxLength(MAX_KEYS))),

@@ -19,7 +19,7 @@ export function generatedWarning(directory: string, { keyFile: path }: Pick<Node
 /** What a node is started with when its person says nothing else, and what that means for who has its disk. */
 export function unlockMeans(directory: string, { keyFile, unlock }: Pick<NodeConfig, "keyFile" | "unlock">): UnlockMeans {
   const own = secretMeans(directory, keyFile)
-  return unlock === "pieces" ? { ...own, by: "pieces" } : own
+  return unlock === undefined ? own : { ...own, by: unlock }
 }
 
 function secretMeans(directory: string, keyFile: string | undefined): UnlockMeans & { readonly by: "passphrase" | "file" | "generated" } {

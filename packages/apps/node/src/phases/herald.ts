@@ -1,6 +1,7 @@
 import { notifyServiceManager, type ServiceState } from "@keygrove/posix"
 import type { ConsoleDesk } from "../console/console-desk.ts"
 import type { NodePhases, NodeState } from "./node-phases.ts"
+import { grantText } from "./grant-unlocking.ts"
 import { piecesText } from "./pieces-unlocking.ts"
 
 /** Longest wait for a service manager that does not read what it is told. */
@@ -18,7 +19,7 @@ export class Herald {
   #phases: NodePhases | undefined
   #console: Pick<ConsoleDesk, "endAll"> | undefined
   #told: NodeState | undefined
-  #toldPieces: string | undefined
+  #toldOthers: string | undefined
 
   constructor(options: HeraldOptions) {
     this.#options = options
@@ -40,13 +41,13 @@ export class Herald {
     const { ending, log } = this.#options
     const phases = this.#phases
     if (phases === undefined || ending.aborted) return
-    if (phases.state === this.#told) return await this.#tellPieces(phases)
+    if (phases.state === this.#told) return await this.#tellOthers(phases)
     const before = this.#told
     this.#told = phases.state
     if (phases.state === "serving") return await this.#tellServing(phases)
     this.#console?.endAll()
     if (phases.state === "unlocking") {
-      this.#toldPieces = undefined
+      this.#toldOthers = undefined
       return await notifyManager({ STATUS: "unlocking" }, log)
     }
     if (before === "serving" && phases.node?.runtime.keystore.state() === "gone")
@@ -55,11 +56,12 @@ export class Herald {
     await notifyManager({ STATUS: "locked; `keygrove unlock` opens it" }, log)
   }
 
-  /** What the peers do, when it is another thing than before. */
-  async #tellPieces({ pieces, state }: NodePhases): Promise<void> {
-    const text = state === "unlocking" && pieces !== undefined ? piecesText(pieces) : undefined
-    if (text === undefined || text === this.#toldPieces) return
-    this.#toldPieces = text
+  /** What others do, when it is another thing than before. */
+  async #tellOthers({ grant, pieces, state }: NodePhases): Promise<void> {
+    const others = pieces === undefined ? grant && grantText(grant) : piecesText(pieces)
+    const text = state === "unlocking" ? others : undefined
+    if (text === undefined || text === this.#toldOthers) return
+    this.#toldOthers = text
     this.#options.log(`locked: ${text}`)
     await notifyManager({ STATUS: `locked: ${text}` }, this.#options.log)
   }

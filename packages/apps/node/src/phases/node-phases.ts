@@ -6,6 +6,7 @@ import { readConfig, type NodeConfig } from "../home/config.ts"
 import type { Home } from "../home/home.ts"
 import { startNode, type NodeRuntime } from "../node-runtime.ts"
 import { openKeystore, type KeystoreSources } from "../runtime/open-keystore.ts"
+import { openByGrant, type GrantWaiting } from "./grant-unlocking.ts"
 import { OpenNode } from "./open-node.ts"
 import { openByPieces, type PiecesProgress } from "./pieces-unlocking.ts"
 
@@ -15,22 +16,27 @@ export interface NodePhasesOptions {
   /** Tells which user is at the other end of a socket, where the system can. */
   readonly peerOf: Promise<PeerCredentialsReader | undefined>
   readonly log: (line: string) => void
-  /** Told after each change of {@link NodePhases.state} and {@link NodePhases.pieces}. */
+  /** Told after each change of {@link NodePhases.state}, {@link NodePhases.pieces} and {@link NodePhases.grant}. */
   readonly onChange: () => void
 }
 
-/** `locked`: nothing with keys is done; `unlocking`: a keystore is being opened, by a secret or by pieces; `serving`: one is open. */
+/** `locked`: nothing with keys is done; `unlocking`: a keystore is being opened, by a secret, by pieces or by a grant; `serving`: one is open. */
 export type NodeState = "locked" | "unlocking" | "serving"
 
-/** An unlocking by pieces that is under way. */
+/** Who unlocks a node when nobody gives it a secret: its peers, by pieces, or proxies, by a grant of a label. */
+export type OtherMeans = "pieces" | "delegated"
+
+/** An unlocking by others that is under way. */
 interface Gathering {
+  readonly by: OtherMeans
   readonly stop: AbortController
   readonly done: Promise<Result<NodeRuntime> | undefined>
-  progress: PiecesProgress | undefined
+  pieces: PiecesProgress | undefined
+  grant: GrantWaiting | undefined
 }
 
 /**
- * What a node is from its start to its end: locked until a keystore is opened, then open; and, when that keystore was locked, opened again by {@link unlock} or {@link unlockByPieces}, which
+ * What a node is from its start to its end: locked until a keystore is opened, then open; and, when that keystore was locked, opened again by {@link unlock} or {@link unlockByOthers}, which
  * start everything that depends on the keystore anew. The home, JSON-RPC and the process stay. Disposal ends whatever is open.
  */
 export class NodePhases implements AsyncDisposable {
@@ -59,7 +65,12 @@ export class NodePhases implements AsyncDisposable {
 
   /** How far the peers are with unlocking this node; `undefined` when they are not asked, or have not answered yet. */
   get pieces(): PiecesProgress | undefined {
-    return this.#gathering?.progress
+    return this.#gathering?.pieces
+  }
+
+  /** Why a grant does not unlock this node yet; `undefined` when it is not asked for, or nothing is known yet. */
+  get grant(): GrantWaiting | undefined {
+    return this.#gathering?.grant
   }
 
   /** Why the last try to open the node failed; `undefined` once it is open. */
@@ -83,15 +94,16 @@ export class NodePhases implements AsyncDisposable {
     }
   }
 
-  /** Begins to ask the peers for the pieces of this node, until they opened it, more asking would not help, or somebody else did. What comes of it is told in {@link state} and {@link problem}. */
-  unlockByPieces(): Result<true> {
+  /** Begins to ask others, the peers for the pieces of this node or the proxies of a grant, until they opened it, more asking would not help, or somebody else did. What comes of it is told in {@link state} and {@link problem}. */
+  unlockByOthers(by: OtherMeans): Result<true> {
     if (this.#node?.isUnlocked === true) return notLocked()
     if (this.#gathering !== undefined || this.#unlocking !== undefined || this.#isStarting)
       return refuse("UNLOCK_UNDER_WAY", "the node is being unlocked at this moment; see `keygrove status`")
     const stop = new AbortController()
     const { promise, resolve } = Promise.withResolvers<Result<NodeRuntime> | undefined>()
-    const gathering: Gathering = { stop, done: promise, progress: undefined }
-    this.#options.log("asking the other nodes for the pieces of this one; `keygrove unlock` opens it with its passphrase or key file")
+    const gathering: Gathering = { by, stop, done: promise, pieces: undefined, grant: undefined }
+    const asked = by === "pieces" ? "the other nodes for the pieces of this one" : "the proxies of the label that opens this node"
+    this.#options.log(`asking ${asked}; \`keygrove unlock\` opens it with its passphrase or key file`)
     this.#gathering = gathering
     void this.#gather(gathering).then(resolve)
     this.#options.onChange()
@@ -117,21 +129,18 @@ export class NodePhases implements AsyncDisposable {
   async #gather(gathering: Gathering): Promise<Result<NodeRuntime> | undefined> {
     const { home, log, onChange } = this.#options
     const signal = AbortSignal.any([gathering.stop.signal, this.#stop.signal])
-    const onProgress = (progress: PiecesProgress): void => {
-      gathering.progress = progress
-      onChange()
-    }
     try {
       const config = readConfig(home.config)
       if (!config.ok) return this.#judge(config)
       // What goes on without keys has the ledger open, which is to be followed under the boot key.
       await this.#closeNode()
-      const opened = await openByPieces({ home, config: config.value, log }, { signal }, onProgress)
+      const opened = await this.#askOthers(config.value, gathering, { signal })
       if (opened.ok) return this.#judge(await this.#start(config.value, opened.value, gathering))
       log(`${opened.code}: ${opened.message}`)
       this.#judge(opened)
       if (config.value.keyFile === undefined) return opened
-      log(`peers cannot unlock the node now; it is unlocked with its key file ${config.value.keyFile}`)
+      const others = gathering.by === "pieces" ? "peers cannot" : "no grant can"
+      log(`${others} unlock the node now; it is unlocked with its key file ${config.value.keyFile}`)
       this.#gathering = undefined
       const byFile = await this.unlock({}, { signal })
       return byFile.ok
@@ -147,6 +156,21 @@ export class NodePhases implements AsyncDisposable {
       if (this.#gathering === gathering) this.#gathering = undefined
       onChange()
     }
+  }
+
+  async #askOthers(config: NodeConfig, gathering: Gathering, call: CallOptions): Promise<Result<KeystoreProcess>> {
+    const { home, log, onChange } = this.#options
+    const surroundings = { home, config, log }
+    if (gathering.by === "pieces") {
+      return await openByPieces(surroundings, call, (progress) => {
+        gathering.pieces = progress
+        onChange()
+      })
+    }
+    return await openByGrant(surroundings, call, (progress) => {
+      gathering.grant = progress
+      onChange()
+    })
   }
 
   /** From here on the node is another: whoever asked for it may have gone. Takes the keystore over. */

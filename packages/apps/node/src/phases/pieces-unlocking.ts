@@ -1,15 +1,11 @@
-import { KeygroveError, ok, type Result } from "@keygrove/base"
+import { ok, type Result } from "@keygrove/base"
 import { nativePrimitives } from "@keygrove/curves-native"
-import { KeystoreClient, spawnLockedKeystore, type KeystoreProcess } from "@keygrove/keystore"
-import { openLibp2pTransport } from "@keygrove/libp2p"
-import { unlockByPieces, type CallOptions, type LockedKeystore, type Transport, type UnlockProgress } from "@keygrove/service"
+import type { KeystoreProcess } from "@keygrove/keystore"
+import { unlockByPieces, type CallOptions, type UnlockProgress } from "@keygrove/service"
 import { systemClock, systemRandom } from "@keygrove/system"
-import { registerConfiguredKeys } from "../configured-keys.ts"
-import { forgetKeyVariables } from "../home/config.ts"
-import { readLastKeys } from "../home/home-epoch.ts"
-import { keystoreProgram, type KeystoreSurroundings } from "../runtime/open-keystore.ts"
+import type { KeystoreSurroundings } from "../runtime/open-keystore.ts"
 import { openAttester } from "../runtime/open-attester.ts"
-import { openReplica } from "../runtime/open-ledger.ts"
+import { openUnderBootKey } from "./locked-start.ts"
 
 /** How far it is with the peers, since the start of one unlocking. */
 export interface PiecesProgress extends UnlockProgress {
@@ -19,78 +15,21 @@ export interface PiecesProgress extends UnlockProgress {
   readonly rounds: number
 }
 
-/**
- * Opens the keystore of a home with the pieces that its peers keep: the keystore process starts locked, the ledger is followed under the boot key, and the peers are asked until enough gave
- * theirs, or more asking would not help. What is under the boot key is closed before it returns; the process is then one that was unlocked, with the keys of the configuration.
- */
+/** Opens the keystore of a home with the pieces that its peers keep: they are asked until enough gave theirs, or more asking would not help. */
 export async function openByPieces(
   surroundings: KeystoreSurroundings,
-  { signal }: CallOptions,
-  onProgress: (progress: PiecesProgress) => void,
-): Promise<Result<KeystoreProcess>> {
-  const { config, home, log } = surroundings
-  await using stack = new AsyncDisposableStack()
-  const spawned = await spawnLockedKeystore(keystoreProgram(home, config, { locked: true }), { signal })
-  if (!spawned.ok) return spawned
-  const process = stack.use(spawned.value)
-  const opened = await gather(surroundings, process.keystore, { signal }, onProgress)
-  if (!opened.ok) return opened
-  const keystore = opened.value
-  forgetKeyVariables(config)
-  const registered = await registerConfiguredKeys(keystore.keys, { config, directory: home.directory, log }, { signal })
-  if (!registered.ok) return registered
-  const owned = stack.move()
-  return ok({ keystore, pid: process.pid, [Symbol.asyncDispose]: async () => await owned.disposeAsync() })
-}
-
-async function gather(
-  { config, home, log }: KeystoreSurroundings,
-  keystore: LockedKeystore,
   call: CallOptions,
   onProgress: (progress: PiecesProgress) => void,
-): Promise<Result<KeystoreClient>> {
-  await using stack = new AsyncDisposableStack()
-  const transport = await openBootTransport(keystore, call)
-  if (!transport.ok) return transport
-  stack.use(transport.value)
-  const keys = await readLastKeys(home, call)
-  if (!keys.ok) return keys
-  const reader = { ...keystore.node, keys: keys.value }
-  const opened = await openReplica(home, config, { log, reader, transport: transport.value, stack }, call)
-  if (!opened.ok) return opened
+): Promise<Result<KeystoreProcess>> {
   let rounds = 0
-  const sources = {
-    keystore,
-    attester: openAttester(home, config),
-    primitives: nativePrimitives,
-    transport: transport.value,
-    replica: opened.value.replica,
-    clock: systemClock,
-    random: systemRandom,
-    log,
-  }
-  const unlocked = await unlockByPieces(sources, call, (progress) =>
-    onProgress({ ...withStrangers(progress), path: keystore.node.path, rounds: ++rounds }),
-  )
-  if (!unlocked.ok) return unlocked
-  const { keystore: client } = unlocked.value
-  if (!(client instanceof KeystoreClient)) throw new TypeError("a keystore process gives its own client")
-  return ok(client)
-}
-
-/** Calls only: nobody knows where this node listens under its boot key. */
-async function openBootTransport(keystore: LockedKeystore, { signal }: CallOptions): Promise<Result<Transport>> {
-  const { signingKey } = keystore.bootKeys
-  return await openLibp2pTransport({
-    signingKey,
-    sign: async (message, options) => {
-      const signature = await keystore.sign("handshake", message, options)
-      if (!signature.ok) throw new KeygroveError(signature.code, signature.message)
-      return signature.value
-    },
-    listen: [],
-    clock: systemClock,
-    signal,
+  const { config, home, log } = surroundings
+  return await openUnderBootKey(surroundings, call, async (start, options) => {
+    const attester = openAttester(home, config)
+    const sources = { ...start, attester, primitives: nativePrimitives, clock: systemClock, random: systemRandom, log }
+    const unlocked = await unlockByPieces(sources, options, (progress) =>
+      onProgress({ ...withStrangers(progress), path: start.keystore.node.path, rounds: ++rounds }),
+    )
+    return unlocked.ok ? ok(unlocked.value.keystore) : unlocked
   })
 }
 

@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto"
-import { KeygroveError, ok, refuse, toHex, type Result } from "@keygrove/base"
+import { KeygroveError, ok, refuse, toHex, unwrap, type Result } from "@keygrove/base"
 import type {
   ApiParams,
   DecryptKey,
@@ -13,7 +13,7 @@ import type {
 } from "@keygrove/api"
 import { decodeIdentity, decodeTimestamp, encodeIdentity, type Identity } from "@keygrove/hierarchy"
 import { findNodeByKey, type PolicyState } from "@keygrove/ledger"
-import { decodeFileHeader, decodeLabel } from "@keygrove/reencryption"
+import { decodeFileHeader, decodeLabel, encodeLabelCard } from "@keygrove/reencryption"
 import {
   grantPolicy,
   labelNames,
@@ -32,6 +32,7 @@ import type { IdleLock } from "../idle-lock.ts"
 import type { NodeRuntime } from "../node-runtime.ts"
 import type { SshAgents } from "../ssh-agents.ts"
 import { VERSION } from "../version.ts"
+import { delegationHandlers } from "./delegation-methods.ts"
 import { keyHandlers } from "./key-methods.ts"
 import { ledgerHandlers, ledgerStatus } from "./ledger-methods.ts"
 import { meetingHandlers } from "./meeting-methods.ts"
@@ -107,6 +108,7 @@ export const handlers: { readonly [M in MethodName]: Handler<M> } = {
   ...keyHandlers,
   ...sshAgentHandlers,
   ...piecesHandlers,
+  ...delegationHandlers,
   ...phaseHandlers,
 }
 
@@ -164,7 +166,8 @@ function identityFacts({ keystore }: NodeRuntime): NodeIdentityFacts {
 }
 
 function labelFacts({ epoch, label, labelKey, owner }: LabelRecord): LabelKey {
-  return { label, owner: { cluster: owner.cluster, path: owner.path }, epoch, labelKey: toHex(labelKey) }
+  const named = { owner: { cluster: owner.cluster, path: owner.path }, label, epoch }
+  return { ...named, labelKey: toHex(labelKey), card: encodeLabelCard({ ...named, label: unwrap(decodeLabel(label)), labelKey }) }
 }
 
 async function decryptKey(

@@ -17,6 +17,7 @@ import { readHomeEpoch } from "../home/home-epoch.ts"
 import { readHomeFacts } from "../home/home-facts.ts"
 import type { Home } from "../home/home.ts"
 import type { NodePhases } from "../phases/node-phases.ts"
+import { grantText } from "../phases/grant-unlocking.ts"
 import { piecesText, type PiecesProgress } from "../phases/pieces-unlocking.ts"
 import type { KeystoreSources } from "../runtime/open-keystore.ts"
 import { VERSION } from "../version.ts"
@@ -82,7 +83,7 @@ async function lockedStatus({ home, phases, startedAt }: NodeMethods, _params: u
   if (!facts.ok) return facts
   const keys = await readHomeEpoch(home.directory, call)
   if (!keys.ok) return keys
-  const { pieces, problem, state } = phases
+  const { grant, pieces, problem, state } = phases
   const warning = problem === undefined ? [] : [`the last try to unlock it failed: ${problem.code}: ${problem.message}`]
   return ok({
     version: VERSION,
@@ -95,6 +96,7 @@ async function lockedStatus({ home, phases, startedAt }: NodeMethods, _params: u
     startedAt,
     unlocks: facts.value.unlocks,
     unlocking: pieces === undefined ? null : unlockingFacts(pieces),
+    delegation: grant === undefined ? null : { ...grant, policy: grant.policy ?? null, text: grantText(grant) },
     warnings: warning,
   })
 }
@@ -108,11 +110,13 @@ function unlockingFacts({ problem, ...pieces }: PiecesProgress): PiecesUnlocking
 }
 
 async function unlock({ home, phases }: NodeMethods, params: ApiParams["node.unlock"], { signal }: KeyCall): Promise<Result<unknown>> {
-  const { byPieces = false, keyFile, passphraseSocket } = params
+  const { byGrant = false, byPieces = false, keyFile, passphraseSocket } = params
+  if (byGrant && (byPieces || keyFile !== undefined || passphraseSocket !== undefined))
+    return refuse("RPC_PARAMS_INVALID", "a grant needs neither pieces, a passphrase nor a key file", { name: "byGrant" })
   if (byPieces && (keyFile !== undefined || passphraseSocket !== undefined))
     return refuse("RPC_PARAMS_INVALID", "peers need neither a passphrase nor a key file", { name: "byPieces" })
-  if (byPieces) {
-    const begun = phases.unlockByPieces()
+  if (byPieces || byGrant) {
+    const begun = phases.unlockByOthers(byPieces ? "pieces" : "delegated")
     return begun.ok ? ok({ state: "unlocking", path: null }) : begun
   }
   if (keyFile !== undefined && passphraseSocket !== undefined)

@@ -10,6 +10,7 @@ import { openAttester } from "./open-attester.ts"
 import { pieceWaits } from "./piece-waits.ts"
 import { PiecesMembership } from "./pieces-membership.ts"
 import { piecesWarnings } from "./pieces-warnings.ts"
+import { StartDelegation } from "./start-delegation.ts"
 
 /** What a node has to do with key pieces: its own at others, and others' here. */
 export interface NodePieces {
@@ -17,6 +18,8 @@ export interface NodePieces {
   readonly desk: PieceDesk
   readonly keeper: CustodyKeeper
   readonly membership: PiecesMembership
+  /** Whether a grant of another node's label unlocks this one when it starts, as pieces do. */
+  readonly delegation: StartDelegation
   /** What the ledger says now. */
   view(): CustodyView
   /** What needs attention, one line each. */
@@ -50,13 +53,17 @@ export async function openPieces(
     const { cluster, path } = keystore.identity()
     return { state: context.replica.state, custody: custodyOf(context.replica.state, cluster), self: { cluster, path } }
   }
+  const isMember = (): boolean => view().custody.members.has(view().self.path)
+  const delegation = await StartDelegation.open({ home, context, isMember }, call)
+  if (!delegation.ok) return delegation
   return ok({
     context,
     desk: desk.value,
     keeper,
     membership,
+    delegation: delegation.value,
     view,
-    warnings: () => piecesWarnings(view(), { home, progress: keeper.progress }),
+    warnings: () => [...piecesWarnings(view(), { home, progress: keeper.progress }), ...delegation.value.warnings()],
   })
 }
 

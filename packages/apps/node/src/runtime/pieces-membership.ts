@@ -10,9 +10,8 @@ import {
   type PieceDesk,
   type PiecesContext,
 } from "@keygrove/service"
-import { readConfig, type NodeConfig } from "../home/config.ts"
 import type { Home } from "../home/home.ts"
-import { writeConfig } from "./open-transport.ts"
+import { setUnlock, unsetUnlock } from "./start-setting.ts"
 
 interface MembershipSources {
   readonly context: PiecesContext
@@ -71,8 +70,8 @@ export class PiecesMembership implements AsyncDisposable {
     const { context, home } = this.#sources
     this.#joining?.stop.abort()
     await this.#joining?.done
-    // Before anything else: from here on a start asks for the passphrase.
-    const settled = setUnlock(home, undefined)
+    // Before anything else: from here on a start does not ask them.
+    const settled = unsetUnlock(home, "pieces")
     if (!settled.ok) return settled
     const left = await leaveCustody(context, call)
     if (!left.ok && left.code !== "MEMBER_UNKNOWN") return left
@@ -107,19 +106,5 @@ export class PiecesMembership implements AsyncDisposable {
 
   #refusal(): Result<true> | undefined {
     return this.#outcome?.ok === false ? this.#outcome : undefined
-  }
-}
-
-function setUnlock(home: Home, unlock: NodeConfig["unlock"]): Result<true> {
-  const config = readConfig(home.config)
-  if (!config.ok) return config
-  if (config.value.unlock === unlock) return ok(true)
-  const { unlock: _before, ...rest } = config.value
-  try {
-    writeConfig(home, unlock === undefined ? rest : { ...rest, unlock })
-    return ok(true)
-  } catch (error) {
-    const reason = error instanceof Error && "code" in error ? String(error.code) : "unknown reason"
-    return refuse("HOME_UNWRITABLE", `${home.config} cannot be written (${reason}); check the disk, and run the command again`)
   }
 }
