@@ -6,6 +6,8 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest"
 import { startGrove, type Grove } from "../../packages/apps/cli/src/grove/grove.ts"
 import { expectKeygrove, runKeygrove, type KeygroveAnswer } from "../../packages/apps/cli/src/grove/keygrove-process.ts"
 import { processTree } from "../../packages/apps/cli/src/grove/peak-memory.ts"
+import { SoftwareTpm } from "../../packages/adapters/tpm/src/swtpm.fixture.ts"
+import { openAttester } from "../../packages/apps/node/src/runtime/open-attester.ts"
 import { entry } from "./bundle.ts"
 import { storageKeyOf } from "./memory/kept-pieces.ts"
 import { canReadMemory, findInProcess } from "./memory/process-memory.ts"
@@ -63,9 +65,23 @@ class World {
 
   /** It moves the pieces of owners that are off as soon as a node may, from its next start on. */
   hasten(name: string): void {
+    this.configure(name, { pieceWaits: { ownerSeconds: 5 } })
+  }
+
+  /** What counts from its next start on. */
+  configure(name: string, more: object): void {
     const path = join(this.home(name), "config.json")
     const config: Record<string, unknown> = JSON.parse(readFileSync(path, "utf8"))
-    writeFileSync(path, JSON.stringify({ ...config, pieceWaits: { ownerSeconds: 5 } }))
+    writeFileSync(path, JSON.stringify({ ...config, ...more }))
+  }
+
+  /** What its holders answer a locked node, by their codes. */
+  async refusals(name: string): Promise<readonly (string | undefined)[]> {
+    const status = new AnswerFields("node.status", await this.call(name, "node.status"))
+    return status
+      .object("unlocking")
+      .objects("refused")
+      .map((each) => each.text("reason").split(":")[0])
   }
 
   /** What the ledger has of one kind, the oldest first. */
@@ -97,7 +113,7 @@ class World {
   }
 }
 
-const shared: { world?: World } = {}
+const shared: { world?: World; tpm?: SoftwareTpm } = {}
 function world(): World {
   if (shared.world === undefined) throw new TypeError("the grove has not started")
   return shared.world
@@ -105,8 +121,13 @@ function world(): World {
 
 beforeAll(async () => {
   shared.world = new World(await startGrove({ nodes: ["a", "b", "c", "d", "e"], readers: [], proxies: [], entry }, signal))
+  shared.tpm = await SoftwareTpm.start()
+  shared.world.configure("b", { tpm: { tcti: shared.tpm.tcti } })
 }, 120_000)
-afterAll(async () => await shared.world?.grove[Symbol.asyncDispose](), 60_000)
+afterAll(async () => {
+  await shared.world?.grove[Symbol.asyncDispose]()
+  await shared.tpm?.[Symbol.asyncDispose]()
+}, 60_000)
 
 describe("nodes that keep each other's pieces", { timeout: 300_000 }, () => {
   test("join, also at once, and prove that they have the pieces", async () => {
@@ -194,6 +215,36 @@ describe("nodes that keep each other's pieces", { timeout: 300_000 }, () => {
     for (const name of ["e", "b"]) expect(await world().run(name, "up", "--detach")).toMatchObject({ state: "serving" })
     await expect.poll(async () => (await world().try("a", "pieces", "verify")).exitStatus, POLL).toBe(0)
     for (const name of ["a", "b", "d", "e"]) expect((await world().pieces(name)).liars).toEqual([])
+  })
+
+  test("are unlocked on their own machine only, where its TPM has to show that; not from a copy of the disk", async () => {
+    expect(await world().run("b", "pieces", "join", "--evidence", "tpm2", "--pcrs", "0,7")).toMatchObject({ evidence: { pcrs: [0, 7] } })
+    const measured = await world().run("b", "pieces", "measure")
+    expect(measured).toMatchObject({ isAccepted: true, pcrs: [0, 7] })
+    world().kill("b")
+    expect(await world().run("b", "up", "--detach")).toMatchObject({ state: "serving" })
+    await using thief = await SoftwareTpm.start()
+    const tpm = { tcti: thief.tcti }
+    world().configure("b", { tpm })
+    world().kill("b")
+    expect(await world().try("b", "up", "--detach")).toMatchObject({
+      exitStatus: 3,
+      answer: { state: "unlocking", unlocking: { given: 0, problem: { code: "TPM_KEY_LOST" }, refused: [] } },
+    })
+    // A thief who knows the protocol lets another TPM speak for it.
+    unwrap(await openAttester({ attestationKey: join(world().home("b"), "attestation-key") }, { tpm }).enrol({ signal }))
+    await expect.poll(async () => await world().refusals("b"), POLL).toEqual(Array.from({ length: 3 }, () => "EVIDENCE_KEY_WRONG"))
+    // The owner, with the key file, moves to that machine; then its TPM counts.
+    await world().run("b", "unlock", "--key-file", world().keyFile("b"))
+    await world().run("b", "pieces", "join", "--evidence", "tpm2")
+    thief.run("tpm2_pcrextend", `7:sha256=${"07".repeat(32)}`)
+    expect(await world().run("b", "pieces", "measure")).toMatchObject({ isAccepted: false })
+    world().kill("b")
+    const changed = await world().try("b", "up", "--detach")
+    expect(changed).toMatchObject({
+      exitStatus: 3,
+      answer: { waits: expect.stringMatching(/EVIDENCE_MEASUREMENT_WRONG: .*booted something else/) },
+    })
   })
 })
 
