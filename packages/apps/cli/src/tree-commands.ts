@@ -123,8 +123,9 @@ export const treeCommands: readonly CommandSpec[] = [
       {
         flags: "--ledger <ADDRESS>",
         description:
-          "where the new home follows the ledger; `embedded`: it is the host (default: as this home has it while the node is a member, else a copy)",
+          "where the new home follows the ledger; `embedded`: it is the host (default: as this home has it, files of etcd too, while the node is a member, else a copy)",
       },
+      ...etcdOptions,
       { flags: "--cluster <ID>", description: "which cluster of the ledger (default: this home's); its id or the first digits" },
       { flags: "--listen <ADDRESS>", description: "where other nodes reach the new home (default: /ip4/127.0.0.1/tcp/0)" },
       { flags: "--rpc-port <PORT>", description: "TCP port of JSON-RPC of the new home on 127.0.0.1 (default: 0: only the Unix socket)" },

@@ -3,6 +3,7 @@ import { isBelow } from "@keygrove/hierarchy"
 import { recoverNode, type CeremonySources, type RecoveredNode, type RecoverOptions } from "@keygrove/node"
 import type { CommandContext, CommandInput, CommandOutcome } from "../command.ts"
 import { commandError, CommandError } from "../errors.ts"
+import { etcdSetting } from "../etcd-setting.ts"
 import { listenOption, optional, required, wholeNumber } from "../options.ts"
 import { openSource } from "../passphrase-source.ts"
 import { clusterDigits } from "../root/expected-cluster.ts"
@@ -63,12 +64,19 @@ async function chosen(input: CommandInput, context: CommandContext, home: Recove
     listen: listenOption(input),
     rpcPort: wholeNumber(optional(input, "rpcPort") ?? "0", "--rpc-port", { least: 0, most: 65_535 }),
     followsAnyway: explicit !== undefined,
-    ...(ledger === undefined ? {} : { ledger }),
+    ...(ledger === undefined ? {} : { ledger, ...reachedAs(input, home, ledger) }),
     ...(cluster === undefined ? {} : { cluster }),
     ...(generation === undefined ? {} : { generation: wholeNumber(generation, "--generation", { least: 1, most: MAX_GENERATION }) }),
     ...(keystore === undefined ? {} : { keystore: existing(keystore) }),
     ...(audit === undefined ? {} : { audit: existing(audit) }),
   }
+}
+
+/** How a ledger in etcd is reached: as the options say, else as this home reaches the same one. */
+function reachedAs(input: CommandInput, home: RecoveryHome | undefined, ledger: string): Pick<RecoverOptions, "etcd"> {
+  const given = etcdSetting(input)
+  if (given.etcd !== undefined || home?.etcd === undefined || home.ledger !== ledger) return given
+  return { etcd: home.etcd }
 }
 
 function existing(path: string): string {

@@ -1,4 +1,5 @@
 import { decodeClusterId, decodeNodePath, type ClusterId, type NodePath } from "@keygrove/hierarchy"
+import type { EtcdSetting } from "@keygrove/node/etcd-setting"
 import { checkHome, homeOf } from "@keygrove/node/home"
 import { readHomeFacts } from "@keygrove/node/home-facts"
 import { AnswerFields, callRpc } from "keygrove/rpc"
@@ -10,8 +11,10 @@ export interface RecoveryHome {
   readonly path: NodePath
   readonly cluster: ClusterId
   readonly ledgerFile: string
-  /** `embedded`, `copy` or the address of its host. */
+  /** `embedded`, `copy`, etcd://…, or the address of its host. */
   readonly ledger: string
+  /** How that is reached where it is in etcd. */
+  readonly etcd?: EtcdSetting
   /** Unlocks it instead of a passphrase. */
   readonly keyFile?: string
 }
@@ -29,9 +32,16 @@ export function recoveryHome({ home: { directory } }: CommandContext): RecoveryH
   const [path, cluster] = [decodeNodePath(facts.value.path), decodeClusterId(facts.value.cluster)]
   if (!path.ok) throw new CommandError(path.code, path.message)
   if (!cluster.ok) throw new CommandError(cluster.code, cluster.message)
-  const { ledger, unlocks } = facts.value
+  const { etcd, ledger, unlocks } = facts.value
   const keyFile = unlocks.keyFile === null ? {} : { keyFile: unlocks.keyFile }
-  return { path: path.value, cluster: cluster.value, ledgerFile: homeOf(directory).ledger, ledger, ...keyFile }
+  return {
+    path: path.value,
+    cluster: cluster.value,
+    ledgerFile: homeOf(directory).ledger,
+    ledger,
+    ...(etcd === undefined ? {} : { etcd }),
+    ...keyFile,
+  }
 }
 
 /** Where a new home follows the ledger that this one has; `undefined` when that cannot be told, as of a host that does not run. */

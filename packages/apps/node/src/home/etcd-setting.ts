@@ -2,6 +2,7 @@ import { resolve } from "node:path"
 import { ok, refuse, type Result, type Shape } from "@keygrove/base"
 import type { EtcdAccess, EtcdAddress } from "@keygrove/etcd"
 import * as v from "valibot"
+import { ledgerRoleOf } from "./ledger-role.ts"
 
 /** How etcd is reached, as files. Paths are relative to the home directory. */
 export interface EtcdSetting {
@@ -52,6 +53,14 @@ export async function readEtcdSetting(
     return refuse("CONFIG_INVALID", "etcd: a password goes to another machine over TLS only; name the file of the authorities as well")
   const access = readEtcdAccess(withPaths(setting, (each) => resolve(directory, each)))
   return access.ok ? ok({ address: address.value, access: access.value }) : access
+}
+
+/** Whether a home may be made with this: a ledger in etcd has an address, and files that can be read; paths are relative to the working directory. Nothing is contacted. */
+export async function checkLedgerSetting(ledger: string, etcd: EtcdSetting | undefined): Promise<Result<unknown>> {
+  if (ledgerRoleOf(ledger) === "etcd") return await readEtcdSetting(ledger, etcd ?? {}, process.cwd())
+  return etcd === undefined
+    ? ok(true)
+    : refuse("CONFIG_INVALID", `certificates and users of etcd are for a ledger in etcd, not for ${ledger}`)
 }
 
 /** The setting with its paths changed. */

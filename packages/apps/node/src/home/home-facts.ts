@@ -1,9 +1,11 @@
 import { existsSync, readFileSync } from "node:fs"
+import { resolve } from "node:path"
 import type { UnlockMeans } from "@keygrove/api"
 import { decodeCanonical, ok, refuse, type Result } from "@keygrove/base"
 import type { EpochKeys } from "@keygrove/hierarchy"
 import { decodeEntry, type Entry } from "@keygrove/ledger"
 import { readConfig } from "./config.ts"
+import { withPaths, type EtcdSetting } from "./etcd-setting.ts"
 import { checkHome, homeOf } from "./home.ts"
 import type { AnchoredNode } from "./last-rekey.ts"
 import { unlockMeans } from "./unlock-means.ts"
@@ -15,8 +17,10 @@ export interface HomeFacts {
   /** Path in its cluster, e.g. `/laptop`. */
   readonly path: string
   readonly cluster: string
-  /** `embedded`, or the address of the node that hosts the ledger. */
+  /** `embedded`, `copy`, etcd://…, or the address of the node that hosts the ledger. */
   readonly ledger: string
+  /** How a ledger in etcd is reached, with absolute paths. */
+  readonly etcd?: EtcdSetting
   readonly listen: string
   /** TCP port of JSON-RPC on 127.0.0.1; 0 for none. */
   readonly rpcPort: number
@@ -32,9 +36,10 @@ export function readHomeFacts(directory: string): Result<HomeFacts> {
   const made = readMade(home.value.genesis)
   if (!made.ok) return made
   const { cluster, path } = made.value.node
-  const { ledger, listen, rpcPort } = config.value
+  const { etcd, ledger, listen, rpcPort } = config.value
   const unlocks = unlockMeans(home.value.directory, config.value)
-  return ok({ path, cluster, ledger, listen, rpcPort, unlocks })
+  const reached = etcd === undefined ? {} : { etcd: withPaths(etcd, (file) => resolve(home.value.directory, file)) }
+  return ok({ path, cluster, ledger, ...reached, listen, rpcPort, unlocks })
 }
 
 /** The node that a home was made for, by its anchor, and the keys that it was made with. */

@@ -1,13 +1,12 @@
 import { resolve } from "node:path"
-import { ok, refuse, type Result } from "@keygrove/base"
+import { ok, type Result } from "@keygrove/base"
 import { decodeNodeName, encodeIdentity } from "@keygrove/hierarchy"
 import { decodeIdentityValue } from "@keygrove/keystore"
 import type { CallOptions, NodeIdentity } from "@keygrove/service"
 import { recoverArguments, runCeremony, withoutResult, wordsPassphraseArguments } from "./ceremony-process.ts"
 import { encodeConfig, type NodeConfig } from "./config.ts"
-import { readEtcdSetting, withPaths, type EtcdSetting } from "./etcd-setting.ts"
+import { checkLedgerSetting, withPaths, type EtcdSetting } from "./etcd-setting.ts"
 import { homeOf, type Home } from "./home.ts"
-import { ledgerRoleOf } from "./ledger-role.ts"
 import { generatedKeyFile } from "./unlock-means.ts"
 import { makeHome, writeDurably } from "./make-home.ts"
 
@@ -48,7 +47,8 @@ export interface InitialisedNode {
 export async function initialiseNode(options: InitialiseOptions, call: CallOptions): Promise<Result<InitialisedNode>> {
   const valid = decodeNodeName(options.name)
   if (!valid.ok) return valid
-  const ledger = await checkLedger(options)
+  // Before any words are made.
+  const ledger = await checkLedgerSetting(options.ledger, options.etcd)
   if (!ledger.ok) return ledger
   const fill = async (making: Home): Promise<Result<InitialisedNode>> => {
     const made = await makeNode(making, options, call.signal)
@@ -59,14 +59,6 @@ export async function initialiseNode(options: InitialiseOptions, call: CallOptio
     return ok({ cluster, path, id: encodeIdentity({ encryptionKey: keys.encryptionKey, signingKey: keys.signingKey, cluster }) })
   }
   return await makeHome(homeOf(options.home), fill, call)
-}
-
-/** Before any words are made: a ledger in etcd has an address, and files that can be read. Nothing is contacted. */
-async function checkLedger({ etcd, ledger }: InitialiseOptions): Promise<Result<unknown>> {
-  if (ledgerRoleOf(ledger) === "etcd") return await readEtcdSetting(ledger, etcd ?? {}, process.cwd())
-  return etcd === undefined
-    ? ok(true)
-    : refuse("CONFIG_INVALID", `certificates and users of etcd are for a ledger in etcd, not for ${ledger}`)
 }
 
 function configOf({ etcd, generated, home, keyFile, ledger, listen, rpcPort }: InitialiseOptions): NodeConfig {

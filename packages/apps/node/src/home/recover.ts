@@ -6,10 +6,12 @@ import { decodeIdentityValue, encodeGenesis } from "@keygrove/keystore"
 import type { LedgerState, Lineage, NodeGeneration } from "@keygrove/ledger"
 import type { CallOptions } from "@keygrove/service"
 import { recoverArguments, runCeremony, withoutResult, wordsPassphraseArguments, type CeremonySources } from "./ceremony-process.ts"
-import { encodeConfig, type NodeConfig } from "./config.ts"
+import { encodeConfig } from "./config.ts"
+import { checkLedgerSetting, type EtcdSetting } from "./etcd-setting.ts"
 import { homeOf, type Home } from "./home.ts"
 import { copyLedger, readEntries, readHistory, type LedgerHistory } from "./ledger-history.ts"
 import { makeHome, writeDurably } from "./make-home.ts"
+import { recoveredConfig } from "./recovered-config.ts"
 
 /** Whose secret a node is recovered from. */
 export type RecoverySource =
@@ -30,8 +32,10 @@ export interface RecoverOptions extends CeremonySources {
   readonly source: RecoverySource
   /** A `ledger.db`. */
   readonly ledgerFile: string
-  /** How the new home has its ledger: `embedded`, or the address of the host. A copy alone when absent, or when the node is none any more. */
+  /** How the new home has its ledger: `embedded`, etcd://…, or the address of the host. A copy alone when absent, or when the node is none any more. */
   readonly ledger?: string
+  /** How a ledger in etcd is reached. Paths are relative to the working directory. */
+  readonly etcd?: EtcdSetting
   /** Follow {@link ledger} although the node is none any more. */
   readonly followsAnyway?: boolean
   readonly listen: string
@@ -65,6 +69,8 @@ export interface RecoveredNode {
  * derives. The lost keystore is only read. A node that is none any more gets a home that follows nobody.
  */
 export async function recoverNode(options: RecoverOptions, call: CallOptions): Promise<Result<RecoveredNode>> {
+  const possible = await checkLedgerSetting(options.ledger ?? "copy", options.etcd)
+  if (!possible.ok) return possible
   return await makeHome(homeOf(options.to), async (making) => await fill(making, options, call), call)
 }
 
@@ -86,7 +92,7 @@ async function fill(making: Home, options: RecoverOptions, call: CallOptions): P
   const genesis = await genesisOf(making, node, rekey, call)
   if (!genesis.ok) return genesis
   const standing = standingOf(history.value.ledger.state, node)
-  const config = configOf(options, standing)
+  const config = recoveredConfig(options, standing)
   writeDurably(making.genesis, encodeGenesis(genesis.value))
   writeDurably(making.config, Buffer.from(encodeConfig(config)))
   const { cluster, generation, path } = node
@@ -198,9 +204,4 @@ function standingOf(state: LedgerState, { cluster, generation, path }: NodeGener
   const now = members?.nodes.get(path)
   if (now !== undefined) return now.generation === generation ? "member" : "replaced"
   return members?.removed.get(path)?.reason === "replaced" ? "replaced" : "revoked"
-}
-
-function configOf({ followsAnyway, keyFile, ledger, listen, rpcPort }: RecoverOptions, standing: RecoveredNode["standing"]): NodeConfig {
-  const follows = ledger !== undefined && (standing === "member" || followsAnyway === true)
-  return { version: 1, ledger: follows ? ledger : "copy", listen, rpcPort, ...(keyFile === undefined ? {} : { keyFile: resolve(keyFile) }) }
 }
