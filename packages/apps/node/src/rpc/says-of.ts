@@ -42,7 +42,7 @@ export function saysOf(statement: Statement | undefined): string {
 function ofCustody(statement: CustodyStatement): string {
   switch (statement.kind) {
     case "custody-joined":
-      return `takes part in keeping pieces, unlocks by ${statement.body.unlock}${statement.body.evidence === undefined ? "" : ", with evidence of its machine"}`
+      return `takes part in keeping pieces, ${statement.body.unlock === "approve" ? "is unlocked when a person approves" : "is unlocked without a person"}${statement.body.evidence === undefined ? "" : ", with evidence of its machine"}`
     case "custody-left":
       return "keeps no pieces any more"
     case "generation-started":
