@@ -34,7 +34,9 @@ export function ledgerView({ address, etcd, head, length, prunedTo, role, snapsh
 function etcdView({ at, hasLeader, members, prunedTo }: EtcdFacts): HTMLElement {
   const answering = members.filter(({ problem }) => problem === null)
   const isWhole = hasLeader && answering.length === members.length && members.every(({ alarms }) => alarms.length === 0)
-  const said = hasLeader ? `${answering.length} of ${counted(members.length, "member")} answer` : "No leader: nothing can be appended now"
+  const said = hasLeader
+    ? `${answering.length} of ${counted(members.length, "member")} ${answering.length === 1 ? "answers" : "answer"}`
+    : "No leader: nothing can be appended now"
   return element(
     "div",
     { class: "etcd" },

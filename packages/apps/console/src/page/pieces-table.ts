@@ -96,7 +96,7 @@ function verdictOf({ canUnlock, evidence, sharings, unlock }: PiecesNode): { rea
   const best = sharings.toSorted((a, b) => onOf(b) - b.needed - (onOf(a) - a.needed))[0]
   if (best === undefined) return { word: "no pieces yet", mark: "due" }
   if (canUnlock === null) return { word: "not asked yet", mark: "waiting" }
-  if (!canUnlock) return { word: `cannot be unlocked: ${onOf(best)} of ${best.needed} answer`, mark: "gone" }
+  if (!canUnlock) return { word: `could not be unlocked: ${onOf(best)} of ${best.needed} answer`, mark: "gone" }
   const terms = [...(unlock === "approve" ? ["when approved"] : []), ...(evidence === null ? [] : ["from its own machine"])]
   return { word: ["can be unlocked", ...terms].join(", "), mark: "good" }
 }

@@ -36,7 +36,7 @@ function verdict({ generation, nodes }: ShownPieces, isServing: boolean): HTMLEl
     ? ["waiting", isServing ? "Asking the members …" : "Nobody is asked while this node is locked"]
     : closed === 0
       ? ["good", "Every node can be unlocked now"]
-      : ["due", `${closed} of ${counted(nodes.length, "node")} cannot be unlocked now`]
+      : ["due", `${closed} of ${counted(nodes.length, "node")} could not be unlocked now`]
   return element(
     "div",
     { class: "verdict" },
@@ -47,7 +47,7 @@ function verdict({ generation, nodes }: ShownPieces, isServing: boolean): HTMLEl
       : element(
           "p",
           { class: "meaning" },
-          "Once more of their holders are on, they can be; until then their passphrases or key files open them.",
+          "With more of their holders on, they could be; until then their passphrases or key files open them.",
         ),
   )
 }
