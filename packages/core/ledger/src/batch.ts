@@ -1,10 +1,10 @@
 import { ok, refuse, type Result } from "@keygrove/base"
 import type { Primitives } from "@keygrove/crypto"
-import type { VerifiedEntry } from "./chain.ts"
 import { verifyEntry } from "./entry.ts"
 import { nextHead, type LedgerHead } from "./head.ts"
 import { MAX_BATCH_BYTES, MAX_BATCH_ENTRIES, MAX_LEDGER_ENTRIES } from "./limits.ts"
 import { isRemoval } from "./statement.ts"
+import type { VerifiedEntry } from "./verify-entries.ts"
 
 /** The head after each entry of a checked batch, in order; the last one is the new head. */
 export type BatchHeads = readonly LedgerHead[]

@@ -1,4 +1,4 @@
-import { ok, refuse, type Result } from "@keygrove/base"
+import { ok, refuse, type Refusal, type Result } from "@keygrove/base"
 import type { Primitives } from "@keygrove/crypto"
 import { verifyEntry, type Entry } from "./entry.ts"
 import { emptyHead, nextHead, type LedgerHead, type LedgerIndex } from "./head.ts"
@@ -6,6 +6,7 @@ import { MAX_UNKNOWN_KINDS } from "./limits.ts"
 import { applyEntry } from "./reducer.ts"
 import { emptyState, OTHER_KINDS, type LedgerState } from "./state.ts"
 import type { Verdict } from "./verdict.ts"
+import { verifyEntries, type VerifiedEntry } from "./verify-entries.ts"
 
 /** A verified log up to `head` and what it says. */
 export interface FoldedLedger {
@@ -25,12 +26,6 @@ export function emptyLedger(): FoldedLedger {
   return { head: emptyHead(), state: emptyState() }
 }
 
-/** An entry whose form and signature hold, with the bytes that it came as. */
-export interface VerifiedEntry {
-  readonly bytes: Uint8Array
-  readonly entry: Entry
-}
-
 /** A ledger with one more entry, and what became of the entry. */
 export interface FoldStep {
   readonly ledger: FoldedLedger
@@ -45,10 +40,28 @@ export function foldEntry(
   ledger: FoldedLedger,
   bytes: Uint8Array,
 ): Result<FoldStep, "LEDGER_CORRUPT"> {
-  const index = ledger.head.length
   const entry = verifyEntry(primitives, bytes)
-  if (entry.ok) return ok(foldVerified(primitives, ledger, { bytes, entry: entry.value }))
-  return refuse("LEDGER_CORRUPT", `entry ${index} of the ledger is not valid (${entry.message}); do not trust this log`, { index })
+  return entry.ok ? ok(foldVerified(primitives, ledger, { bytes, entry: entry.value })) : corruptAt(ledger.head.length, entry)
+}
+
+/** {@link foldEntry} of consecutive entries, which are verified together before the first step; ends with the refusal at the first that makes the log corrupt. */
+export function* foldEntries(
+  primitives: Pick<Primitives, "sha256" | "ed25519">,
+  ledger: FoldedLedger,
+  entries: readonly Uint8Array[],
+): Generator<Result<FoldStep, "LEDGER_CORRUPT">, undefined> {
+  const { fault, verified } = verifyEntries(primitives, entries)
+  let last = ledger
+  for (const each of verified) {
+    const step = foldVerified(primitives, last, each)
+    last = step.ledger
+    yield ok(step)
+  }
+  if (fault !== undefined) yield corruptAt(last.head.length, fault)
+}
+
+function corruptAt(index: LedgerIndex, { message }: Refusal): Refusal<"LEDGER_CORRUPT"> {
+  return refuse("LEDGER_CORRUPT", `entry ${index} of the ledger is not valid (${message}); do not trust this log`, { index })
 }
 
 /** Folds the next entry of a log, which was verified before. */

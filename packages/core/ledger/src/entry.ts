@@ -1,4 +1,14 @@
-import { brandShape, bytesShape, bytesWithinShape, decodeShape, encodeCanonical, ok, refuse, type Result } from "@keygrove/base"
+import {
+  brandShape,
+  bytesShape,
+  bytesWithinShape,
+  decodeShape,
+  encodeCanonical,
+  ok,
+  refuse,
+  type Refusal,
+  type Result,
+} from "@keygrove/base"
 import { encodeInfo, type Primitives } from "@keygrove/crypto"
 import { clusterBytes, decodeClusterBytes, decodeNodePath, type NodeReference } from "@keygrove/hierarchy"
 import * as v from "valibot"
@@ -85,5 +95,10 @@ export function verifyEntry(primitives: Pick<Primitives, "ed25519">, bytes: Uint
   if (!decoded.ok) return decoded
   const entry = decoded.value
   if (primitives.ed25519.verify(entry.author.key, entrySignBytes(entry), entry.signature)) return decoded
-  return refuse("ENTRY_INVALID", `ledger entry: the signature of ${entry.author.path} over a ${entry.kind} statement does not hold`)
+  return badSignature(entry)
+}
+
+/** Why an entry is not believed that somebody else has signed, or nobody. */
+export function badSignature({ author, kind }: Pick<Entry, "author" | "kind">): Refusal<"ENTRY_INVALID"> {
+  return refuse("ENTRY_INVALID", `ledger entry: the signature of ${author.path} over a ${kind} statement does not hold`)
 }

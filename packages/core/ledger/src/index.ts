@@ -1,5 +1,5 @@
 export { checkBatch, verifyBatch, type BatchHeads } from "./batch.ts"
-export { emptyLedger, foldEntry, foldVerified, type FoldedLedger, type FoldStep, type JudgedEntry, type VerifiedEntry } from "./chain.ts"
+export { emptyLedger, foldEntries, foldEntry, foldVerified, type FoldedLedger, type FoldStep, type JudgedEntry } from "./chain.ts"
 export { decodeEntry, draftEntry, encodeEntry, entrySignBytes, verifyEntry, type Author, type Entry, type UnsignedEntry } from "./entry.ts"
 export { ledgerErrors, type LedgerCode } from "./errors.ts"
 export { advanceIndex, decodeLedgerIndex, emptyHead, isSameHead, nextHead, type LedgerHead, type LedgerIndex } from "./head.ts"
@@ -94,3 +94,4 @@ export {
 export { isRemoval, isStatementKind, scopeOfKind, type Scope, type Statement, type StatementKind } from "./statement.ts"
 export { movedNode, standsFor, succeeds, successorsOf } from "./succession.ts"
 export type { Application, Verdict, VoidReason } from "./verdict.ts"
+export type { VerifiedEntry } from "./verify-entries.ts"

@@ -7,7 +7,7 @@ import {
   emptyLedger,
   encodeEntry,
   entrySignBytes,
-  foldEntry,
+  foldEntries,
   isSameHead,
   KeyChainIndex,
   MAX_SLICE_ENTRIES,
@@ -277,12 +277,10 @@ export class LedgerReplica implements AsyncDisposable {
     if (slice.from === this.head.length && !equalBytes(slice.before, this.head.hash)) {
       return refuse("LEDGER_CORRUPT", `the ledger's engine shows another history before entry ${slice.from} than the one already verified`)
     }
-    for (const [offset, bytes] of slice.entries.entries()) {
-      const index = slice.from + offset
-      if (index < this.head.length) continue
-      if (index > this.head.length)
-        return refuse("LEDGER_CORRUPT", `the ledger's engine skipped from entry ${this.head.length} to ${index}`)
-      const folded = foldEntry(this.#primitives, this.#ledger, bytes)
+    if (slice.from > this.head.length && slice.entries.length > 0)
+      return refuse("LEDGER_CORRUPT", `the ledger's engine skipped from entry ${this.head.length} to ${slice.from}`)
+    const fresh = slice.entries.slice(this.head.length - slice.from)
+    for (const folded of foldEntries(this.#primitives, this.#ledger, fresh)) {
       if (!folded.ok) return folded
       this.#take(folded.value)
     }

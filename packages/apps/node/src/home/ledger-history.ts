@@ -1,7 +1,7 @@
 import { backup, DatabaseSync } from "node:sqlite"
 import { ok, refuse, unwrap, type Result } from "@keygrove/base"
 import { nativePrimitives } from "@keygrove/curves-native"
-import { decodeLedgerIndex, emptyLedger, foldEntry, MAX_SLICE_ENTRIES, NodeHistory, type FoldedLedger } from "@keygrove/ledger"
+import { decodeLedgerIndex, emptyLedger, foldEntries, MAX_SLICE_ENTRIES, NodeHistory, type FoldedLedger } from "@keygrove/ledger"
 import type { CallOptions } from "@keygrove/service"
 import { EmbeddedLedgerEngine } from "@keygrove/sqlite"
 
@@ -41,8 +41,7 @@ export async function readHistory(path: string, call: CallOptions): Promise<Resu
     const slice = await engine.read(ledger.head.length, MAX_SLICE_ENTRIES, call)
     if (!slice.ok) return slice
     if (slice.value.entries.length === 0) return ok({ ledger, nodes })
-    for (const bytes of slice.value.entries) {
-      const folded = foldEntry(nativePrimitives, ledger, bytes)
+    for (const folded of foldEntries(nativePrimitives, ledger, slice.value.entries)) {
       if (!folded.ok) return folded
       ledger = folded.value.ledger
       nodes.record(folded.value.judged)

@@ -6,7 +6,7 @@ import {
   emptyDigest,
   emptyLedger,
   encodeSnapshot,
-  foldEntry,
+  foldEntries,
   isSameHead,
   KeyChainIndex,
   MAX_SLICE_ENTRIES,
@@ -14,6 +14,7 @@ import {
   verifySnapshotHead,
   type Entry,
   type FoldedLedger,
+  type FoldStep,
   type LedgerHead,
   type LedgerSnapshot,
   type SnapshotHead,
@@ -65,8 +66,8 @@ export async function verifyLedger({ expected, home, onProgress }: LedgerVerific
     if (!slice.ok) return slice
     if (slice.value.entries.length === 0)
       return refuse("LEDGER_CORRUPT", `${path} ends at ${replay.ledger.head.length} but claims ${target.length} entries`)
-    for (const bytes of slice.value.entries) {
-      const taken = replay.take(bytes)
+    for (const step of foldEntries(nativePrimitives, replay.ledger, slice.value.entries)) {
+      const taken = step.ok ? replay.take(step.value) : step
       if (!taken.ok) return taken
     }
     onProgress(replay.ledger.head.length, target.length)
@@ -108,12 +109,10 @@ class Replay {
     this.#snapshot = snapshot
   }
 
-  take(bytes: Uint8Array): Result<true, "LEDGER_CORRUPT" | "LEDGER_FORKED" | "SNAPSHOT_INVALID"> {
-    const step = foldEntry(nativePrimitives, this.ledger, bytes)
-    if (!step.ok) return step
-    this.ledger = step.value.ledger
-    this.#chains.take(nativePrimitives, step.value)
-    const { entry, verdict } = step.value.judged
+  take(step: FoldStep): Result<true, "LEDGER_FORKED" | "SNAPSHOT_INVALID"> {
+    this.ledger = step.ledger
+    this.#chains.take(nativePrimitives, step)
+    const { entry, verdict } = step.judged
     this.#signatures += 1 + signaturesWithin(entry)
     if (verdict.kind === "void") this.#voids++
     return this.#objection() ?? ok(true)
