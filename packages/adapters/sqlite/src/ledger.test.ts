@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync, statSync, truncateSync, writeFileSync } from "node:fs"
+import { existsSync, readdirSync, readlinkSync, mkdtempSync, rmSync, statSync, truncateSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { DatabaseSync } from "node:sqlite"
@@ -51,6 +51,33 @@ describe("embedded ledger file", () => {
     unwrap(await again.append(log.slice(3), head, { signal }))
     expect((await left.head({ signal })).length).toBe(4)
   })
+
+  test.skipIf(!existsSync("/proc/self/fd"))(
+    "flushes a copy in the background, also while it is closed, and leaves nothing open",
+    async () => {
+      const path = freshPath()
+      const log = kitLog(40)
+      const openFiles = (): readonly string[] =>
+        readdirSync("/proc/self/fd").flatMap((each) => {
+          try {
+            return readlinkSync(`/proc/self/fd/${each}`)
+          } catch {
+            return []
+          }
+        })
+      const openLogs = (): readonly string[] => openFiles().filter((file) => file.startsWith(`${path}-wal`))
+      {
+        await using copy = unwrap(EmbeddedLedgerEngine.open({ path, primitives: kitPrimitives, flushesLater: true }))
+        let head = emptyHead()
+        for (const entry of log) head = unwrap(await copy.append([entry], head, { signal }))
+        // SQLite's own, and the one that is flushed.
+        expect(openLogs()).toHaveLength(2)
+      }
+      await expect.poll(openLogs).toEqual([])
+      await using again = open(path)
+      expect((await again.head({ signal })).length).toBe(40)
+    },
+  )
 
   test("says LEDGER_CORRUPT to garbage, a cut file and a damaged page", async () => {
     const garbage = freshPath()

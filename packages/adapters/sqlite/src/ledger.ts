@@ -33,6 +33,7 @@ import { databaseFailure } from "./failure.ts"
 import { SqliteLedgerSeal } from "./ledger-seal.ts"
 import { SNAPSHOT_TABLES, SqliteLedgerSnapshots, type Attempt } from "./ledger-snapshots.ts"
 import { whileBusy } from "./retry.ts"
+import { WalFlush } from "./wal-flush.ts"
 
 export interface EmbeddedLedgerOptions {
   readonly path: string
@@ -40,14 +41,11 @@ export interface EmbeddedLedgerOptions {
   /** Largest size of the file in bytes; unlimited by default. */
   readonly maxBytes?: number
   /**
-   * For a copy of a ledger that is durable elsewhere: appends do not wait for the disk, which has them within about a second. A power cut may leave it short of
-   * what came in that time; the end of the process takes nothing away.
+   * For a copy of a ledger that is durable elsewhere: appends do not wait for the disk, to which they are brought at once in the background. A power cut may leave it short of
+   * what came last; the end of the process takes nothing away.
    */
   readonly flushesLater?: boolean
 }
-
-/** How long after an append a copy is flushed. */
-const FLUSH_AFTER_MS = 1_000
 
 /** "KGLG" */
 const APPLICATION_ID = 0x4b474c47
@@ -74,8 +72,8 @@ export class EmbeddedLedgerEngine implements LedgerEngine, StartableCopy {
   readonly snapshots: SqliteLedgerSnapshots
   /** Of the file, where it is the ledger and not a copy. */
   readonly seal: SqliteLedgerSeal
-  readonly #flushesLater: boolean
-  #flushing: NodeJS.Timeout | undefined
+  /** Of a copy that flushes later. */
+  readonly #flush: WalFlush | undefined
   readonly #appended = new Wakeup()
   /** After the last write of this engine. */
   #length: LedgerIndex | undefined
@@ -85,7 +83,7 @@ export class EmbeddedLedgerEngine implements LedgerEngine, StartableCopy {
     this.#path = options.path
     this.#primitives = options.primitives
     this.#database = database
-    this.#flushesLater = options.flushesLater ?? false
+    this.#flush = options.flushesLater === true ? new WalFlush(options.path) : undefined
     this.#selectLast = database.prepare("SELECT position, head FROM entry ORDER BY position DESC LIMIT 1")
     this.#selectHead = database.prepare("SELECT head FROM entry WHERE position = ?")
     this.#selectSlice = database.prepare("SELECT position, bytes FROM entry WHERE position >= ? ORDER BY position LIMIT ?")
@@ -170,20 +168,14 @@ export class EmbeddedLedgerEngine implements LedgerEngine, StartableCopy {
   async [Symbol.asyncDispose](): Promise<void> {
     if (this.#closed.signal.aborted) return
     this.#closed.abort()
-    clearTimeout(this.#flushing)
+    this.#flush?.[Symbol.dispose]()
     this.#database.close()
   }
 
   #wrote(length: LedgerIndex): void {
     this.#length = length
     this.#appended.wake()
-    if (this.#flushesLater) this.#flushing ??= setTimeout(() => this.#flush(), FLUSH_AFTER_MS).unref()
-  }
-
-  /** What cannot be flushed now is at the next append, or when SQLite does it by itself. */
-  #flush(): void {
-    this.#flushing = undefined
-    this.#attempt(() => ok(this.#database.exec("PRAGMA wal_checkpoint(PASSIVE)")))
+    this.#flush?.begin()
   }
 
   #write(batch: readonly Uint8Array[], heads: BatchHeads, expected: LedgerHead): Result<LedgerHead, AppendRefusal> {
