@@ -14,6 +14,7 @@ import { RunStore } from "../../../packages/adapters/keystore/src/run-store.ts"
 import { generationOf } from "../../../packages/service/src/ports/piece-keys-cast.contract.ts"
 import { bundle } from "../bundle.ts"
 import { ProcessHome } from "../node/piece-process.ts"
+import { delegatedKeyOf } from "./delegated-key.ts"
 import { openKeptPiece } from "./kept-pieces.ts"
 import { canReadMemory, findInProcess } from "./process-memory.ts"
 
@@ -52,9 +53,14 @@ test.runIf(canReadMemory)("who carries pieces between keystores has none of them
   const [slot] = runs.slots()
   if (slot === undefined) throw new TypeError("there is a slot")
   using runKey = unwrap(runs.keyBySlot({ ...slot, storageKey }))
+  const [labelOwner, delegating] = [holders[0], holders.at(-1)]
+  if (labelOwner === undefined || delegating === undefined) throw new TypeError("there are four holders")
+  using delegated = delegatedKeyOf(labelOwner, delegating)
   const secrets = new Map([
     ["storage key", storageKey],
     ["run key", runKey],
+    ["seed of the label's capsule", delegated.seed],
+    ["storage key that is sealed to a label", delegated.storageKey],
     ...pieces.map(({ index, value }) => [`piece ${index}`, value] as const),
   ])
   const patterns = new Map(
@@ -67,7 +73,7 @@ test.runIf(canReadMemory)("who carries pieces between keystores has none of them
       ]
     }),
   )
-  expect(patterns.size).toBe(18)
+  expect(patterns.size).toBe(24)
   expect(await findInProcess(process.pid, patterns)).not.toEqual([])
   for (const pid of [daemon.pid ?? -1, ...pids]) expect(await findInProcess(pid, patterns)).toEqual([])
   // It has what it carried, so that finding nothing else means something.
