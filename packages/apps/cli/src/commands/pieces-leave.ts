@@ -18,9 +18,10 @@ export async function run(input: CommandInput, context: CommandContext): Promise
       ? `; ${members} ${members === 1 ? "is" : "are"} left, too few to share pieces anew`
       : `; the ${members} others begin a new key generation`
   // What a failed try may have left is wiped all the same.
-  if (!before.isMember) return { json: { path, members }, text: `${path} was no member; it starts with its passphrase or key file` }
+  if (!before.isMember)
+    return { json: { path, members, wasMember: before.isMember }, text: `${path} was no member; it starts with its passphrase or key file` }
   return {
-    json: { path, members },
+    json: { path, members, wasMember: before.isMember },
     text: `${path} is no member any more and starts with its passphrase or key file${members === 0 ? "" : rest}`,
   }
 }

@@ -50,6 +50,18 @@ test("the way that the most holders can give counts, also when others moved it t
   expect(text).toMatch(/^4 {2}\/yard +on +■ {2}■ {2}■ {2}- {2}3, needs 2, moved by \/shed +yes, when approved +1$/m)
 })
 
+test("of ways that open nothing now, that counts which would if all were on, and its generation is named", () => {
+  const off = (...paths: readonly string[]): PiecesMember["sharings"][number]["holders"] => paths.map((path) => ({ path, isOn: false }))
+  const stranded = member("/yard", ["/desk"], {
+    sharings: [
+      { generation: 5, needed: 2, holders: off("/attic"), movedBy: null },
+      { generation: 4, needed: 2, holders: off("/attic", "/shed"), movedBy: null },
+    ],
+  })
+  const text = piecesPicture(pieces([...NAMES.slice(0, 3).map((name) => member(name, ["/desk"])), stranded]))
+  expect(text).toMatch(/^4 {2}\/yard .* 2, needs 2, generation 4 +no: 0 of 2 answer/m)
+})
+
 test("what is wrong is said: no pieces, a generation that waits, who lies, who has no piece yet", () => {
   const bare = member("/shed", NAMES, { sharings: [], canUnlock: false, losses: [] })
   const text = piecesPicture(

@@ -36,7 +36,7 @@ function sharedText({ members, shared }: KeyGeneration): string {
   return shared === members ? "all have shared" : `${shared} of ${members} have shared`
 }
 
-function memberTable({ nodes }: PiecesState): string {
+function memberTable({ generation, nodes }: PiecesState): string {
   const isWide = nodes.length > MAX_COLUMNS
   const columns = isWide ? [] : nodes.map((_node, index) => String(index + 1))
   const header = ["", "node", "now", ...columns, "pieces", "can be unlocked now", "may lose"]
@@ -47,7 +47,7 @@ function memberTable({ nodes }: PiecesState): string {
       `${node.path}${node.self ? " *" : ""}`,
       node.isOn === true ? "on" : "off",
       ...marks,
-      piecesText(node),
+      piecesText(node, generation?.generation),
       unlockText(node),
       mayLose(node),
     ]
@@ -61,19 +61,21 @@ function markOf(owner: PiecesMember, { path }: PiecesMember): string {
   return holder === undefined ? "·" : holder.isOn === false ? "□" : "■"
 }
 
-/** The pieces of a node that the most holders could give back now. */
+/** The pieces of a node that the most holders could give back now, or, where that is the same, if all were on. */
 function bestOf({ sharings }: PiecesMember): PiecesInGeneration | undefined {
-  return sharings.toSorted((a, b) => onOf(b) - b.needed - (onOf(a) - a.needed))[0]
+  const spare = ({ holders, needed }: PiecesInGeneration): number => holders.length - needed
+  return sharings.toSorted((a, b) => onOf(b) - b.needed - (onOf(a) - a.needed) || spare(b) - spare(a))[0]
 }
 
 function onOf({ holders }: PiecesInGeneration): number {
   return holders.filter(({ isOn }) => isOn !== false).length
 }
 
-function piecesText(node: PiecesMember): string {
+function piecesText(node: PiecesMember, current: number | undefined): string {
   const best = bestOf(node)
   if (best === undefined) return "none yet"
-  return `${best.holders.length}, needs ${best.needed}${best.movedBy === null ? "" : `, moved by ${best.movedBy}`}`
+  const older = best.generation === current ? "" : `, generation ${best.generation}`
+  return `${best.holders.length}, needs ${best.needed}${older}${best.movedBy === null ? "" : `, moved by ${best.movedBy}`}`
 }
 
 function unlockText(node: PiecesMember): string {

@@ -93,7 +93,8 @@ function ownerHead(node: PiecesNode): HTMLElement {
 
 /** Whether a node could be unlocked now. */
 function verdictOf({ canUnlock, evidence, sharings, unlock }: PiecesNode): { readonly word: string; readonly mark: string } {
-  const best = sharings.toSorted((a, b) => onOf(b) - b.needed - (onOf(a) - a.needed))[0]
+  const spare = ({ holders, needed }: PiecesOfNode): number => holders.length - needed
+  const [best] = sharings.toSorted((a, b) => onOf(b) - b.needed - (onOf(a) - a.needed) || spare(b) - spare(a))
   if (best === undefined) return { word: "no pieces yet", mark: "due" }
   if (canUnlock === null) return { word: "not asked yet", mark: "waiting" }
   if (!canUnlock) return { word: `could not be unlocked: ${onOf(best)} of ${best.needed} answer`, mark: "gone" }
