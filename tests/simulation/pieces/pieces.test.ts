@@ -256,6 +256,25 @@ describe("unlocking", () => {
     expect(kept(machineOf(world, "b")).filter((piece) => piece.endsWith("/a"))).toEqual([])
   })
 
+  test("is refused to a node that was revoked a moment ago, by holders that have not read of it", async () => {
+    await using world = await grown("revoked now", "abcd")
+    const [machine, holder] = [machineOf(world, "a"), machineOf(world, "b")]
+    const [bootKey, [placed]] = [unwrap(await machine.context.keystore.bootKeys(call)).signingKey, sharingsOf(world.custody, machine.path)]
+    if (placed === undefined) throw new TypeError("everybody has shared")
+    const { generation } = placed.generation
+    const asked = { op: "return", owner: machine.path, generation, sharing: placed.sharing.id, approvals: [] } as const
+    expect(await holder.desk.answer(bootKey, { ...asked, request: new Uint8Array(32).fill(1) }, call)).toMatchObject({ kind: "piece" })
+    for (const { firstKey } of world.machines) world.lines.cut(firstKey, world.host.signingKey)
+    unwrap(await world.ledger.appendEntries([world.root.revocation(machine.path)], call))
+    // As long as nobody can tell it so, it gives.
+    expect(await holder.desk.answer(bootKey, { ...asked, request: new Uint8Array(32).fill(2) }, call)).toMatchObject({ kind: "piece" })
+    world.lines.mendAll()
+    expect(await holder.desk.answer(bootKey, { ...asked, request: new Uint8Array(32).fill(3) }, call)).toMatchObject({
+      kind: "refused",
+      code: "UNLOCK_REVOKED",
+    })
+  })
+
   test("goes on until its holders are there", async () => {
     await using world = await grown("late", "abc")
     for (const name of "bc") await machineOf(world, name).stop()
