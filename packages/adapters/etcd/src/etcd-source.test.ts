@@ -56,6 +56,18 @@ describe.skipIf(!hasEtcd)("three members", () => {
       await vi.waitFor(async () => expect(await other.head(call)).toEqual(headOf(log)), { timeout: 60_000 })
     })
 
+    test("wakes who waits for news with others' entries, and not with its own", async () => {
+      const address = cluster.address(freshName())
+      await using one = kitSource(address)
+      await using other = kitSource(address)
+      const log = kitLog(12)
+      let head = unwrap(await one.append(log.slice(0, 1), emptyHead(), call))
+      const news = one.wait(head.length, call)
+      for (const entry of log.slice(1, 11)) head = unwrap(await one.append([entry], head, call))
+      const last = unwrap(await other.append(log.slice(11), head, call))
+      expect(unwrap(await news)).toEqual(last)
+    })
+
     test("is followed on after etcd compacted its history away", async () => {
       const address = cluster.address(freshName())
       await using writer = kitSource(address)

@@ -123,13 +123,16 @@ export class EtcdLedgerSource implements SnapshotSource, LedgerSource, SealableL
     const heads = checkBatch(this.#primitives, expected, batch, verified)
     if (!heads.ok) return heads
     const last = heads.value.at(-1) ?? expected
-    const answer = await this.#transact(this.#appending(batch, expected, heads.value), signal)
-    if (!answer.ok) return answer
-    if (answer.value.succeeded) {
+    this.#watch.expect(last)
+    try {
+      const answer = await this.#transact(this.#appending(batch, expected, heads.value), signal)
+      if (!answer.ok) return answer
+      if (!answer.value.succeeded) return this.#judgeConflict(answer.value, expected, last)
       this.#watch.saw({ head: last, revision: answer.value.revision })
       return ok(last)
+    } finally {
+      this.#watch.unexpect()
     }
-    return this.#judgeConflict(answer.value, expected, last)
   }
 
   async wait(length: LedgerIndex, { signal }: CallOptions): Promise<Result<LedgerHead, SourceRefusal>> {
@@ -197,16 +200,13 @@ export class EtcdLedgerSource implements SnapshotSource, LedgerSource, SealableL
   }
 
   /** Why a transaction changed nothing: others were faster, or an earlier try of it had its effect and only the answer was lost. */
-  #judgeConflict({ found, revision, wasAmbiguous }: EtcdAnswer, expected: LedgerHead, last: LedgerHead): Result<LedgerHead, AppendRefusal> {
+  #judgeConflict({ found, wasAmbiguous }: EtcdAnswer, expected: LedgerHead, last: LedgerHead): Result<LedgerHead, AppendRefusal> {
     const [heads = [], entries = [], moves = []] = found
     const now = headOf(heads[0]?.value)
     if (!now.ok) return now
     const there = entries[0] === undefined ? undefined : decodeStoredEntry(entries[0].value)
     // The hash after the last entry says all of them, and all before.
-    if (wasAmbiguous && there !== undefined && equalBytes(there.headHash, last.hash)) {
-      this.#watch.saw({ head: now.value, revision })
-      return ok(last)
-    }
+    if (wasAmbiguous && there !== undefined && equalBytes(there.headHash, last.hash)) return ok(last)
     const moved = placeOf(moves[0]?.value)
     if (!moved.ok) return moved
     if (moved.value !== undefined) return goesOn(moved.value)

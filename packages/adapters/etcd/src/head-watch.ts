@@ -33,6 +33,7 @@ export class HeadWatch implements AsyncDisposable {
   readonly #stop = new AbortController()
   readonly #changed = new Wakeup()
   #seen: SeenHead | undefined
+  #expected: LedgerHead | undefined
   /** The key has something that is no head. */
   #isBroken = false
   #running: Promise<void> | undefined
@@ -41,8 +42,21 @@ export class HeadWatch implements AsyncDisposable {
     this.#options = options
   }
 
+  /** An own head is about to be written. Its event often comes before the answer: who waits for news is not woken by it until {@link HeadWatch.unexpect}. */
+  expect(head: LedgerHead): void {
+    this.#expected = head
+  }
+
+  /** It is known what became of an own head, or will not be: unless it was said to be there by {@link HeadWatch.saw}, its event is news. */
+  unexpect(): void {
+    if (this.#expected === undefined) return
+    this.#expected = undefined
+    this.#changed.wake()
+  }
+
   /** Tells of an own head, written in this revision: who waits for news is not woken by it, and its event is none. */
   saw(seen: SeenHead): void {
+    this.#expected = undefined
     if (this.#seen !== undefined && this.#seen.revision < seen.revision) this.#seen = seen
   }
 
@@ -109,7 +123,8 @@ export class HeadWatch implements AsyncDisposable {
 
   #keep(seen: SeenHead): void {
     const isNew = this.#seen === undefined || !isSameHead(this.#seen.head, seen.head)
+    const isExpected = this.#expected !== undefined && isSameHead(this.#expected, seen.head)
     this.#seen = seen
-    if (isNew) this.#changed.wake()
+    if (isNew && !isExpected) this.#changed.wake()
   }
 }

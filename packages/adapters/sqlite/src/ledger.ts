@@ -134,7 +134,8 @@ export class EmbeddedLedgerEngine implements LedgerEngine, StartableCopy {
     { signal, verified }: AppendOptions,
   ): Promise<Result<LedgerHead, AppendRefusal>> {
     signal.throwIfAborted()
-    const current = this.#attempt(() => this.#compare(expected))
+    // What is verified is compared by the transaction alone.
+    const current = verified === undefined ? this.#attempt(() => this.#compare(expected)) : ok(true)
     if (!current.ok) return toAppendRefusal(current)
     // Outside the transaction: signatures take far longer than the write, and hold for `expected` or not at all.
     const heads = checkBatch(this.#primitives, expected, batch, verified)
