@@ -125,9 +125,11 @@ describe("an answer of the node", () => {
   })
 
   test("of a node that was not unlocked yet tells whom it waits for", () => {
-    const { delegation: _delegation, pid: _pid, unlocks: _unlocks, ...shown } = closed
+    const { pid: _pid, unlocks: _unlocks, ...shown } = closed
     expect(decodeStatus(closed)).toEqual({ ...shown, ledger: null })
-    expect(decodeStatus({ ...closed, state: "locked", unlocking: null })).toMatchObject({ state: "locked", unlocking: null })
+    const delegation = { text: "waits until /desk grants it" }
+    const locked = { ...closed, state: "locked", unlocking: null, delegation }
+    expect(decodeStatus(locked)).toMatchObject({ state: "locked", unlocking: null, delegation: delegation.text })
   })
 
   test("about key pieces is read as the contract has it", () => {

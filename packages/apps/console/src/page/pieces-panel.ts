@@ -81,7 +81,8 @@ export class PiecesPanel {
     if (this.#hasEnded) return
     if (!answer.ok) {
       if (answer.code === SESSION_ENDED) return this.#onEnd(answer)
-      // Whatever else it is, the status of the node says it too.
+      // What is shown already is still the best that is known.
+      if (this.#pieces === undefined) this.#head.replaceChildren(element("p", { class: "problem" }, ...refusalProse(answer)))
       return
     }
     // The minute belongs to it: times are shown as how long it is until then.

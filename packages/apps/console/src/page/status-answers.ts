@@ -22,11 +22,11 @@ export type OpenStatus = Pick<
   | "warnings"
 >
 
-/** What the disk of a node tells that was not unlocked yet, and how far its peers are. */
+/** What the disk of a node tells that was not unlocked yet, how far its peers are, and what keeps a grant of another node's label from opening it. */
 export type ClosedStatus = Pick<
   LockedNodeStatus,
   "version" | "state" | "id" | "cluster" | "path" | "epoch" | "startedAt" | "unlocking" | "warnings"
-> & { readonly ledger: null }
+> & { readonly ledger: null; readonly delegation: string | null }
 
 export function decodeStatus(answer: unknown): ShownStatus {
   const fields = new AnswerFields("node.status", answer)
@@ -43,6 +43,7 @@ function decodeClosed(fields: AnswerFields): ClosedStatus {
     epoch: fields.number("epoch"),
     startedAt: fields.number("startedAt"),
     unlocking: fields.nullable("unlocking", (of, name) => decodeUnlocking(of.object(name))),
+    delegation: fields.nullable("delegation", (of, name) => of.object(name).text("text")),
     warnings: fields.texts("warnings"),
     ledger: null,
   }

@@ -20,6 +20,8 @@ export function statusView(status: ShownStatus): Node {
     ),
   )
   if (status.ledger === null && status.unlocking !== null) view.append(unlockingView(status.unlocking, path))
+  if (status.ledger === null && status.delegation !== null)
+    view.append(element("p", { class: "warning" }, ...prose(`a grant of another node’s label opens it: it ${status.delegation}`)))
   view.append(
     element(
       "dl",

@@ -20,6 +20,8 @@ export interface LockState {
   readonly state: string
   /** How far the peers are; null when they are not asked, or have not answered yet. */
   readonly peers: PeersUnlocking | null
+  /** Why a grant of another node's label does not open it yet, for people; null when none is asked for, or nothing is known yet. */
+  readonly grant: string | null
 }
 
 /** Reads the answer of `node.status`. */
@@ -27,7 +29,13 @@ export function decodeLockState(answer: unknown): LockState {
   const fields = new AnswerFields("node.status", answer)
   const unlocking = fields.get("unlocking")
   const isAsked = unlocking !== null && unlocking !== undefined
-  return { state: fields.text("state"), peers: isAsked ? decodePeers(fields.object("unlocking")) : null }
+  const delegation = fields.get("delegation")
+  const isGranted = delegation !== null && delegation !== undefined
+  return {
+    state: fields.text("state"),
+    peers: isAsked ? decodePeers(fields.object("unlocking")) : null,
+    grant: isGranted ? fields.object("delegation").text("text") : null,
+  }
 }
 
 function decodePeers(fields: AnswerFields): PeersUnlocking {
