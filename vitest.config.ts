@@ -6,6 +6,9 @@ const serial = { fileParallelism: false, maxWorkers: 1 }
 /** No test asks how fast the machine is: these end what hangs, on the slowest. */
 const patience = { testTimeout: 180_000, hookTimeout: 120_000, expect: { poll: { timeout: 90_000 } } }
 
+/** Properties take the inputs that `npm run verify` names. */
+const seeded = { setupFiles: ["tests/property-seed.ts"] }
+
 /** Tests of the programs as users run them. */
 const bundled = { globalSetup: ["tests/e2e/build-bundle.ts"], ...serial }
 
@@ -20,16 +23,18 @@ const config: ViteUserConfig = defineConfig({
       reportsDirectory: "coverage",
     },
     projects: [
-      { test: { name: "unit", include: ["packages/**/src/**/*.test.ts"], ...patience } },
+      // In the same two processes, one file after the other: starting one a file took longer than most tests.
+      { test: { name: "unit", include: ["packages/**/src/**/*.test.ts"], ...patience, ...seeded, isolate: false } },
       { test: { name: "repository", include: ["tests/repository/**/*.test.ts"], ...patience, ...serial } },
       { test: { name: "interop", include: ["tests/interop/**/*.test.ts"], ...patience } },
-      { test: { name: "simulation", include: ["tests/simulation/**/*.test.ts"], ...patience } },
+      { test: { name: "simulation", include: ["tests/simulation/**/*.test.ts"], ...patience, ...seeded } },
       {
         test: {
           name: "e2e",
           include: ["tests/e2e/**/*.test.ts"],
           exclude: ["tests/e2e/crash/**"],
           ...patience,
+          ...seeded,
           globalSetup: ["tests/e2e/build-bundle.ts"],
         },
       },

@@ -1,8 +1,12 @@
+import type { ReportedFile } from "./read-report.ts"
+
 /** One thing that `check` or `verify` finds out. */
 export interface Step {
   readonly name: string
   /** Arguments of Node 24, the first one a file. */
   readonly command: readonly string[]
+  /** How many processors it keeps busy, about; what waits more than it works counts as one. */
+  readonly processors: number
   /** Where vitest writes its JSON report; without one, the step counts as one check that its exit status decides. */
   readonly report?: string
 }
@@ -12,6 +16,15 @@ export interface Counts {
   readonly passed: number
   readonly failed: number
   readonly skipped: number
+}
+
+/** A step that ended. */
+export interface StepEnd {
+  readonly name: string
+  readonly counts: Counts
+  readonly seconds: number
+  /** The files of tests that it ran. */
+  readonly files: readonly ReportedFile[]
 }
 
 /** The sum; what a whole run says. */

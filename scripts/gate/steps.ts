@@ -1,18 +1,18 @@
 import type { Step } from "./step.ts"
 
-const tool = (name: string, command: readonly string[]): Step => ({ name, command })
+const tool = (name: string, command: readonly string[]): Step => ({ name, command, processors: 1 })
 
-function tests(name: string, filters: readonly string[] = []): Step {
+function tests(name: string, processors: number, filters: readonly string[] = []): Step {
   const report = `.cache/reports/${name}.json`
   const reporters = ["--reporter=dot", "--reporter=json", `--outputFile.json=${report}`]
-  return { name, report, command: ["node_modules/vitest/vitest.mjs", "run", "--project", name, ...filters, ...reporters] }
+  return { name, processors, report, command: ["node_modules/vitest/vitest.mjs", "run", "--project", name, ...filters, ...reporters] }
 }
 
 /** What needs no test runner, the longest first, so that none is left to run alone. */
 export const staticSteps: readonly Step[] = [
-  tool("unused code", ["node_modules/knip/bin/knip.js", "--no-progress"]),
   tool("types", ["node_modules/typescript/bin/tsc", "-b"]),
   tool("lint", ["node_modules/oxlint/bin/oxlint"]),
+  tool("unused code", ["node_modules/knip/bin/knip.js", "--no-progress"]),
   tool("layers", ["scripts/check-layers.ts"]),
   tool("errors", ["scripts/generate-errors.ts", "--check"]),
   tool("protocols", ["scripts/generate-protocols.ts", "--check"]),
@@ -20,18 +20,22 @@ export const staticSteps: readonly Step[] = [
   tool("documents", ["scripts/check-docs.ts"]),
 ]
 
-/** The tests of core, which need nothing but a processor; pure code needs no process a file either. */
-export const coreTests: Step = tests("unit", ["packages/core", "--no-isolate"])
+/** The tests of core, which need nothing but a processor. */
+export const coreTests: Step = tests("unit", 2, ["packages/core"])
 
 /**
- * Every test, one kind after the other; but using a browser, killing processes for minutes, using them for minutes and breaking what is around them wait most of
- * the time, so these go beside another kind where there are two processors.
+ * Every check and every test. What takes minutes comes first, so that nothing long is left to run alone; what kills processes, starts a browser or breaks what is around
+ * nodes waits about as much as it works, so it goes beside the rest ([why](../../docs/decisions/continuous-integration.md)).
  */
-export const allTests: readonly (readonly Step[])[] = [
-  ["unit"],
-  ["repository"],
-  ["interop"],
-  ["simulation"],
-  ["faults", "fuzz", "console"],
-  ["e2e", "crash"],
-].map((names) => names.map((name) => tests(name)))
+export const allSteps: readonly Step[] = [
+  tests("e2e", 2),
+  tests("crash", 1),
+  tests("faults", 1),
+  tests("unit", 2),
+  tests("console", 1),
+  tests("simulation", 2),
+  tests("fuzz", 2),
+  ...staticSteps,
+  tests("interop", 1),
+  tests("repository", 1),
+]

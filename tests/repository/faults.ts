@@ -31,7 +31,7 @@ export function plantTree(copied: readonly string[] = []): Tree {
       const { status, stdout, stderr } = spawnSync(process.execPath, [join(repository, "node_modules", program), ...args], {
         cwd: root,
         encoding: "utf8",
-        timeout: 30_000,
+        timeout: 150_000,
       })
       return { status, output: stdout + stderr }
     },

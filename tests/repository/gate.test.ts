@@ -3,6 +3,9 @@ import { join } from "node:path"
 import { VERSION } from "@keygrove/node/version"
 import { expect, test } from "vitest"
 import { countTests } from "../../scripts/gate/count-tests.ts"
+import { readReport } from "../../scripts/gate/read-report.ts"
+import { runAll } from "../../scripts/gate/schedule.ts"
+import { whereTimeWent } from "../../scripts/gate/where-time-went.ts"
 import { judgeDocument, judgePrivacy } from "../../scripts/documents/rules.ts"
 import { plantTree } from "./faults.ts"
 
@@ -12,10 +15,12 @@ function count(files: readonly (readonly string[])[], exitStatus: number, fileSt
   const testResults = files.map((statuses) => ({
     name: "a.test.ts",
     status: fileStatus,
+    startTime: 1_000,
+    endTime: 3_500,
     assertionResults: statuses.map((status) => ({ status })),
   }))
   tree.write("report.json", JSON.stringify({ testResults }))
-  return countTests(join(tree.root, "report.json"), exitStatus)
+  return countTests(readReport(join(tree.root, "report.json")), exitStatus)
 }
 
 test("counts what passed, failed and was skipped", () => {
@@ -35,7 +40,65 @@ test("counts a run without tests, or without a report, as a failure", () => {
   expect(count([["skipped"]], 0)).toEqual({ passed: 0, failed: 1, skipped: 1 })
   using tree = plantTree()
   mkdirSync(join(tree.root, "empty"))
-  expect(countTests(join(tree.root, "empty", "report.json"), 0)).toEqual({ passed: 0, failed: 1, skipped: 0 })
+  expect(countTests(readReport(join(tree.root, "empty", "report.json")), 0)).toEqual({ passed: 0, failed: 1, skipped: 0 })
+})
+
+test("runs the steps in their order as far as processors reach, lets small ones pass, and gives what needs more a time of its own", async () => {
+  const order: string[] = []
+  const ends = new Map<string, () => void>()
+  const running = runAll(
+    [
+      ["a", 2],
+      ["b", 2],
+      ["c", 1],
+      ["d", 9],
+    ].map(([name, processors]) => ({ name: String(name), processors: Number(processors) })),
+    3,
+    async ({ name }) => {
+      order.push(name)
+      await new Promise<void>((resolve) => ends.set(name, resolve))
+      return name
+    },
+  )
+  const end = async (name: string): Promise<void> => {
+    ends.get(name)?.()
+    await new Promise(setImmediate)
+  }
+  expect(order).toEqual(["a", "c"])
+  await end("c")
+  expect(order).toEqual(["a", "c"])
+  await end("a")
+  expect(order).toEqual(["a", "c", "b"])
+  await end("b")
+  expect(order).toEqual(["a", "c", "b", "d"])
+  await end("d")
+  expect(await running).toEqual(["c", "a", "b", "d"])
+})
+
+test("tells where the time went, longest first, and no more than ten files", () => {
+  const file = (index: number) => ({
+    name: `/root/tests/${index}.test.ts`,
+    status: "passed",
+    startTime: 0,
+    endTime: index * 1_000,
+    assertionResults: [],
+  })
+  const counts = { passed: 1, failed: 0, skipped: 0 }
+  const lines = whereTimeWent(
+    [
+      { name: "lint", counts, seconds: 1.25, files: [] },
+      { name: "unit", counts, seconds: 70, files: Array.from({ length: 12 }, (_, index) => file(index + 1)) },
+    ],
+    "/root",
+  )
+  expect(lines.slice(0, 5)).toEqual([
+    "the steps, which go side by side:",
+    "  70.0 s  unit",
+    "   1.3 s  lint",
+    "the slowest files:",
+    "  12.0 s  tests/12.test.ts",
+  ])
+  expect(lines).toHaveLength(14)
 })
 
 const options = [{ flags: "-m, --threshold <M>", description: "" }]
