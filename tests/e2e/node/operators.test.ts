@@ -94,20 +94,20 @@ describe("operators of a node", () => {
 
   test("that take long stall nobody, and are stopped", async () => {
     await grove.keys.add({ id: "sign", type: "ed25519" })
-    const order: string[] = []
-    const slow = Promise.all(
-      Array.from({ length: 4 }, async () => {
-        const code = await codeOf(grove.keys.operate("totp/mail", "slow"))
-        order.push(code)
-        return code
-      }),
-    )
-    for (let round = 0; round < 20; round++) {
-      await grove.keys.sign("sign", utf8("message"))
-      order.push("signed")
+    const inOrder = async (): Promise<readonly string[]> => {
+      const order: string[] = []
+      const slow = Promise.all(Array.from({ length: 4 }, async () => order.push(await codeOf(grove.keys.operate("totp/mail", "slow")))))
+      for (let round = 0; round < 20; round++) {
+        await grove.keys.sign("sign", utf8("message"))
+        order.push("signed")
+      }
+      await slow
+      return order
     }
-    expect(order).toEqual(Array.from({ length: 20 }, () => "signed"))
-    expect(await slow).toEqual(Array.from({ length: 4 }, () => "OPERATOR_TIMEOUT"))
+    // A busy machine may take longer for twenty signatures than the slow ones are given.
+    await expect
+      .poll(inOrder)
+      .toEqual([...Array.from({ length: 20 }, () => "signed"), ...Array.from({ length: 4 }, () => "OPERATOR_TIMEOUT")])
   })
 
   test("that take all memory are stopped, and the keystore serves on", async () => {

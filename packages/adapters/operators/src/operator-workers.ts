@@ -132,24 +132,25 @@ export class OperatorWorkers implements OperatorRunner, AsyncDisposable {
   ): Promise<Result<OperatorReturn, OperatorRunRefusal | Code>> {
     await using thread = new OperatorThread({ name, source, workerPath: this.#workerPath, secretBytes: use.secretBytes })
     const abort = (): void => thread.stop("aborted")
-    const timers: NodeJS.Timeout[] = []
-    const allow = (milliseconds: number): void => void timers.push(setTimeout(() => thread.stop("OPERATOR_TIMEOUT"), milliseconds))
+    const expire = (): void => thread.stop("OPERATOR_TIMEOUT")
+    let timer = setTimeout(expire, LOAD_TIMEOUT_MS)
     this.#running.add(thread)
     this.#watchMemory()
     signal.addEventListener("abort", abort, { once: true })
     try {
-      allow(LOAD_TIMEOUT_MS)
       const ready = await thread.ready()
       signal.throwIfAborted()
       if (!ready.ok) return ready.code === "invalid" ? refuse("OPERATOR_FAILED", `the operator ${name} does not load any more`) : ready
-      allow(timeoutMs)
+      // Loading is none of the function's time.
+      clearTimeout(timer)
+      timer = setTimeout(expire, timeoutMs)
       const returned = await thread.use(use)
       if (signal.aborted && returned.ok && returned.value.kind === "bytes") returned.value.bytes?.[Symbol.dispose]()
       signal.throwIfAborted()
       return returned
     } finally {
       signal.removeEventListener("abort", abort)
-      for (const timer of timers) clearTimeout(timer)
+      clearTimeout(timer)
       this.#running.delete(thread)
       if (this.#running.size === 0) clearInterval(this.#watch)
     }
