@@ -30,7 +30,7 @@ beforeAll(async () => {
   await expectDone(["encrypt", place("film"), "--label", "films", ...homeOf("laptop")])
   // A home for the cases that need one that does not run.
   await expectDone(["down", ...homeOf("spare")])
-}, 60_000)
+})
 
 afterAll(async () => await state.grove?.[Symbol.asyncDispose](), 60_000)
 
@@ -148,7 +148,7 @@ describe("a reader", () => {
     await expectDone(grant("notes", "-m", "2", "-n", "2", ...month))
     await expectDone(read("read"))
     expect(readFileSync(place("read"), "utf8")).toBe("two lines\nof notes\n")
-  }, 60_000)
+  })
 })
 
 describe("up and status on a home that is not right", () => {

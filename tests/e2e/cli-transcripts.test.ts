@@ -67,11 +67,11 @@ beforeAll(async () => {
       SOFTHSM_MODULE: SOFT_HSM ?? "",
     },
   }
-}, 60_000)
+})
 
 afterAll(async () => {
   await state.grove?.[Symbol.asyncDispose]()
-}, 60_000)
+})
 
 describe("the command line does what its documentation shows", () => {
   test.for(chapters)("%s", { timeout: 240_000 }, async (chapter, context) => {

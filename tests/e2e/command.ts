@@ -3,7 +3,7 @@ import { expect } from "vitest"
 import { entry } from "./bundle.ts"
 
 /** Longest a command may take. */
-const COMMAND_TIMEOUT_MS = 60_000
+const COMMAND_TIMEOUT_MS = 120_000
 
 export interface CommandOptions {
   /** What comes on standard input. */

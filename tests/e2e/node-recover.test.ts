@@ -104,7 +104,7 @@ beforeAll(async () => {
 
 afterAll(async () => {
   await state.world?.grove[Symbol.asyncDispose]()
-}, 60_000)
+})
 
 async function opensTheFile(home: string): Promise<void> {
   const out = world().file("opened")
@@ -143,7 +143,7 @@ describe("a node whose machine is lost", () => {
     })
   })
 
-  test("that was never heard of is recovered from the one above, by its passphrase, and then joins", { timeout: 60_000 }, async () => {
+  test("that was never heard of is recovered from the one above, by its passphrase, and then joins", async () => {
     const [phone, watch, again] = [world().newHome(), world().newHome(), world().newHome()]
     await world().run(world().recovery(phone))
     const fresh = ["--passphrase-file-new", world().file("passphrase")]
@@ -176,7 +176,7 @@ describe("a node whose machine is lost", () => {
     expect(readdirSync(home).filter((name) => name.startsWith("lost"))).toEqual([])
   })
 
-  test("without its keystore opens its files, and has no named keys", { timeout: 60_000 }, async () => {
+  test("without its keystore opens its files, and has no named keys", async () => {
     const home = world().newHome()
     expect((await world().run(world().recovery(home))).answer).toMatchObject({ keys: 0 })
     await world().whileUp(home, async () => {
@@ -187,7 +187,7 @@ describe("a node whose machine is lost", () => {
     })
   })
 
-  test("is refused where it is not below, was never, or is another's", { timeout: 60_000 }, async () => {
+  test("is refused where it is not below, was never, or is another's", async () => {
     const { file, laptop } = { file: (name: string) => world().file(name), laptop: world().laptop }
     const home = world().newHome()
     const by = async (...args: readonly string[]): Promise<unknown> => (await world().refused(args))["code"]

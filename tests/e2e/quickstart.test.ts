@@ -40,7 +40,7 @@ async function quickstart(args: readonly string[], onOutput: (text: string, stop
 }
 
 describe("npm run quickstart", () => {
-  test("does the main job in little memory and leaves nothing behind", { timeout: 90_000 }, async () => {
+  test("does the main job in little memory and leaves nothing behind", async () => {
     const ended = await quickstart(["--json"])
     expect(ended).toMatchObject({ code: 0, err: "" })
     const summary: unknown = JSON.parse(ended.out)
@@ -54,7 +54,7 @@ describe("npm run quickstart", () => {
     expect(await readdir(state.directory)).toEqual([])
   })
 
-  test("cleans up when it is interrupted half-way", { timeout: 90_000 }, async () => {
+  test("cleans up when it is interrupted half-way", async () => {
     const ended = await quickstart([], (text, stop) => {
       if (text.includes("Alice encrypted")) stop()
     })

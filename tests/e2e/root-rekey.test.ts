@@ -79,7 +79,7 @@ beforeAll(async () => {
 
 afterAll(async () => {
   await state.world?.[Symbol.asyncDispose]()
-}, 60_000)
+})
 
 test("a root is replaced under nodes that run: each moves when its person comes, and loses nothing", { timeout: 240_000 }, async () => {
   const { file, grove, laptop, phone, tablet } = world()

@@ -6,7 +6,7 @@ import { bundle } from "./bundle.ts"
 
 const root = dirname(dirname(dirname(fileURLToPath(import.meta.url))))
 /** Longest a single command of a transcript may take. */
-const COMMAND_TIMEOUT_MS = 60_000
+const COMMAND_TIMEOUT_MS = 120_000
 
 /** One command of a transcript and what it must print. */
 interface Exchange {

@@ -84,7 +84,7 @@ function secretIn({ name, type }: Form, file: Buffer): Buffer | undefined {
 }
 
 describe.runIf(isRootOnLinux)("memory of a process that reads a key", () => {
-  test.each(FORMS)("$name: no piece of the file and no copy of the key is left once it is wiped", { timeout: 60_000 }, async (form) => {
+  test.each(FORMS)("$name: no piece of the file and no copy of the key is left once it is wiped", async (form) => {
     const file = form.make()
     const path = join(folder, `key-${made++}`)
     writeFileSync(path, file, { mode: 0o600 })

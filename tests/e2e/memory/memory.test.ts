@@ -58,14 +58,14 @@ beforeAll(async () => {
   await expectKeygrove(["up", "--detach", ...passphraseFile], { home, signal, entry })
   const secrets = await expectedSecrets((await readFile(words, "utf8")).trim(), passphrase)
   state.world = { grove, home, secrets }
-}, 60_000)
+})
 
 afterAll(async () => {
   if (state.world === undefined) return
   await expectKeygrove(["down"], { home: state.world.home, signal, entry })
   await state.world.grove[Symbol.asyncDispose]()
   await rm(state.directory, { recursive: true })
-}, 30_000)
+})
 
 describe.runIf(canReadMemory)("memory of the processes", () => {
   const world = (): World => {
@@ -81,7 +81,7 @@ describe.runIf(canReadMemory)("memory of the processes", () => {
 
   test(
     "after use, no process but the keystore holds a secret, and the keystore only the current epoch's",
-    { timeout: 60_000 },
+    { timeout: 180_000 },
     async () => {
       const { grove, home, secrets } = world()
       const call = { home, signal, entry }
@@ -98,7 +98,7 @@ describe.runIf(canReadMemory)("memory of the processes", () => {
     },
   )
 
-  test("after lock, nobody holds any", { timeout: 60_000 }, async () => {
+  test("after lock, nobody holds any", async () => {
     const { home, secrets } = world()
     const [node = 0, keystore = 0] = await pids()
     await expectKeygrove(["lock"], { home, signal, entry })

@@ -40,10 +40,10 @@ async function openWorld(): Promise<World> {
 
 beforeAll(async () => {
   if (canReadMemory) world = await openWorld()
-}, 60_000)
+})
 afterAll(async () => {
   if (canReadMemory) await world[Symbol.asyncDispose]()
-}, 60_000)
+})
 
 /** 32 random bytes below the order of every group. */
 function knownSecret(): Buffer {
@@ -98,7 +98,7 @@ describe.runIf(canReadMemory)("memory of the keystore, for named keys", () => {
 
   test.each(KEY_TYPES.flatMap((type) => (["file", "import"] as const).map((kind) => [type, kind] as const)))(
     "%s by %s: no copy after use, and none after it was destroyed",
-    { timeout: 60_000 },
+    { timeout: 180_000 },
     async (type, kind) => {
       const { keys } = world.keystore.keystore
       const key = id(`${type}/${kind}`)

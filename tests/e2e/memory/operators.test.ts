@@ -56,7 +56,7 @@ beforeAll(async () => {
   const operators = ["--operators", JSON.stringify(settings), "--directory", directory]
   const program = { command: process.execPath, args: [...args, "--key-file", home.keyFile, ...operators], wipesFreed: true }
   keystore = stack.use(unwrap(await spawnKeystore(program, call)))
-}, 60_000)
+})
 afterAll(async () => await stack.disposeAsync(), 60_000)
 
 describe.runIf(isRootOnLinux)("memory of the keystore, after operators", () => {

@@ -19,7 +19,7 @@ const home = (): TestHome => state.home ?? expect.unreachable("made before")
 beforeAll(async () => {
   state.directory = mkdtempSync(join(tmpdir(), "keygrove-preload-"))
   state.home = await makeHome(state.directory, "vault")
-}, 60_000)
+})
 afterAll(() => rmSync(state.directory, { recursive: true, force: true }))
 
 /** Which of the forms of a secret are in a file of the home. */

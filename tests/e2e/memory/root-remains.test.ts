@@ -164,7 +164,7 @@ describe("what the commands of the root leave", () => {
 
   test("nothing on disk rebuilds a root that was replaced, the one after it, or its moving code", { timeout: 120_000 }, async () => {
     for (const name of ["HOME", "TMPDIR"]) vi.stubEnv(name, place(name === "HOME" ? "user" : "tmp"))
-    const call = { signal: AbortSignal.timeout(100_000) }
+    const call = { signal: AbortSignal.timeout(600_000) }
     const home = place("replaced")
     await keygrove(
       "init",

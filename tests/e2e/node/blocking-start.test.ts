@@ -37,7 +37,7 @@ async function openWorld(): Promise<World> {
 
 beforeAll(async () => {
   if (canReceiveNotifications) world = await openWorld()
-}, 60_000)
+})
 afterAll(async () => {
   if (canReceiveNotifications) await world[Symbol.asyncDispose]()
 })

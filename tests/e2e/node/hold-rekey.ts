@@ -22,7 +22,7 @@ export async function prepareOn(
 ): Promise<PreparedRekey> {
   using database = unwrap(openDatabase(keystoreFile(store)))
   const order = { place, exchange, unlock: { kind: "key-file", path: keyFile } } as const
-  const { entry, sealed } = unwrap(await holdRekey(database, tools, order, { signal: AbortSignal.timeout(60_000) }))
+  const { entry, sealed } = unwrap(await holdRekey(database, tools, order, { signal: AbortSignal.timeout(600_000) }))
   if (sealed === undefined) throw new TypeError("what an exchange asks for is sealed to it")
   return { entry, sealed }
 }

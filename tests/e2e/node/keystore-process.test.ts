@@ -31,7 +31,7 @@ beforeAll(async () => {
     spawnSync("chown", [`${NOBODY}:${NOBODY}`, home.keyFile])
   }
   world = { ...stage, home }
-}, 60_000)
+})
 afterAll(async () => await world[Symbol.asyncDispose]())
 
 /** The user whom a keystore of these tests belongs to, and whoever tries to look into it: as root, both are nobody, for root may. */

@@ -10,7 +10,7 @@ import { callRpc } from "keygrove/rpc"
 import { bundle } from "../bundle.ts"
 
 /** How long a node may take to say that it serves. */
-const START_TIMEOUT_MS = 30_000
+const START_TIMEOUT_MS = 90_000
 /** As the command line gives it to the programs it starts, so that a start takes half the time. */
 const compileCache = join(import.meta.dirname, "..", "..", "..", ".cache", "compile")
 

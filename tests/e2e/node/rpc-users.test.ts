@@ -52,7 +52,7 @@ beforeAll(async () => {
     ["for-node", "node"],
   ])
     unwrap(await world.node.call("key.add", { id, type: "ed25519", rules: { allow: [{ caller, operations: ["sign"] }] } }))
-}, 60_000)
+})
 afterAll(async () => await world[Symbol.asyncDispose]())
 
 interface As {

@@ -32,7 +32,7 @@ beforeAll(async () => {
   for (const type of TYPES) await expectDone(["key", "add", `laptop/${type}`, "--type", type, ...home()])
   await expectDone(["key", "add", "asked", "--type", "ed25519", "--confirm", ...home()])
   await expectDone(["key", "add", "sealed", "--type", "aes256", ...home()])
-}, 60_000)
+})
 afterAll(async () => {
   await world.node[Symbol.asyncDispose]()
   await world.stage[Symbol.asyncDispose]()

@@ -6,7 +6,7 @@ import { expect, test } from "vitest"
 const isRootOnLinux = process.platform === "linux" && process.getuid?.() === 0
 const scenarios = ["held", "hkdf", "ed25519", "x25519", "aes-256-gcm", "xchacha20-poly1305", "xsalsa20-poly1305"]
 
-test.runIf(isRootOnLinux).each(scenarios)("no copy of a secret is left after %s", { timeout: 60_000 }, async (scenario) => {
+test.runIf(isRootOnLinux).each(scenarios)("no copy of a secret is left after %s", async (scenario) => {
   const script = new URL("./memory-scan.fixture.ts", import.meta.url).pathname
   const child = spawn(process.execPath, ["--no-warnings", "--expose-gc", script, scenario], { stdio: ["pipe", "pipe", "inherit"] })
   const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]()

@@ -59,7 +59,7 @@ async function isServed(agent: RunningAgent): Promise<void> {
   expect((await client.ask(signRequest(await client.blobOf("web"), data)))?.[0]).toBe(14)
 }
 
-test("whatever clients send, in whatever pieces, and however they leave, the next one is served", { timeout: 60_000 }, async () => {
+test("whatever clients send, in whatever pieces, and however they leave, the next one is served", async () => {
   await using agent = await runAgent()
   agent.keys.add("web", "ed25519")
   await fc.assert(

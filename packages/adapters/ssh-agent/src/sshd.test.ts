@@ -37,7 +37,7 @@ beforeAll(async () => {
   for (let tries = 5; tries > 0 && server === undefined; tries--) server = await startServer()
   const key = readFileSync(join(agent.folder, "host.pub"), "utf8")
   writeFileSync(join(agent.folder, "known"), `[127.0.0.1]:${server?.port} ${key}`)
-}, 60_000)
+})
 
 afterAll(async () => {
   if (!isThere) return
@@ -58,7 +58,7 @@ interface Said {
 
 async function program(name: string, args: readonly string[]): Promise<Said> {
   const env = { PATH: process.env["PATH"], SSH_AUTH_SOCK: agent.socketPath, HOME: agent.folder, LC_ALL: "C" }
-  return await run(name, args, { env, timeout: 90_000 })
+  return await run(name, args, { env, timeout: 180_000 })
 }
 
 /** Starts sshd on a port that was free a moment ago; `undefined` when somebody else was faster. */

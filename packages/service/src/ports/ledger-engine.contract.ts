@@ -19,7 +19,7 @@ export interface LedgerEngineSubject {
   open(): Promise<LedgerEngine>
 }
 
-const signal = AbortSignal.timeout(60_000)
+const signal = new AbortController().signal
 const at = (index: number): LedgerIndex => unwrap(decodeLedgerIndex(index))
 
 function headOf(entries: readonly Uint8Array[]): LedgerHead {

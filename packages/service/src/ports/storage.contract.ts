@@ -9,7 +9,7 @@ export interface StorageSubject {
   open(): Promise<Storage>
 }
 
-const signal = AbortSignal.timeout(60_000)
+const signal = new AbortController().signal
 const call = { signal }
 const put = (
   key: string,

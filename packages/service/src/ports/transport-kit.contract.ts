@@ -34,7 +34,7 @@ export interface TransportSubject {
   open(): TransportNetwork
 }
 
-export const call: CallOptions = { signal: AbortSignal.timeout(60_000) }
+export const call: CallOptions = { signal: new AbortController().signal }
 export const text = (bytes: Uint8Array): string => Buffer.from(bytes).toString()
 export const bytes = (value: string): Uint8Array => new Uint8Array(Buffer.from(value))
 export const echo: RequestHandler = async ({ body }) => body
