@@ -1,4 +1,5 @@
 import { defineConfig, type ViteUserConfig } from "vitest/config"
+import { LongestFirst } from "./tests/longest-first.ts"
 
 /** Tests that start a tsc, an oxlint or several processes each; more at a time would only measure each other. */
 const serial = { fileParallelism: false, maxWorkers: 1 }
@@ -16,6 +17,7 @@ const config: ViteUserConfig = defineConfig({
   test: {
     maxWorkers: 2,
     pool: "forks",
+    sequence: { sequencer: LongestFirst },
     coverage: {
       provider: "v8",
       include: ["packages/core/*/src/**"],

@@ -1,4 +1,4 @@
-import { globSync, mkdirSync, readFileSync } from "node:fs"
+import { existsSync, globSync, mkdirSync, readFileSync } from "node:fs"
 import { join } from "node:path"
 import { VERSION } from "@keygrove/node/version"
 import { expect, test } from "vitest"
@@ -7,6 +7,7 @@ import { readReport } from "../../scripts/gate/read-report.ts"
 import { runAll } from "../../scripts/gate/schedule.ts"
 import { whereTimeWent } from "../../scripts/gate/where-time-went.ts"
 import { judgeDocument, judgePrivacy } from "../../scripts/documents/rules.ts"
+import { LONGEST } from "../longest-first.ts"
 import { plantTree } from "./faults.ts"
 
 /** Counts a report with the given statuses a file, and the exit status of the run. */
@@ -135,6 +136,10 @@ test.each([
   ["```text\nkeygrove drawn (anything)\n```", 0],
 ])("judges the document %j", (text, faults) => {
   expect(judgeDocument("README.md", text, known)).toHaveLength(faults)
+})
+
+test("the files that begin a run are there", () => {
+  expect(LONGEST.filter((name) => !existsSync(join(import.meta.dirname, "..", `${name}.test.ts`)))).toEqual([])
 })
 
 /** Written in parts, because these rules hold for this file as well. */
