@@ -1,4 +1,5 @@
 import { readFileSync, rmSync, writeFileSync } from "node:fs"
+import { AnswerFields } from "keygrove/rpc"
 import { afterAll, beforeAll, expect, test } from "vitest"
 import { startGrove, type Grove } from "../../packages/apps/cli/src/grove/grove.ts"
 import { expectKeygrove, runKeygrove, textField, type KeygroveAnswer } from "../../packages/apps/cli/src/grove/keygrove-process.ts"
@@ -72,6 +73,7 @@ beforeAll(async () => {
     await run(homes[name], "join", file(`${name}.invite`), "--rpc-port", "0", "--code-file", file(`${name}.code`), ...passphrase())
     await up(homes[name])
   }
+  for (const home of Object.values(homes)) await run(home, "pieces", "join", "--unlock", "approve")
   await run(homes.laptop, "encrypt", file("before"), "--label", "diary", "-o", file("before.kg"))
   const bob = textField(await run(grove.member("bob").home, "id"), "id")
   await run(homes.laptop, "grant", "diary", "--to", bob, "-m", "1", "-n", "1", "--expires", "1d")
@@ -105,7 +107,16 @@ test("a root is replaced under nodes that run: each moves when its person comes,
   }
   await run(laptop, "node", "revoke", "tablet", "--reason", "compromised")
   await until("the end of the plan", async () => (await refusal(laptop, "root", "rekey")) === "NOT_CONFIRMED")
-  expect((await run(phone, "status"))["warnings"]).toEqual([])
+  // Both are members again, by themselves and as they were; they are too few to keep pieces.
+  const again = async (): Promise<readonly string[]> =>
+    new AnswerFields("ledger log", await run(laptop, "ledger", "log", "--kind", "custody-joined"))
+      .objects("entries")
+      .filter((each) => each.text("cluster") === begun["successor"])
+      .map((each) => `${each.text("path")} ${each.text("says")}`)
+  await until("that both are members again", async () => (await again()).length >= 2)
+  const says = "takes part in keeping pieces, is unlocked when a person approves"
+  expect(await again()).toEqual([`/laptop ${says}`, `/laptop/phone ${says}`])
+  expect((await run(phone, "status"))["warnings"]).toEqual([expect.stringContaining("`keygrove pieces join` on 1 more node")])
 
   // Not even with an invitation and the code.
   await run(tablet, "down")

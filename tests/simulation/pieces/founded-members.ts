@@ -49,8 +49,8 @@ export class Root implements Disposable {
     return this.#sign({ kind: "cluster", body: { anchorKey: this.#anchor.publicKey } })
   }
 
-  certify(name: string): FoundedMember {
-    const [generation, epoch] = [unwrap(decodeGeneration(1)), unwrap(decodeEpoch(1))]
+  certify(name: string, issue = 1): FoundedMember {
+    const [generation, epoch] = [unwrap(decodeGeneration(issue)), unwrap(decodeEpoch(1))]
     const place: NodePlace = { cluster: this.cluster, path: unwrap(childPath(ROOT_PATH, name)), generation, epoch }
     const nodeSecret = deriveChild(nativePrimitives, this.#secret, { name: unwrap(decodeNodeName(name)), generation })
     using anchor = deriveAnchor(nativePrimitives, nodeSecret)

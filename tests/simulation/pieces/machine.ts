@@ -89,9 +89,9 @@ export class Machine implements AsyncDisposable {
   readonly name: string
   readonly path: NodePath
   /** The key by which the lines know it for ever. */
-  readonly firstKey: Uint8Array
+  firstKey: Uint8Array
   readonly storage: MemoryStorage = new MemoryStorage()
-  readonly database: DatabaseSync = new DatabaseSync(":memory:")
+  database: DatabaseSync = new DatabaseSync(":memory:")
   readonly log: string[] = []
   /** Of the machine, not of the disk. */
   tpm: MemoryTpm
@@ -122,11 +122,14 @@ export class Machine implements AsyncDisposable {
       sealing: createSealing({ x25519: nativePrimitives.x25519, random: systemRandom }),
       random: systemRandom,
     }
-    for (const sql of [...KEYSTORE_MIGRATIONS, ...RUN_MIGRATIONS]) this.database.exec(sql)
-    using secret = this.#keyBytes()
-    const { nodeSecret } = founded
-    unwrap(storeNode(this.database, this.#tools, { method: "key-file", secret }, { place: founded.place, nodeSecret }))
-    this.firstKey = unlockedKey(this.#tools, founded)
+    this.firstKey = this.#hold(founded)
+  }
+
+  /** Its node was issued again: while it is off, it gets another keystore. The rest of its disk stays. */
+  reissue(founded: FoundedMember): void {
+    this.database.close()
+    this.database = new DatabaseSync(":memory:")
+    this.firstKey = this.#hold(founded)
   }
 
   get isRunning(): boolean {
@@ -236,6 +239,15 @@ export class Machine implements AsyncDisposable {
     await this.stop()
     this.#boot[Symbol.dispose]()
     this.database.close()
+  }
+
+  /** Makes its keystore; returns its key. */
+  #hold(founded: FoundedMember): Uint8Array {
+    for (const sql of [...KEYSTORE_MIGRATIONS, ...RUN_MIGRATIONS]) this.database.exec(sql)
+    using secret = this.#keyBytes()
+    const { nodeSecret } = founded
+    unwrap(storeNode(this.database, this.#tools, { method: "key-file", secret }, { place: founded.place, nodeSecret }))
+    return unlockedKey(this.#tools, founded)
   }
 
   async #unlock(

@@ -119,6 +119,28 @@ describe("a member", () => {
     expect(await reopen(world, locked)).toMatchObject({ code: "unlocked" })
   })
 
+  test("that became another node is one again as it was, and one that left before is not", async () => {
+    await using world = await grown("another", "abcd", "approve")
+    unwrap(await leaveCustody(machineOf(world, "d").context, call))
+    await world.pass(MINUTE_MS)
+    for (const name of ["c", "d"]) {
+      const machine = machineOf(world, name)
+      await machine.stop()
+      const issued = world.root.certify(name, 2)
+      using _nodeSecret = issued.nodeSecret
+      unwrap(await world.ledger.appendEntries([world.root.revocation(machine.path), ...issued.entries], call))
+      machine.reissue(issued)
+      await machine.start()
+    }
+    await world.pass(MINUTE_MS)
+    expect([...world.custody.members.values()].map(({ path, unlock }) => [path, unlock])).toEqual(
+      ["/a", "/b", "/c"].map((path) => [path, "approve"]),
+    )
+    const newest = currentGeneration(world.custody)
+    expect([...(newest?.sharings.values() ?? [])].map(({ owner }) => owner)).toEqual(["/a", "/b", "/c"])
+    expect(kept(machineOf(world, "c"))).toEqual([`${newest?.generation}/a`, `${newest?.generation}/b`])
+  })
+
   test("does not start with pieces on its disk that it can not read", async () => {
     await using world = await grown("corrupt", "abc")
     const machine = machineOf(world, "b")

@@ -1,5 +1,5 @@
 export { applyCustody } from "./custody/apply-custody.ts"
-export type { EvidenceDemand } from "./custody/evidence-demand.ts"
+export { evidenceDemandShape, evidenceDemandValue, type EvidenceDemand } from "./custody/evidence-demand.ts"
 export {
   MAX_ACCEPTED_DIGESTS,
   MAX_ATTESTATION_KEY_BYTES,

@@ -1,12 +1,14 @@
 import { type Refusal } from "@keygrove/base"
 import type { NodePath } from "@keygrove/hierarchy"
+import type { KeyedNode } from "@keygrove/ledger"
 import type { CustodyState } from "@keygrove/pieces"
 import { Wakeup } from "../ledger/wakeup.ts"
 import type { CallOptions } from "../ports/call-options.ts"
 import { announceMember } from "./announce-member.ts"
 import { Liars, MAX_PAUSE_MS, type CustodyRound, type DutyOutcome, type NamedLiar } from "./custody-round.ts"
-import { custodyView } from "./custody-view.ts"
+import { custodyView, nodeOf } from "./custody-view.ts"
 import { abortStuckGeneration, startGeneration } from "./key-generations.ts"
+import { keepMembership } from "./keep-membership.ts"
 import { OwnSharing, type SharingProgress } from "./own-sharing.ts"
 import type { PieceDesk } from "./piece-desk.ts"
 import type { PiecesContext } from "./pieces-context.ts"
@@ -80,22 +82,23 @@ export class CustodyKeeper {
   async run({ signal }: CallOptions): Promise<void> {
     using stop = abortOnDispose(signal)
     const following = this.#follow(stop.signal)
-    let seenCustody: CustodyState | undefined
+    let seen: { readonly custody?: CustodyState; readonly node?: KeyedNode | undefined } = {}
     let pauseMs = FIRST_PAUSE_MS
     let dueAt = 0
     while (!signal.aborted && this.#context.keystore.state() === "unlocked") {
-      const seen = this.#wakeup.count
-      const { custody } = custodyView(this.#context)
+      const { count } = this.#wakeup
+      const view = custodyView(this.#context)
+      const now = { custody: view.custody, node: nodeOf(view, view.self.path) }
       const { clock } = this.#context
-      if (custody !== seenCustody || leftMs(clock.now(), dueAt) === 0 || this.#isRenewalWished) {
-        seenCustody = custody
+      if (now.custody !== seen.custody || now.node !== seen.node || leftMs(clock.now(), dueAt) === 0 || this.#isRenewalWished) {
+        seen = now
         const nextMs = await this.#look({ signal })
         pauseMs = this.#troubles.size === 0 ? FIRST_PAUSE_MS : Math.min(2 * pauseMs, MAX_PAUSE_MS)
         dueAt = clock.now() + (this.#troubles.size === 0 ? nextMs : Math.min(pauseMs, Math.max(nextMs, FIRST_PAUSE_MS)))
       }
       using pause = abortOnDispose(signal)
       const next = clock.sleep(leftMs(clock.now(), dueAt), { signal: pause.signal }).catch(() => undefined)
-      await Promise.race([this.#wakeup.wait(pause.signal, seen), next])
+      await Promise.race([this.#wakeup.wait(pause.signal, count), next])
     }
     stop[Symbol.dispose]()
     await following
@@ -121,6 +124,7 @@ export class CustodyKeeper {
     const context = this.#context
     this.#judge("wipe pieces", await wipePieces(context, this.#desk, options))
     if (context.keystore.state() === "unlocked") this.#judge("wipe slots", await tidySlots(context, options))
+    if (context.keystore.state() === "unlocked") this.#judge("become a member again", await keepMembership(context, options))
     let nextMs = MAX_PAUSE_MS
     for (const [name, duty] of Object.entries(this.#duties())) {
       options.signal.throwIfAborted()

@@ -14,11 +14,11 @@ import {
 } from "@keygrove/pieces"
 import { refreshReplica } from "../ledger/refresh-replica.ts"
 import type { CallOptions } from "../ports/call-options.ts"
-import { listenAddresses } from "./announce-member.ts"
 import { demandEvidence, type EvidenceOrder } from "./demand-evidence.ts"
 import type { CustodyKeeper } from "./custody-keeper.ts"
 import { state } from "./custody-round.ts"
 import { custodyView } from "./custody-view.ts"
+import { announceMembership } from "./keep-membership.ts"
 import type { PieceDesk } from "./piece-desk.ts"
 import type { PiecesContext } from "./pieces-context.ts"
 
@@ -103,18 +103,10 @@ export async function leaveCustody(context: PiecesContext, options: CallOptions)
 }
 
 async function announce(context: PiecesContext, { evidence, unlock }: JoinOrder, options: CallOptions): Promise<Result<unknown>> {
-  const keys = await context.keystore.bootKeys(options)
-  if (!keys.ok) return keys
   await refreshReplica(context, options)
   const known = custodyView(context).custody.members.get(context.keystore.identity().path)?.evidence
   const demand = await demandOf(context, evidence, known, options)
-  if (!demand.ok) return demand
-  const { custody, self } = custodyView(context)
-  const revision = (custody.members.get(self.path)?.revision ?? custody.left.get(self.path) ?? 0) + 1
-  const { sealingKey, signingKey } = keys.value
-  const keysAndTerms = { bootSigningKey: signingKey, bootSealingKey: sealingKey, unlock, ...demand.value }
-  const body = { revision, ...keysAndTerms, addresses: listenAddresses(context) }
-  return await state(context, { kind: "custody-joined", body }, options)
+  return demand.ok ? await announceMembership(context, { unlock, ...demand.value }, options) : demand
 }
 
 /** What is said of evidence: what was ordered, or what was said before. */

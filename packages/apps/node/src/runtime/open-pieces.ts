@@ -63,7 +63,11 @@ export async function openPieces(
     membership,
     delegation: delegation.value,
     view,
-    warnings: () => [...piecesWarnings(view(), { home, progress: keeper.progress }), ...delegation.value.warnings()],
+    warnings: () => {
+      const now = view()
+      const isReplaced = now.state.clusters.get(now.self.cluster)?.replacedBy !== undefined
+      return [...piecesWarnings(now, { home, progress: keeper.progress, isReplaced }), ...delegation.value.warnings()]
+    },
   })
 }
 

@@ -23,16 +23,20 @@ const config = { version: 1, ledger: "embedded", listen: "/ip4/127.0.0.1/tcp/0",
 const self = { cluster: unwrap(decodeClusterId("0".repeat(64))), path: unwrap(decodeNodePath("/laptop")) }
 const progress = { kept: [], troubles: [], liars: [], moves: [] }
 
-function warnings(text: string): readonly string[] {
+function warnings(text: string, isReplaced = false): readonly string[] {
   const path = join(directory, "config.json")
   writeFileSync(path, text)
-  return piecesWarnings({ custody: emptyCustody(), self }, { home: { config: path }, progress })
+  return piecesWarnings({ custody: emptyCustody(), self }, { home: { config: path }, progress, isReplaced })
 }
 
 test("a node that peers are to unlock, and that is no member, is told to join again", () => {
   expect(warnings(encodeConfig({ ...config, unlock: "pieces" }))).toEqual([
     expect.stringMatching(/no pieces with them any more; run `keygrove pieces join`/),
   ])
+})
+
+test("a node whose root was replaced is not told to join below the old one", () => {
+  expect(warnings(encodeConfig({ ...config, unlock: "pieces" }), true)).toEqual([])
 })
 
 test("a node that never joined is told nothing", () => {
@@ -87,7 +91,7 @@ test.each([
   ],
   ["one that all is well with", custody(["/desk", "/laptop", "/shed"], ["/laptop", "/desk"], 6), []],
 ] as const)("%s: what is wrong and what to do", (_name, state, lines) => {
-  const told = piecesWarnings({ custody: state, self }, { home: { config: join(directory, "config.json") }, progress })
+  const told = piecesWarnings({ custody: state, self }, { home: { config: join(directory, "config.json") }, progress, isReplaced: false })
   expect(told).toEqual(lines.map((line) => expect.stringMatching(new RegExp(line))))
 })
 
@@ -96,7 +100,7 @@ test("who lies is named, with what its person does next", () => {
   const state = custody(["/desk", "/laptop", "/shed"], ["/laptop", "/desk"], 6)
   const told = piecesWarnings(
     { custody: state, self },
-    { home: { config: join(directory, "config.json") }, progress: { ...progress, liars } },
+    { home: { config: join(directory, "config.json") }, progress: { ...progress, liars }, isReplaced: false },
   )
   expect(told).toEqual([expect.stringMatching(/^\/shed does not keep .*: its proof does not hold; look after that machine, and revoke it/)])
 })

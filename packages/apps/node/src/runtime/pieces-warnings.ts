@@ -16,18 +16,19 @@ import type { Home } from "../home/home.ts"
 interface PiecesWarningSources {
   readonly home: Pick<Home, "config">
   readonly progress: CustodyKeeper["progress"]
+  /** Whether another root came in the place of this node's: then it has to move, and is a member again afterwards. */
+  readonly isReplaced: boolean
 }
 
 /** What a person should know about this node's pieces now, in one line each. */
 export function piecesWarnings(
   { custody, self }: Pick<CustodyView, "custody" | "self">,
-  { home, progress }: PiecesWarningSources,
+  { home, isReplaced, progress }: PiecesWarningSources,
 ): readonly string[] {
-  if (!custody.members.has(self.path)) return strangerWarning(home)
+  const isMember = custody.members.has(self.path)
   const { liars, troubles } = progress
   return [
-    ...ownWarnings(custody, self.path),
-    ...startingWarnings(custody),
+    ...(isMember ? [...ownWarnings(custody, self.path), ...startingWarnings(custody)] : isReplaced ? [] : strangerWarning(home)),
     ...troubles.map(({ duty, refusal }) => `could not ${duty}: ${refusal.code}: ${refusal.message}`),
     ...liars.map(
       ({ path, what }) =>
