@@ -128,7 +128,7 @@ async function warningsOf(home: string): Promise<string> {
 }
 
 describe("a node whose machine is lost", () => {
-  test("is recovered on its parent's machine, and is what it was: also the owner of its grants", { timeout: 120_000 }, async () => {
+  test("is recovered on its parent's machine, and is what it was: also the owner of its grants", { timeout: 300_000 }, async () => {
     const home = world().newHome()
     const { answer } = await world().run(world().recovery(home, ...world().lost))
     expect(answer).toMatchObject({ path: "/laptop/phone", generation: 1, epoch: 1, standing: "member", keys: 2 })
@@ -162,7 +162,7 @@ describe("a node whose machine is lost", () => {
     })
   })
 
-  test("is recovered from the words, a ledger and its data alone, and then follows nobody", { timeout: 120_000 }, async () => {
+  test("is recovered from the words, a ledger and its data alone, and then follows nobody", { timeout: 300_000 }, async () => {
     const home = world().newHome()
     const { answer } = await world().run(world().recoveryByWords(home, ...world().lost), world().file("nowhere"))
     expect(answer).toMatchObject({ standing: "member", keys: 2, ledger: "copy" })
@@ -210,7 +210,7 @@ describe("a node whose machine is lost", () => {
     expect(readdirSync(world().grove.directory).filter((name) => name.startsWith(".keygrove-init"))).toEqual([])
   })
 
-  test("that was replaced or revoked opens what it had, and does not come back", { timeout: 120_000 }, async () => {
+  test("that was replaced or revoked opens what it had, and does not come back", { timeout: 300_000 }, async () => {
     await world().run(["node", "replace", "phone", "-o", world().file("second.invite"), "--code-out", world().file("second.code")])
     const old = world().newHome()
     const { answer } = await world().run(world().recovery(old, "--generation", "1", ...world().lost))

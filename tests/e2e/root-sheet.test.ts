@@ -73,7 +73,7 @@ describe.runIf(["zbarimg", "rsvg-convert", "pdftoppm", "pdftotext"].every(isInst
 })
 
 describe("a node that joined by an invitation", () => {
-  test("has the root from the ledger while it runs, locked too, and says so when it does not", { timeout: 120_000 }, async () => {
+  test("has the root from the ledger while it runs, locked too, and says so when it does not", { timeout: 300_000 }, async () => {
     const [home, phone] = [place("home"), place("phone")]
     const unlock = ["--passphrase-file", place("passphrase")]
     await expectDone(["up", "--detach", "--home", home, ...unlock])

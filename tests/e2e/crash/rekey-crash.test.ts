@@ -16,7 +16,7 @@ async function restarted(home: TestHome, epoch: number): Promise<NodeProcess> {
   return node
 }
 
-test("a node killed between the steps of a rekey is in the next epoch when it starts again", { timeout: 120_000 }, async () => {
+test("a node killed between the steps of a rekey is in the next epoch when it starts again", { timeout: 300_000 }, async () => {
   await using stage = await makeStage()
   const home = await makeHome(stage.directory, "rekeyed")
   await using first = await startNodeProcess(home)

@@ -61,7 +61,7 @@ afterAll(async () => await stack.disposeAsync(), 60_000)
 
 describe.runIf(isRootOnLinux)("memory of the keystore, after operators", () => {
   // Side by side: each waits for the engine, which keeps the pages of a thread that has ended for some seconds before it gives them back.
-  test.concurrent.each(Object.keys(modules))("%s: no copy is left, whatever it did with the secret", { timeout: 150_000 }, async (name) => {
+  test.concurrent.each(Object.keys(modules))("%s: no copy is left, whatever it did with the secret", { timeout: 300_000 }, async (name) => {
     const { keys } = keystore.keystore
     const key = unwrap(decodeKeyId(`lent/${name}`))
     const secret = randomBytes(32)

@@ -135,7 +135,7 @@ describe("what the commands of the root leave", () => {
   test.each([
     ["without a passphrase of the words", undefined, [] as readonly string[]],
     ["with one", "Bäume im März", ["--words-passphrase-file", "of-words"]],
-  ])("nothing on disk rebuilds it, %s, and no process stays", { timeout: 120_000 }, async (name, passphrase, of) => {
+  ])("nothing on disk rebuilds it, %s, and no process stays", { timeout: 300_000 }, async (name, passphrase, of) => {
     const option = of.map((each) => (each === "of-words" ? place(each) : each))
     const home = place(name.replaceAll(" ", "-"))
     const node = ["--name", "desk", "--rpc-port", "0", "--passphrase-file", place("passphrase"), ...option]
@@ -162,7 +162,7 @@ describe("what the commands of the root leave", () => {
     expect(findOnDisk(patterns)).toEqual([])
   })
 
-  test("nothing on disk rebuilds a root that was replaced, the one after it, or its moving code", { timeout: 120_000 }, async () => {
+  test("nothing on disk rebuilds a root that was replaced, the one after it, or its moving code", { timeout: 300_000 }, async () => {
     for (const name of ["HOME", "TMPDIR"]) vi.stubEnv(name, place(name === "HOME" ? "user" : "tmp"))
     const call = { signal: AbortSignal.timeout(600_000) }
     const home = place("replaced")

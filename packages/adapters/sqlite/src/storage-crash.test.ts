@@ -36,7 +36,7 @@ async function killMidWrite(path: string, first: number, lines: number): Promise
 
 test(
   "survives 50 SIGKILLs in the middle of writing: the acknowledged is there, and every write is whole",
-  { timeout: 120_000 },
+  { timeout: 300_000 },
   async () => {
     const path = join(directory, "node.db")
     let next = 0

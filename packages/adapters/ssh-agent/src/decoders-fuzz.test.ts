@@ -84,7 +84,7 @@ function readAll(stream: Uint8Array, bindings: SessionBindings): number {
   return messages
 }
 
-test("a million streams of nearly honest messages are read to their ends or refused", { timeout: 120_000 }, () => {
+test("a million streams of nearly honest messages are read to their ends or refused", { timeout: 300_000 }, () => {
   let messages = 0
   fc.assert(
     fc.property(fc.integer(), (seed) => {
