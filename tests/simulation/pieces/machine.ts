@@ -4,6 +4,7 @@ import { nativePrimitives, verifyDeviceSignature } from "@keygrove/curves-native
 import { decodeTimestamp, type NodePath } from "@keygrove/hierarchy"
 import { createSealing } from "@keygrove/hpke"
 import { decodeLedgerIndex } from "@keygrove/ledger"
+import type { EvidenceDemand } from "@keygrove/pieces"
 import {
   bootSecretOf,
   KEYSTORE_MIGRATIONS,
@@ -34,6 +35,7 @@ import {
   statementSigner,
   Turns,
   unlockByPieces,
+  type AttesterMemory,
   type Clock,
   type InboundRequest,
   type NodeContext,
@@ -105,7 +107,8 @@ export class Machine implements AsyncDisposable {
   readonly #world: World
   readonly #tools: KeystoreTools
   #copy = new MemoryLedgerEngine(nativePrimitives)
-  readonly #attesterMemory = memoryInProcess()
+  /** What its TPM wrapped, on its disk. */
+  readonly attesterMemory: AttesterMemory = memoryInProcess()
   readonly #boot: Secret = Secret.take(systemRandom(32))
   readonly #bootSource: BootSecretSource = bootSecretOf(this.#boot)
   #running: Running | undefined
@@ -158,7 +161,7 @@ export class Machine implements AsyncDisposable {
 
   /** Over the TPM of now; what that wrapped lies on the disk. */
   get attester(): MemoryAttester {
-    return new MemoryAttester(this.tpm, this.#attesterMemory)
+    return new MemoryAttester(this.tpm, this.attesterMemory)
   }
 
   /** The ways in that are on its disk. */
@@ -206,7 +209,7 @@ export class Machine implements AsyncDisposable {
   }
 
   /** Becomes a member, without waiting for what follows. */
-  async announce(unlock: "auto" | "approve" = "auto"): Promise<Result<unknown>> {
+  async announce(unlock: "auto" | "approve" = "auto", evidence?: EvidenceDemand): Promise<Result<unknown>> {
     const { keystore, replica, transport } = this.context
     const keys = unwrap(await keystore.bootKeys(call))
     const custody = replica.state.clusters.get(keystore.identity().cluster)?.custody
@@ -216,9 +219,17 @@ export class Machine implements AsyncDisposable {
       bootSigningKey: keys.signingKey,
       bootSealingKey: keys.sealingKey,
       unlock,
+      ...(evidence === undefined ? {} : { evidence }),
       addresses: [...transport.addresses()],
     }
     return await replica.append([{ kind: "custody-joined", body }], statementSigner(keystore), call)
+  }
+
+  /** What its TPM shows now. */
+  async evidence(): Promise<EvidenceDemand> {
+    const { publicArea } = unwrap(await this.attester.enrol(call))
+    const { pcrDigest, pcrs } = unwrap(await this.attester.measure([0, 7], call))
+    return { family: "tpm2", attestationKey: publicArea, pcrs, digests: [pcrDigest] }
   }
 
   /** Takes its next epoch while it runs; what is cut off there the background ends. */

@@ -1,4 +1,5 @@
-import { unwrap } from "@keygrove/base"
+import { unwrap, type Result } from "@keygrove/base"
+import { MemoryTpm, seededRandom } from "@keygrove/memory"
 import { currentGeneration, piecesNeeded } from "@keygrove/pieces"
 import { leaveCustody } from "@keygrove/service"
 import { Dice } from "../dice.ts"
@@ -27,6 +28,7 @@ export class PieceHistory implements AsyncDisposable {
   readonly #liars: Set<Machine> = new Set()
   readonly #revoked: Set<Machine> = new Set()
   #added = 0
+  #copies = 0
   /** No line is cut and no message lost. */
   #isWhole = true
 
@@ -42,7 +44,7 @@ export class PieceHistory implements AsyncDisposable {
     await using owned = new AsyncDisposableStack()
     const world = owned.use(await PieceWorld.plant(String(seed)))
     const history = new PieceHistory(seed, world)
-    for (let count = history.#dice.between(3, 5); count > 0; count--) unwrap(await (await history.#add()).announce())
+    for (let count = history.#dice.between(3, 5); count > 0; count--) unwrap(await history.#announce(await history.#add()))
     await world.pass(30_000)
     owned.move()
     return history
@@ -62,6 +64,7 @@ export class PieceHistory implements AsyncDisposable {
       [2, () => this.#stop()],
       [3 * off.length, () => this.#start(off)],
       [5, () => this.#reopen()],
+      [2, () => this.#copy()],
       [2, () => this.#split()],
       [2, () => this.#lie()],
       [2, () => this.#heal()],
@@ -112,6 +115,11 @@ export class PieceHistory implements AsyncDisposable {
     return this.#world.machines.filter(({ path }) => custody.members.has(path))
   }
 
+  /** With evidence of its machine, or without. */
+  async #announce(machine: Machine): Promise<Result<unknown>> {
+    return await machine.announce("auto", this.#dice.chance(0.4) ? await machine.evidence() : undefined)
+  }
+
   async #add(): Promise<Machine> {
     return await this.#world.add(`m${++this.#added}`)
   }
@@ -119,7 +127,7 @@ export class PieceHistory implements AsyncDisposable {
   async #join(): Promise<string> {
     const waiting = this.#world.alive.filter((machine) => !this.#members.includes(machine) && !this.#revoked.has(machine))
     const newcomers = waiting.length > 0 ? waiting : [await this.#add()]
-    const joined = await Promise.all(newcomers.map(async (machine) => await machine.announce()))
+    const joined = await Promise.all(newcomers.map(async (machine) => await this.#announce(machine)))
     return `${newcomers.map(({ name }) => name).join(" and ")} joins: ${joined.map((each) => (each.ok ? "ok" : each.code)).join(", ")}`
   }
 
@@ -186,6 +194,23 @@ export class PieceHistory implements AsyncDisposable {
     if (!opened && mustOpen && !last.includes("UNLOCK_TOO_OFTEN"))
       this.#require([`${machine.name} was not opened, though all its holders were there`])
     return `${machine.name} restarts and is ${opened ? "" : "not "}opened by its pieces`
+  }
+
+  /** The disk of a member whose machine has to show itself is started in another one, which does or does not know the protocol: nothing opens it there. */
+  async #copy(): Promise<string> {
+    const { alive, custody } = this.#world
+    const machine = this.#dice.pickAny(alive.filter(({ path }) => custody.members.get(path)?.evidence !== undefined))
+    if (machine === undefined) return "nobody has to show its machine"
+    await machine.stop()
+    const { tpm } = machine
+    machine.tpm = new MemoryTpm(seededRandom(`${machine.name} ${this.#copies++}`))
+    const kept = await machine.attesterMemory.read(call)
+    if (this.#dice.chance(0.5)) unwrap(await machine.attester.enrol(call))
+    if (await this.#openByPieces(machine)) this.#require([`${machine.name} was opened in another machine`])
+    machine.tpm = tpm
+    await machine.attesterMemory.write(kept ?? new Uint8Array(0), call)
+    await machine.start()
+    return `${machine.name} is not opened in another machine`
   }
 
   async #openByPieces(machine: Machine): Promise<boolean> {

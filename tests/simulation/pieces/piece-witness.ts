@@ -1,7 +1,7 @@
 import { equalBytes, toHex, unwrap } from "@keygrove/base"
 import { nativePrimitives } from "@keygrove/curves-native"
 import { sealedMessageRecipient } from "@keygrove/crypto"
-import { findBootKey } from "@keygrove/ledger"
+import { custodyOf, findBootKey } from "@keygrove/ledger"
 import { decodePieceAnswer, decodePieceRequest, type PieceAnswer, type PieceRequest } from "@keygrove/peering"
 import { sharingIdOf } from "@keygrove/pieces"
 import type { InboundRequest } from "@keygrove/service"
@@ -36,15 +36,16 @@ export class PieceWitness {
     if (answer.kind === "receipt") this.#judgeReceipt(holder, from, request.value)
   }
 
-  /** A piece leaves sealed to the boot key of its owner, and to nobody else. */
+  /** A piece leaves sealed to the boot key of its owner, or to the key for which its machine showed what the ledger asks for, and to nobody else. */
   #judgeReturn(holder: Machine, from: Uint8Array, request: PieceRequest, { sealed }: PieceAnswer & { readonly kind: "piece" }): void {
     if (request.op !== "return") return this.#complain(`${holder.name} gave a piece to who asked for ${request.op}`)
     const boot = findBootKey(this.#world.ledger.state, from)
-    const member = this.#world.custody.members.get(request.owner)
+    const member = custodyOf(holder.context.replica.state, this.#world.root.cluster).members.get(request.owner)
     if (boot?.node.path !== request.owner) this.#complain(`${holder.name} gave a piece of ${request.owner} to another key`)
     const recipient = sealedMessageRecipient(sealed)
-    if (member !== undefined && boot?.member !== undefined && (recipient === undefined || !equalBytes(recipient, member.bootSealingKey)))
-      this.#complain(`${holder.name} sealed a piece of ${request.owner} to another than its boot key`)
+    const due = member?.evidence === undefined ? member?.bootSealingKey : (request.evidence?.sealingKey ?? new Uint8Array(0))
+    if (due !== undefined && boot?.member !== undefined && (recipient === undefined || !equalBytes(recipient, due)))
+      this.#complain(`${holder.name} sealed a piece of ${request.owner} to another than its own key`)
   }
 
   /** Every sub-piece is for another holder, and none for the owner or for whoever coordinates alone. */
