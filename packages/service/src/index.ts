@@ -1,4 +1,4 @@
-export { delegateStart, findStart, type StartStanding } from "./delegation/delegate-start.ts"
+export { delegateStart, findStart, startStanding, type StartStanding } from "./delegation/delegate-start.ts"
 export { unlockByGrant, type GrantProgress, type GrantUnlockSources } from "./delegation/unlock-by-grant.ts"
 export { LedgerCopyEngine } from "./ledger/copy-engine.ts"
 export { FollowerLedgerEngine, type FollowerOptions } from "./ledger/follower.ts"

@@ -2,6 +2,7 @@ import type { SQLInputValue } from "node:sqlite"
 import { encodeCanonical, unwrap, type CborValue, type Secret } from "@keygrove/base"
 import { deriveKey, encodeInfo, randomScalar, type Point } from "@keygrove/crypto"
 import { decodeClusterId, decodeEpoch, decodeNodePath } from "@keygrove/hierarchy"
+import { decodeKeyGeneration, decodePieceIndex } from "@keygrove/pieces"
 import { createUmbral, decodeLabel, type LabelCard } from "@keygrove/reencryption"
 import type { DelegatedUnlocking, LockedKeystore } from "@keygrove/service"
 import { afterAll, afterEach, beforeEach, describe, expect, test } from "vitest"
@@ -119,6 +120,19 @@ describe("what was changed on the disk opens nothing", () => {
     const at = Buffer.from(open()).indexOf("start/node")
     return open().map((byte, index) => (index === at ? byte ^ 1 : byte))
   }
+
+  test("and stands in nobody else's way", async () => {
+    await delegate()
+    await using running = home.openEngine()
+    const recipients = [2, 3].map((index) => ({ index: unwrap(decodePieceIndex(index)), sealingKey: running.identity().keys.sealingKey }))
+    unwrap(await running.share({ generation: unwrap(decodeKeyGeneration(1)), threshold: 2, recipients }, call))
+    run("UPDATE run_delegation SET open = x'ff'")
+    await using locked = unwrap(await home.openLocked())
+    expect([locked.slots.length, locked.delegatedStart]).toEqual([1, undefined])
+    expect(await running.delegatedStart(call)).toMatchObject({ code: "KEYSTORE_RECORD_CORRUPT" })
+    unwrap(await running.endDelegatedStart(call))
+    expect(unwrap(await running.delegatedStart(call))).toBeUndefined()
+  })
 
   test("what lies in another store", async () => {
     await delegate()

@@ -70,11 +70,14 @@ export class LockedEngine implements LockedKeystore {
     const store = new RunStore(database, tools)
     const record = freshRecord(database, store)
     if (!record.ok) return record
+    const hasPieces = store.slots().length > 0
     const start = startOf(store.delegation())
-    if (!start.ok) return start
-    if (store.slots().length === 0 && start.value === undefined) return absent()
+    // What is said of a label does not stand in the way of pieces.
+    if (!start.ok && !hasPieces) return start
+    const delegated = start.ok ? start.value : undefined
+    if (!hasPieces && delegated === undefined) return absent()
     const keys = { pair: deriveBootKeys(tools.primitives, bootSecret), fresh: freshKey(tools) }
-    return ok(new LockedEngine(tools, { database, boot, store, start: start.value, ...keys }, record.value.record))
+    return ok(new LockedEngine(tools, { database, boot, store, start: delegated, ...keys }, record.value.record))
   }
 
   get bootKeys(): BootKeys {

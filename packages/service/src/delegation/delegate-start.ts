@@ -52,12 +52,18 @@ export async function findStart(context: DelegationContext, options: CallOptions
   return found.value === undefined ? ok(undefined) : await standingOf(context, found.value, options)
 }
 
+/** A start that is set up as the ledger and the clock have it now. */
+export function startStanding(
+  { clock, replica }: Pick<NodeContext, "clock" | "replica">,
+  { reader, start }: Pick<StartStanding, "reader" | "start">,
+): StartStanding {
+  const policies = findStartPolicies(replica.state, clock.now(), { start, reader })
+  return { start, reader, policy: policies.ok ? ok(policies.value[0]) : policies }
+}
+
 async function standingOf(context: DelegationContext, start: DelegatedStart, options: CallOptions): Promise<Result<StartStanding>> {
-  const { clock, keystore, replica } = context
-  const keys = await keystore.bootKeys(options)
+  const keys = await context.keystore.bootKeys(options)
   if (!keys.ok) return keys
   const { encryptionKey, signingKey } = keys.value
-  const policies = findStartPolicies(replica.state, clock.now(), { start, reader: keys.value })
-  const policy = policies.ok ? ok(policies.value[0]) : policies
-  return ok({ start, reader: { encryptionKey, signingKey, cluster: keystore.identity().cluster }, policy })
+  return ok(startStanding(context, { start, reader: { encryptionKey, signingKey, cluster: context.keystore.identity().cluster } }))
 }
