@@ -1,9 +1,10 @@
 import type { DatabaseSync } from "node:sqlite"
-import { ok, refuse, type Refusal, type Result } from "@keygrove/base"
+import { ok, refuse, type Result } from "@keygrove/base"
 import type { LedgerHead } from "@keygrove/ledger"
 import type { CallOptions, SealableLog, SealRefusal } from "@keygrove/service"
 import { inTransaction } from "./database.ts"
 import type { DatabaseRefusal } from "./errors.ts"
+import { toLedgerRefusal } from "./ledger-failure.ts"
 import type { Attempt } from "./ledger-snapshots.ts"
 import { whileBusy } from "./retry.ts"
 
@@ -26,10 +27,8 @@ export class SqliteLedgerSeal implements SealableLog {
     signal.throwIfAborted()
     const read = this.#attempt(() => ok(this.#read()))
     if (read.ok) return read
-    return refuse(
-      read.code === "LEDGER_CORRUPT" || read.code === "DATABASE_CORRUPT" ? "LEDGER_CORRUPT" : "LEDGER_UNREACHABLE",
-      read.message,
-    )
+    const { code, message } = toLedgerRefusal(read)
+    return refuse(code === "LEDGER_CORRUPT" ? code : "LEDGER_UNREACHABLE", message)
   }
 
   async seal(target: string, expected: LedgerHead, { signal }: CallOptions): Promise<Result<true, SealRefusal>> {
@@ -56,25 +55,11 @@ export class SqliteLedgerSeal implements SealableLog {
     const written = await whileBusy<true, SealRefusal | DatabaseRefusal>(signal, () =>
       this.#attempt(() => inTransaction(this.#database, work)),
     )
-    return written.ok ? written : toSealRefusal(written)
+    return written.ok ? written : toLedgerRefusal(written)
   }
 
   #read(): string | undefined {
     const value = this.#database.prepare("SELECT value FROM fact WHERE name = 'moved'").get()?.value
     return typeof value === "string" ? value : undefined
-  }
-}
-
-function toSealRefusal(refusal: Refusal<SealRefusal | DatabaseRefusal>): Refusal<SealRefusal> {
-  switch (refusal.code) {
-    case "DATABASE_CORRUPT":
-      return refuse("LEDGER_CORRUPT", refusal.message)
-    case "DATABASE_BUSY":
-    case "DATABASE_FAILED":
-    case "DATABASE_FOREIGN":
-    case "DATABASE_VERSION":
-      return refuse("LEDGER_UNREACHABLE", refusal.message)
-    default:
-      return refuse(refusal.code, refusal.message, refusal.data)
   }
 }

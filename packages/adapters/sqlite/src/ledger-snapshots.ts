@@ -1,9 +1,10 @@
 import type { DatabaseSync, StatementSync } from "node:sqlite"
-import { ok, refuse, unwrap, type Refusal, type Result } from "@keygrove/base"
+import { ok, refuse, unwrap, type Result } from "@keygrove/base"
 import { decodeLedgerIndex, emptyHead, type LedgerIndex } from "@keygrove/ledger"
 import type { CallOptions, LedgerFileRefusal, LedgerSnapshots } from "@keygrove/service"
 import { inTransaction } from "./database.ts"
 import type { DatabaseRefusal } from "./errors.ts"
+import { toLedgerRefusal } from "./ledger-failure.ts"
 import { whileBusy } from "./retry.ts"
 
 /** Tables of snapshots, and of single facts about the file. */
@@ -152,23 +153,11 @@ export class SqliteLedgerSnapshots implements LedgerSnapshots {
         }),
       ),
     )
-    return written.ok ? written : toFileRefusal(written)
+    return written.ok ? written : toLedgerRefusal(written)
   }
 
   #run<T>(work: () => Result<T, "LEDGER_CORRUPT">): Result<T, LedgerFileRefusal> {
     const done = this.#attempt(work)
-    return done.ok ? done : toFileRefusal(done)
-  }
-}
-
-function toFileRefusal(refusal: Refusal<DatabaseRefusal | "LEDGER_CORRUPT">): Refusal<LedgerFileRefusal> {
-  switch (refusal.code) {
-    case "LEDGER_CORRUPT":
-    case "DISK_FULL":
-      return refuse(refusal.code, refusal.message)
-    case "DATABASE_CORRUPT":
-      return refuse("LEDGER_CORRUPT", refusal.message)
-    default:
-      return refuse("LEDGER_UNREACHABLE", refusal.message)
+    return done.ok ? done : toLedgerRefusal(done)
   }
 }

@@ -30,6 +30,7 @@ import {
 import { inTransaction, openDatabase } from "./database.ts"
 import type { DatabaseRefusal } from "./errors.ts"
 import { databaseFailure } from "./failure.ts"
+import { toLedgerRefusal } from "./ledger-failure.ts"
 import { SqliteLedgerSeal } from "./ledger-seal.ts"
 import { SNAPSHOT_TABLES, SqliteLedgerSnapshots, type Attempt } from "./ledger-snapshots.ts"
 import { whileBusy } from "./retry.ts"
@@ -136,14 +137,14 @@ export class EmbeddedLedgerEngine implements LedgerEngine, StartableCopy {
     signal.throwIfAborted()
     // What is verified is compared by the transaction alone.
     const current = verified === undefined ? this.#attempt(() => this.#compare(expected)) : ok(true)
-    if (!current.ok) return toAppendRefusal(current)
+    if (!current.ok) return toLedgerRefusal(current)
     // Outside the transaction: signatures take far longer than the write, and hold for `expected` or not at all.
     const heads = checkBatch(this.#primitives, expected, batch, verified)
     if (!heads.ok) return heads
     const written = await whileBusy<LedgerHead, AppendRefusal | DatabaseRefusal>(signal, () =>
       this.#attempt(() => this.#write(batch, heads.value, expected)),
     )
-    if (!written.ok) return toAppendRefusal(written)
+    if (!written.ok) return toLedgerRefusal(written)
     this.#wrote(written.value.length)
     return written
   }
@@ -151,7 +152,7 @@ export class EmbeddedLedgerEngine implements LedgerEngine, StartableCopy {
   async startFrom(start: SnapshotStart, { signal }: CallOptions): Promise<Result<true, AppendRefusal>> {
     signal.throwIfAborted()
     const written = await whileBusy<true, AppendRefusal | DatabaseRefusal>(signal, () => this.#attempt(() => this.#writeStart(start)))
-    if (!written.ok) return toAppendRefusal(written)
+    if (!written.ok) return toLedgerRefusal(written)
     this.#wrote(start.head.length)
     return written
   }
@@ -292,18 +293,4 @@ function asRefusal(error: unknown, path: string): Refusal<DatabaseRefusal | "LED
 
 function asLedgerRefusal<Code extends string>(refusal: Refusal<Code>): Refusal<Code | "LEDGER_CORRUPT"> {
   return refusal.code === "DATABASE_CORRUPT" ? refuse("LEDGER_CORRUPT", `${refusal.message}; restore it from a backup`) : refusal
-}
-
-function toAppendRefusal(refusal: Refusal<AppendRefusal | DatabaseRefusal>): Refusal<AppendRefusal> {
-  switch (refusal.code) {
-    case "DATABASE_CORRUPT":
-      return refuse("LEDGER_CORRUPT", refusal.message)
-    case "DATABASE_BUSY":
-    case "DATABASE_FAILED":
-    case "DATABASE_FOREIGN":
-    case "DATABASE_VERSION":
-      return refuse("LEDGER_UNREACHABLE", refusal.message)
-    default:
-      return refuse(refusal.code, refusal.message)
-  }
 }

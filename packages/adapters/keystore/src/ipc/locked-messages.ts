@@ -1,23 +1,12 @@
-import {
-  brandShape,
-  bytesShape,
-  bytesWithinShape,
-  checkShape,
-  decodeCanonical,
-  integerShape,
-  refuse,
-  type CborValue,
-  type Result,
-  type Shape,
-} from "@keygrove/base"
+import { brandShape, bytesShape, bytesWithinShape, type CborValue, type Result, type Shape } from "@keygrove/base"
 import { clusterBytes, decodeClusterBytes, decodeNodePath } from "@keygrove/hierarchy"
 import { decodePieceIndex, type PieceIndex } from "@keygrove/pieces"
 import type { DelegatedUnlocking, LockedKeystore, PieceUnlocking } from "@keygrove/service"
 import * as v from "valibot"
 import { MAX_UNLOCKING_PIECES } from "../locked-engine.ts"
 import { delegatedStartShape, delegatedStartValue, delegatedUnlockingShape } from "./delegation-messages.ts"
-import { MAX_FRAME_BYTES } from "./frames.ts"
 import { bootKeysShape, sharingShape, slotsShape } from "./piece-messages.ts"
+import { checkValue, decodeFrame, requestShapeOf, type FrameOf } from "./request-frames.ts"
 import { bootKeysValue, sharingValue, slotsValue } from "./piece-values.ts"
 
 /** What a keystore that is locked tells the daemon first. */
@@ -40,11 +29,7 @@ export interface LockedAnswers {
 export type LockedMethod = keyof LockedRequests
 
 /** One such request, still untyped inside. */
-export interface LockedRequest {
-  readonly id: number
-  readonly method: LockedMethod
-  readonly params: CborValue
-}
+export type LockedRequest = FrameOf<LockedMethod>
 
 const index = brandShape(decodePieceIndex)
 const returnedPiece = v.strictObject({ index, holderSigningKey: bytesShape(32), sealed: bytesWithinShape(0, 1_024) })
@@ -54,16 +39,13 @@ const unlocking = v.strictObject({
   request: bytesShape(32),
   pieces: v.pipe(v.array(returnedPiece), v.maxLength(MAX_UNLOCKING_PIECES)),
 })
-const requestShape: Shape<LockedRequest> = v.strictObject({
-  id: integerShape(1, Number.MAX_SAFE_INTEGER),
-  method: v.picklist(["boot.sign", "unlock", "unlock.delegated"]),
-  params: v.custom<CborValue>(() => true),
-})
 const paramShapes: { readonly [M in LockedMethod]: Shape<LockedRequests[M]> } = {
   "boot.sign": signing,
   unlock: unlocking,
   "unlock.delegated": delegatedUnlockingShape,
 }
+const methods = ["boot.sign", "unlock", "unlock.delegated"] as const satisfies readonly LockedMethod[]
+const requestShape = requestShapeOf<LockedMethod>(methods)
 const greetingShape: Shape<LockedGreeting> = v.strictObject({
   node: v.strictObject({ cluster: brandShape(decodeClusterBytes), path: brandShape(decodeNodePath) }),
   bootKeys: bootKeysShape,
@@ -79,9 +61,7 @@ const answerShapes: { readonly [M in LockedMethod]: Shape<LockedAnswers[M]> } = 
 
 /** Decodes the frame of a request to a keystore that is locked. */
 export function decodeLockedRequest(frame: Uint8Array): Result<LockedRequest, "KEYSTORE_REQUEST_INVALID"> {
-  const decoded = decodeCanonical(frame, MAX_FRAME_BYTES)
-  if (!decoded.ok) return refuse("KEYSTORE_REQUEST_INVALID", decoded.message)
-  return checkShape(decoded.value, { shape: requestShape, code: "KEYSTORE_REQUEST_INVALID", noun: "request to a locked keystore" })
+  return decodeFrame(frame, requestShape, "request to a locked keystore")
 }
 
 /** Decodes the parameters of a request to a keystore that is locked. */
@@ -89,11 +69,7 @@ export function decodeLockedParams<M extends LockedMethod>(
   method: M,
   params: CborValue,
 ): Result<LockedRequests[M], "KEYSTORE_REQUEST_INVALID"> {
-  return checkShape<LockedRequests[M], "KEYSTORE_REQUEST_INVALID">(params, {
-    shape: paramShapes[method],
-    code: "KEYSTORE_REQUEST_INVALID",
-    noun: `request ${method} to a locked keystore`,
-  })
+  return checkValue<LockedRequests[M]>(params, paramShapes[method], `request ${method} to a locked keystore`)
 }
 
 /** Decodes the value of an answer of a keystore that is locked. */
@@ -101,11 +77,7 @@ export function decodeLockedValue<M extends LockedMethod>(
   method: M,
   value: CborValue,
 ): Result<LockedAnswers[M], "KEYSTORE_REQUEST_INVALID"> {
-  return checkShape<LockedAnswers[M], "KEYSTORE_REQUEST_INVALID">(value, {
-    shape: answerShapes[method],
-    code: "KEYSTORE_REQUEST_INVALID",
-    noun: `answer of a locked keystore to ${method}`,
-  })
+  return checkValue<LockedAnswers[M]>(value, answerShapes[method], `answer of a locked keystore to ${method}`)
 }
 
 /** The greeting of a keystore that is locked as it travels. */
@@ -121,7 +93,7 @@ export function lockedGreetingValue({ bootKeys, delegatedStart, freshSealingKey,
 
 /** Strict inverse of {@link lockedGreetingValue}. */
 export function decodeLockedGreeting(value: CborValue): Result<LockedGreeting, "KEYSTORE_REQUEST_INVALID"> {
-  return checkShape(value, { shape: greetingShape, code: "KEYSTORE_REQUEST_INVALID", noun: "greeting of a locked keystore" })
+  return checkValue(value, greetingShape, "greeting of a locked keystore")
 }
 
 /** What unlocks by a policy as it travels. */

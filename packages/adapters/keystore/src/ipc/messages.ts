@@ -2,8 +2,6 @@ import {
   brandShape,
   bytesShape,
   bytesWithinShape,
-  checkShape,
-  decodeCanonical,
   encodeCanonical,
   integerShape,
   ok,
@@ -30,11 +28,11 @@ import type {
   SigningPurpose,
 } from "@keygrove/service"
 import * as v from "valibot"
-import { MAX_FRAME_BYTES } from "./frames.ts"
 import { MAX_PREDECESSORS } from "../node-record.ts"
 import { keyAnswerShapes, keyRequestShapes, type KeyAnswers, type KeyRequests } from "./key-messages.ts"
 import type { LockedMethod } from "./locked-messages.ts"
 import { delegationAnswerShapes, delegationRequestShapes, type DelegationAnswers, type DelegationRequests } from "./delegation-messages.ts"
+import { anyValue, checkValue, decodeFrame, requestShapeOf, type FrameOf } from "./request-frames.ts"
 import { pieceAnswerShapes, pieceRequestShapes, type PieceAnswers, type PieceRequests } from "./piece-messages.ts"
 
 /** What the daemon may ask, by method. */
@@ -152,25 +150,17 @@ const answerShapes: { readonly [M in KeystoreMethod]: Shape<KeystoreAnswers[M]> 
 }
 
 /** One request, still untyped inside. */
-export interface RequestFrame {
-  readonly id: number
-  readonly method: KeystoreMethod
-  readonly params: CborValue
-}
+export type RequestFrame = FrameOf<KeystoreMethod>
 
 const methodNames = Object.keys(requestShapes).filter((name): name is KeystoreMethod => Object.hasOwn(requestShapes, name))
-const requestShape = v.strictObject({
-  id: integerShape(1, Number.MAX_SAFE_INTEGER),
-  method: v.picklist(methodNames),
-  params: v.custom<CborValue>(() => true),
-})
+const requestShape = requestShapeOf(methodNames)
 const failureShape = v.strictObject({
   code: v.pipe(v.string(), v.maxLength(64)),
   message: v.pipe(v.string(), v.maxLength(1_024)),
   data: v.record(v.string(), v.union([v.string(), v.number(), v.boolean()])),
 })
 const answerShape = v.union([
-  v.strictObject({ id: integerShape(0, Number.MAX_SAFE_INTEGER), value: v.custom<CborValue>(() => true) }),
+  v.strictObject({ id: integerShape(0, Number.MAX_SAFE_INTEGER), value: anyValue }),
   v.strictObject({ id: integerShape(0, Number.MAX_SAFE_INTEGER), failure: failureShape }),
 ])
 /** Encodes a request. */
@@ -180,9 +170,7 @@ export function encodeRequest(id: number, method: KeystoreMethod | LockedMethod,
 
 /** Decodes the frame of a request; its parameters are decoded by {@link decodeParams}. */
 export function decodeRequest(frame: Uint8Array): Result<RequestFrame, "KEYSTORE_REQUEST_INVALID"> {
-  const decoded = decodeCanonical(frame, MAX_FRAME_BYTES)
-  if (!decoded.ok) return refuse("KEYSTORE_REQUEST_INVALID", decoded.message)
-  return checkShape(decoded.value, { shape: requestShape, code: "KEYSTORE_REQUEST_INVALID", noun: "keystore request" })
+  return decodeFrame(frame, requestShape, "keystore request")
 }
 
 /** Decodes the parameters of a method. */
@@ -190,11 +178,7 @@ export function decodeParams<M extends KeystoreMethod>(
   method: M,
   params: CborValue,
 ): Result<KeystoreRequests[M], "KEYSTORE_REQUEST_INVALID"> {
-  return checkShape<KeystoreRequests[M], "KEYSTORE_REQUEST_INVALID">(params, {
-    shape: requestShapes[method],
-    code: "KEYSTORE_REQUEST_INVALID",
-    noun: `keystore request ${method}`,
-  })
+  return checkValue<KeystoreRequests[M]>(params, requestShapes[method], `keystore request ${method}`)
 }
 
 /** Encodes an answer; id 0 is the greeting that follows unlocking. */
@@ -207,9 +191,7 @@ export function encodeAnswer(id: number, answer: Result<CborValue>): Uint8Array 
 export function decodeAnswer(
   frame: Uint8Array,
 ): Result<{ readonly id: number; readonly answer: Result<CborValue> }, "KEYSTORE_REQUEST_INVALID"> {
-  const decoded = decodeCanonical(frame, MAX_FRAME_BYTES)
-  if (!decoded.ok) return refuse("KEYSTORE_REQUEST_INVALID", decoded.message)
-  const checked = checkShape(decoded.value, { shape: answerShape, code: "KEYSTORE_REQUEST_INVALID", noun: "keystore answer" })
+  const checked = decodeFrame(frame, answerShape, "keystore answer")
   if (!checked.ok) return checked
   const { id } = checked.value
   if ("value" in checked.value) return ok({ id, answer: ok(checked.value.value) })
@@ -219,11 +201,7 @@ export function decodeAnswer(
 
 /** Decodes the value of a method's answer. */
 export function decodeValue<M extends KeystoreMethod>(method: M, value: CborValue): Result<KeystoreAnswers[M], "KEYSTORE_REQUEST_INVALID"> {
-  return checkShape<KeystoreAnswers[M], "KEYSTORE_REQUEST_INVALID">(value, {
-    shape: answerShapes[method],
-    code: "KEYSTORE_REQUEST_INVALID",
-    noun: `keystore answer to ${method}`,
-  })
+  return checkValue<KeystoreAnswers[M]>(value, answerShapes[method], `keystore answer to ${method}`)
 }
 
 /** The identity as it travels. */
@@ -240,7 +218,7 @@ export function labelKeyValue({ cluster: owner, epoch: number, label: name }: La
 
 /** Strict inverse of {@link identityValue}. */
 export function decodeIdentityValue(value: CborValue): Result<NodeIdentity, "KEYSTORE_REQUEST_INVALID"> {
-  return checkShape(value, { shape: identityShape, code: "KEYSTORE_REQUEST_INVALID", noun: "node identity" })
+  return checkValue(value, identityShape, "node identity")
 }
 
 /** A prepared epoch as it travels. */
@@ -262,5 +240,5 @@ export function greetingValue(keystore: Pick<Keystore, "identity" | "pendingReke
 
 /** Strict inverse of {@link greetingValue}. */
 export function decodeGreetingValue(value: CborValue): Result<Greeting, "KEYSTORE_REQUEST_INVALID"> {
-  return checkShape(value, { shape: greetingShape, code: "KEYSTORE_REQUEST_INVALID", noun: "keystore greeting" })
+  return checkValue(value, greetingShape, "keystore greeting")
 }

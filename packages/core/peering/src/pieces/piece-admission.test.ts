@@ -1,19 +1,9 @@
 import { unwrap, type Result } from "@keygrove/base"
 import { decodePieceIndex, unlockApprovalBytes } from "@keygrove/pieces"
 import { describe, expect, test } from "vitest"
+import { kitGeneration } from "../../../ledger/src/custody-kit.contract.ts"
 import { kitBytes, kitPrimitives, nodeRevokedEntry, rekeyEntry } from "../../../ledger/src/ledger-kit.contract.ts"
-import {
-  bootKeyOf,
-  commitmentsOf,
-  generationOf,
-  keyOf,
-  kitCustodyRoot,
-  kitMembers,
-  said,
-  sharedBy,
-  signedBy,
-  viewAfter,
-} from "./custody-kit.contract.ts"
+import { bootKeyOf, commitmentsOf, keyOf, kitCustodyRoot, kitMembers, said, sharedBy, signedBy, viewAfter } from "./custody-kit.contract.ts"
 import { admitContributions, admitMove, admitOffer, callingMember, judgeKept, type AdmittedMove } from "./piece-admission.ts"
 import type { PieceRequest } from "./piece-requests.ts"
 import { admitReturn, callingOwner, isApproved } from "./unlock-admission.ts"
@@ -29,7 +19,7 @@ type Offer = Extract<PieceRequest, { readonly op: "offer" }>
 /** What `/a` offers to `/b`. */
 const offer: Offer = {
   op: "offer",
-  generation: generationOf(1),
+  generation: kitGeneration(1),
   commitments: commitmentsOf("one"),
   index: second,
   sender: keyOf(a),
@@ -44,7 +34,7 @@ describe("a piece is taken", () => {
     expect(judge()).toBe("ok")
     expect(judge({ index: third })).toBe("PIECE_OFFER_INVALID")
     expect(judge({ commitments: [...commitmentsOf("one"), ...commitmentsOf("two")] })).toBe("PIECE_OFFER_INVALID")
-    expect(judge({ generation: generationOf(2) })).toBe("KEY_GENERATION_UNKNOWN")
+    expect(judge({ generation: kitGeneration(2) })).toBe("KEY_GENERATION_UNKNOWN")
     expect(judge({}, keyOf(stranger))).toBe("MEMBER_UNKNOWN")
     expect(judge({}, bootKeyOf(a))).toBe("MEMBER_UNKNOWN")
     expect(judge({}, keyOf(b))).toBe("KEY_GENERATION_FOREIGN")
@@ -65,7 +55,7 @@ describe("a piece is taken", () => {
     const { entry } = sharedBy(a, 1, "one")
     expect(judge({}, keyOf(a), [entry])).toBe("ok")
     expect(judge({ commitments: commitmentsOf("two") }, keyOf(a), [entry])).toBe("PIECE_CONFLICT")
-    const aborted = said(c, { kind: "generation-aborted", body: { generation: generationOf(1) } })
+    const aborted = said(c, { kind: "generation-aborted", body: { generation: kitGeneration(1) } })
     expect(judge({}, keyOf(a), [aborted])).toBe("KEY_GENERATION_UNKNOWN")
   })
 
@@ -89,7 +79,7 @@ describe("a piece is taken", () => {
 
 describe("a piece is given back", () => {
   const shared = sharedBy(a, 1, "one")
-  const asked = { owner: a.path, generation: generationOf(1), sharing: shared.id }
+  const asked = { owner: a.path, generation: kitGeneration(1), sharing: shared.id }
   const judge = (more: Partial<typeof asked> = {}, from = bootKeyOf(a), entries: readonly Uint8Array[] = [shared.entry]): string =>
     codeOf(admitReturn(viewAfter(b, ...entries), from, { ...asked, ...more }))
 
@@ -97,7 +87,7 @@ describe("a piece is given back", () => {
     expect(judge()).toBe("ok")
     for (const from of [bootKeyOf(c), keyOf(a), keyOf(c)]) expect(judge({}, from)).toBe("UNLOCK_NOT_OWNER")
     expect(judge({ sharing: kitBytes("another") })).toBe("UNLOCK_GENERATION")
-    expect(judge({ generation: generationOf(2) })).toBe("UNLOCK_GENERATION")
+    expect(judge({ generation: kitGeneration(2) })).toBe("UNLOCK_GENERATION")
     expect(judge({}, bootKeyOf(a), [])).toBe("UNLOCK_GENERATION")
     expect(judge({ owner: stranger.path }, bootKeyOf(stranger))).toBe("UNLOCK_NOT_OWNER")
   })
@@ -136,11 +126,14 @@ describe("a piece is given back", () => {
 
 describe("a sharing is moved", () => {
   // The second generation lacks the sharing of `/c`, which has one in the first.
-  const [older, newer] = [sharedBy(c, 1, "c"), generationOf(2)]
+  const [older, newer] = [sharedBy(c, 1, "c"), kitGeneration(2)]
   const complete = [sharedBy(a, 1, "a").entry, older.entry, said(a, { kind: "generation-started", body: { generation: newer } })]
   const second2 = [sharedBy(a, 2, "a 2").entry, sharedBy(b, 2, "b 2").entry]
-  const started = said(a, { kind: "redistribution-started", body: { owner: c.path, generation: newer, from: generationOf(1), attempt: 1 } })
-  const move = { owner: c.path, from: generationOf(1), generation: newer, attempt: 1 }
+  const started = said(a, {
+    kind: "redistribution-started",
+    body: { owner: c.path, generation: newer, from: kitGeneration(1), attempt: 1 },
+  })
+  const move = { owner: c.path, from: kitGeneration(1), generation: newer, attempt: 1 }
 
   /** The cluster needs other members for another generation, so the one that is asked for is refused; here somebody wanted fresh keys. */
   const view = (self = b, ...more: readonly Uint8Array[]): ReturnType<typeof viewAfter> => viewAfter(self, ...complete, ...second2, ...more)
@@ -151,11 +144,11 @@ describe("a sharing is moved", () => {
     expect(codeOf(admitMove(view(a, started), keyOf(b), move))).toBe("REDISTRIBUTION_ATTEMPT_WRONG")
     expect(codeOf(admitMove(view(b, started), keyOf(a), { ...move, attempt: 2 }))).toBe("REDISTRIBUTION_ATTEMPT_WRONG")
     expect(codeOf(admitMove(view(b, started), keyOf(stranger), move))).toBe("MEMBER_UNKNOWN")
-    expect(codeOf(admitMove(view(b, started), keyOf(a), { ...move, generation: generationOf(3) }))).toBe("KEY_GENERATION_UNKNOWN")
+    expect(codeOf(admitMove(view(b, started), keyOf(a), { ...move, generation: kitGeneration(3) }))).toBe("KEY_GENERATION_UNKNOWN")
     expect(codeOf(admitMove(view(c, started), keyOf(a), move))).toBe("SHARING_UNKNOWN")
     const overtaken = said(b, {
       kind: "redistribution-started",
-      body: { owner: c.path, generation: newer, from: generationOf(1), attempt: 2 },
+      body: { owner: c.path, generation: newer, from: kitGeneration(1), attempt: 2 },
     })
     expect(codeOf(admitMove(view(b, started, overtaken), keyOf(a), move))).toBe("REDISTRIBUTION_ATTEMPT_WRONG")
   })
