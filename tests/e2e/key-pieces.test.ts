@@ -236,6 +236,9 @@ describe("nodes that keep each other's pieces", { timeout: 300_000 }, () => {
     await expect.poll(async () => await world().refusals("b"), POLL).toEqual(Array.from({ length: 3 }, () => "EVIDENCE_KEY_WRONG"))
     // The owner, with the key file, moves to that machine; then its TPM counts.
     await world().run("b", "unlock", "--key-file", world().keyFile("b"))
+    await expect
+      .poll(async () => await world().call("b", "node.status"), POLL)
+      .toMatchObject({ warnings: expect.arrayContaining([expect.stringContaining("EVIDENCE_KEY_WRONG")]) as unknown })
     await world().run("b", "pieces", "join", "--evidence", "tpm2")
     thief.run("tpm2_pcrextend", `7:sha256=${"07".repeat(32)}`)
     expect(await world().run("b", "pieces", "measure")).toMatchObject({ isAccepted: false })

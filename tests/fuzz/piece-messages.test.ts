@@ -14,10 +14,13 @@ const sealed = bytes(300)
 const owner = "/laptop/phone"
 const contribution = { index: 2, sender: bytes(32), commitments, sealed }
 const approvals = [{ approver: "/desk", signature: bytes(64) }]
+const evidence = { sealingKey: bytes(32), nonces: [bytes(32), bytes(32, 9)], attest: bytes(129), signature: bytes(72) }
 
 const requests: readonly CborValue[] = [
   { v: 1, op: "offer", generation: 3, commitments, index: 2, sender: bytes(32), sealed },
   { v: 1, op: "return", owner, generation: 3, sharing: bytes(32), request: bytes(32, 8), approvals },
+  { v: 1, op: "return", owner, generation: 3, sharing: bytes(32), request: bytes(32, 8), approvals, evidence },
+  { v: 1, op: "challenge", owner, request: bytes(32, 8) },
   { v: 1, op: "subshare", owner, from: 3, generation: 4, attempt: 1 },
   { v: 1, op: "redistribute", owner, from: 3, generation: 4, attempt: 1, contributions: [contribution, { ...contribution, index: 3 }] },
   { v: 1, op: "prove", owner, generation: 3, sharing: bytes(32), challenge: bytes(32, 8) },
@@ -40,6 +43,7 @@ const answers: readonly CborValue[] = [
   { v: 1, kind: "complaint", index: 2 },
   { v: 1, kind: "proof", proof: bytes(65) },
   { v: 1, kind: "approvals", approvals },
+  { v: 1, kind: "challenge", nonce: bytes(32) },
   { v: 1, kind: "refused", code: "PIECE_CONFLICT", message: "another piece is kept" },
 ]
 

@@ -18,6 +18,8 @@ export interface UnlockMeans {
 /** How the pieces of a member are. */
 export interface OwnPieces {
   readonly unlock: "auto" | "approve"
+  /** Whether its machine has to show itself as well; `pieces.status` tells more. */
+  readonly needsEvidence: boolean
   /** Null when it has none yet. */
   readonly generation: number | null
   /** Nodes that keep one. */

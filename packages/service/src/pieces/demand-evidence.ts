@@ -1,6 +1,7 @@
 import { decodeTpmAttestationKey, verifyTpmQuote, type TpmMeasurement } from "@keygrove/attestation"
 import { equalBytes, ok, refuse, toHex, type Result } from "@keygrove/base"
-import { MAX_ACCEPTED_DIGESTS, type EvidenceDemand } from "@keygrove/pieces"
+import { judgeEvidence } from "@keygrove/peering"
+import { MAX_ACCEPTED_DIGESTS, unlockEvidenceBytes, type CustodyMember, type EvidenceDemand } from "@keygrove/pieces"
 import type { CallOptions } from "../ports/call-options.ts"
 import type { PiecesContext } from "./pieces-context.ts"
 
@@ -43,6 +44,24 @@ export async function demandEvidence(
       `${digests.length} states of the machine would be accepted, that of now (${toHex(now)}) among them; ${MAX_ACCEPTED_DIGESTS} are the most`,
     )
   return ok({ family: "tpm2", attestationKey, pcrs: registers, digests })
+}
+
+/** Whether this machine shows now what the ledger asks of a member, which is this node, as its holders would judge it: refuses as they and the attester do. Nothing is asked of a member without a demand. */
+export async function showsEvidence(
+  context: EvidenceContext & Pick<PiecesContext, "keystore">,
+  owner: CustodyMember,
+  options: CallOptions,
+): Promise<Result<true>> {
+  const { attester, keystore, primitives, random } = context
+  const demand = owner.evidence
+  if (demand === undefined) return ok(true)
+  const { cluster } = keystore.identity()
+  const [request, sealingKey, nonce] = [random(32), random(32), random(32)]
+  const about = { cluster, owner: owner.path, bootSigningKey: owner.bootSigningKey, request }
+  const qualifyingData = primitives.sha256(unlockEvidenceBytes(about, { nonces: [nonce], sealingKey }))
+  const quoted = await attester.quote({ qualifyingData, pcrs: demand.pcrs }, options)
+  if (!quoted.ok) return quoted
+  return judgeEvidence(context, { cluster, owner, demand, request }, { ...quoted.value, nonces: [nonce], sealingKey })
 }
 
 /** What the TPM says of itself, as holders will judge it. */

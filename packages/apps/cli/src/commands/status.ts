@@ -145,7 +145,7 @@ function piecesRows(status: AnswerFields): readonly (readonly [string, string])[
   const pieces = status.object("pieces")
   const [holders, needed] = [pieces.number("holders"), pieces.number("needed")]
   if (needed === 0) return [["pieces", "at no other node yet; see `keygrove pieces status`"]]
-  const approve = pieces.text("unlock") === "approve" ? ", when approved" : ""
+  const approve = `${pieces.text("unlock") === "approve" ? ", when approved" : ""}${pieces.boolean("needsEvidence") ? ", with evidence" : ""}`
   const spare = holders - needed
   const lose = spare < 0 ? "too few are left" : spare === 0 ? "none may be lost" : `${spare} may be lost`
   return [["pieces", `at ${holders} nodes, any ${needed} open this one${approve}; ${lose} (key generation ${pieces.number("generation")})`]]

@@ -57,9 +57,10 @@ export function ownPieces({ view }: NodePieces): OwnPieces | null {
   const [best] = sharingsOf(custody, self.path)
     .map((placed) => ({ placed, holders: holdersOf(custody, placed).length }))
     .toSorted((a, b) => b.holders - thresholdOf(b.placed.generation) - (a.holders - thresholdOf(a.placed.generation)))
-  if (best === undefined) return { unlock: member.unlock, generation: null, holders: 0, needed: 0 }
+  const terms = { unlock: member.unlock, needsEvidence: member.evidence !== undefined }
+  if (best === undefined) return { ...terms, generation: null, holders: 0, needed: 0 }
   const { generation } = best.placed
-  return { unlock: member.unlock, generation: generation.generation, holders: best.holders, needed: thresholdOf(generation) }
+  return { ...terms, generation: generation.generation, holders: best.holders, needed: thresholdOf(generation) }
 }
 
 function generationFacts(generation: GenerationState | undefined): KeyGenerationFacts | null {

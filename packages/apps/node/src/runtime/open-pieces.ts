@@ -6,6 +6,7 @@ import type { CustodyView } from "@keygrove/peering"
 import { CustodyKeeper, PieceDesk, type CallOptions, type NodeContext, type PiecesContext } from "@keygrove/service"
 import type { NodeConfig } from "../home/config.ts"
 import type { Home } from "../home/home.ts"
+import { MachineCheck } from "./machine-check.ts"
 import { openAttester } from "./open-attester.ts"
 import { pieceWaits } from "./piece-waits.ts"
 import { PiecesMembership } from "./pieces-membership.ts"
@@ -56,6 +57,7 @@ export async function openPieces(
   const isMember = (): boolean => view().custody.members.has(view().self.path)
   const delegation = await StartDelegation.open({ home, context, isMember }, call)
   if (!delegation.ok) return delegation
+  const check = stack.use(new MachineCheck(context, view))
   return ok({
     context,
     desk: desk.value,
@@ -66,7 +68,8 @@ export async function openPieces(
     warnings: () => {
       const now = view()
       const isReplaced = now.state.clusters.get(now.self.cluster)?.replacedBy !== undefined
-      return [...piecesWarnings(now, { home, progress: keeper.progress, isReplaced }), ...delegation.value.warnings()]
+      const own = piecesWarnings(now, { home, progress: keeper.progress, isReplaced })
+      return [...own, ...delegation.value.warnings(), ...check.warnings()]
     },
   })
 }
