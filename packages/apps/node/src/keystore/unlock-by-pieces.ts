@@ -11,7 +11,7 @@ export interface LockedStore {
   readonly bootKey: string | undefined
 }
 
-/** Greets as a locked keystore and waits for pieces that open the store; `undefined` when the daemon has gone before. The result belongs to the caller. */
+/** Greets as a locked keystore and waits for what opens the store: pieces, or capsule fragments of a grant; `undefined` when the daemon has gone before. The result belongs to the caller. */
 export async function unlockByPieces(
   socket: Socket,
   { bootKey, database, tools }: LockedStore,
