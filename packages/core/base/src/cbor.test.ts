@@ -107,6 +107,15 @@ describe("canonical CBOR", () => {
     )
   })
 
+  test("orders keys by the bytes of their encodings, as the library does when it is told to", () => {
+    const key = fc.string({ unit: "grapheme", maxLength: 30 })
+    fc.assert(
+      fc.property(fc.dictionary(key, fc.nat(), { maxKeys: 12, noNullPrototype: true }), (map) => {
+        expect(toHex(encodeCanonical(map))).toBe(toHex(encode(map, rfc8949EncodeOptions)))
+      }),
+    )
+  })
+
   test("encodes what is long as what is short, and keeps no piece of either", () => {
     const letter = fc.constantFrom("a", "ü", "水", "𐅑")
     const item = fc.tuple(fc.integer({ min: 0, max: 1_500 }), letter).map(([count, each]) => [each.repeat(count), new Uint8Array(count)])
