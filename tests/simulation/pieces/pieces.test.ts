@@ -297,6 +297,21 @@ describe("unlocking", () => {
     })
   })
 
+  test("goes on at once when the ledger is back that the node's copy is behind", async () => {
+    await using world = await grown("news", "abc")
+    const machine = machineOf(world, "a")
+    await machine.stop()
+    await machine.forgetEntries(sharingsOf(world.custody, machine.path)[0]?.sharing.at ?? 0)
+    world.lines.cut(machine.firstKey, world.host.signingKey)
+    const opening = machine.startByPieces(call)
+    await world.pass(100_000)
+    expect(machine.isRunning).toBe(false)
+    world.lines.mendAll()
+    await world.pass(10_000)
+    expect(machine.isRunning).toBe(true)
+    expect(await opening).toMatchObject({ ok: true })
+  })
+
   test("goes on until its holders are there", async () => {
     await using world = await grown("late", "abc")
     for (const name of "bc") await machineOf(world, name).stop()

@@ -1,6 +1,6 @@
 import { equalBytes, ok, refuse, type Refusal, type Result } from "@keygrove/base"
 import type { NodePath } from "@keygrove/hierarchy"
-import { custodyOf } from "@keygrove/ledger"
+import { custodyOf, type LedgerState } from "@keygrove/ledger"
 import { callingOwner, type CustodyView, type UnlockApproval } from "@keygrove/peering"
 import { membersOf, sharingsOf, type PlacedSharing } from "@keygrove/pieces"
 import { refreshReplica } from "../ledger/refresh-replica.ts"
@@ -14,6 +14,8 @@ import { digitsOf } from "./unlock-approvals.ts"
 /** Pauses between rounds. */
 const FIRST_PAUSE_MS = 1_000
 const LAST_PAUSE_MS = 30_000
+/** How long the ledger is left alone after it was out of reach. */
+const LEDGER_PAUSE_MS = 5_000
 /** Most approvals that are carried; one good one is enough. */
 const MAX_APPROVALS = 4
 
@@ -47,20 +49,40 @@ export async function unlockByPieces(
 ): Promise<Result<UnlockedByPieces>> {
   const request = sources.random(32)
   const approvals = new Map<NodePath, UnlockApproval>()
-  for (let pauseMs = FIRST_PAUSE_MS; ; pauseMs = Math.min(2 * pauseMs, LAST_PAUSE_MS)) {
+  let pauseMs = FIRST_PAUSE_MS
+  for (;;) {
     options.signal.throwIfAborted()
     const isUpToDate = await refreshReplica(sources, options)
     const view = viewOf(sources)
     const sharings = openable(sources, view)
     // What an old copy of the ledger says is no reason to give up, but that a node has ended, which is for ever; and nobody lets that node read on.
     if (!sharings.ok && (isUpToDate || sharings.code === "UNLOCK_REVOKED")) return sharings
-    if (sharings.ok) {
-      const round: UnlockRound = { sources, view, request, approvals }
-      const outcome = await tryOnce(round, sharings.value, options, onProgress)
-      if (outcome !== undefined) return outcome
-      await fetchApprovals(round, sharings.value, options)
+    if (!sharings.ok) {
+      await untilNews(sources, view.state, options)
+      continue
     }
+    const round: UnlockRound = { sources, view, request, approvals }
+    const outcome = await tryOnce(round, sharings.value, options, onProgress)
+    if (outcome !== undefined) return outcome
+    await fetchApprovals(round, sharings.value, options)
     await sources.clock.sleep(pauseMs, options)
+    pauseMs = Math.min(2 * pauseMs, LAST_PAUSE_MS)
+  }
+}
+
+/** While nobody can be asked: until the ledger is another than it was, or is to be asked again. */
+async function untilNews({ clock, replica }: UnlockSources, known: LedgerState, { signal }: CallOptions): Promise<void> {
+  const over = new AbortController()
+  const both = AbortSignal.any([signal, over.signal])
+  const news = async (): Promise<void> => {
+    for await (const { state } of replica.changes({ signal: both })) if (state !== known) return
+  }
+  const pause = clock.sleep(LEDGER_PAUSE_MS, { signal: both }).catch(() => undefined)
+  try {
+    // What ends with the signal, or with the replica, is waited out by the pause.
+    await Promise.race([news().then(async () => (replica.state === known ? await pause : undefined)), pause])
+  } finally {
+    over.abort()
   }
 }
 
