@@ -14,7 +14,7 @@ import { chromiumPath, linkOf, openPage, startBrowser } from "./browser.ts"
 const { signal } = new AbortController()
 const example = fileURLToPath(new URL("../../examples/restart-by-peers.ts", import.meta.url))
 /** Of what other processes do in their own time. */
-const POLL = { timeout: 300_000 }
+const POLL = { timeout: 120_000 }
 
 const state: { grove?: Grove } = {}
 
