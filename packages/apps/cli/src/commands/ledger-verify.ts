@@ -46,7 +46,9 @@ function textOf(facts: Facts): string {
     `${facts.length} entries with ${facts.signatures} signatures, every one good and in its place`,
     ...(facts.void === 0 ? [] : [`${facts.void} of them have no effect`]),
     ...(facts.snapshot === null ? [] : [`the snapshot at ${facts.snapshot} is what the entries say`]),
-    ...(facts.running === null ? ["no running node was asked: it does not run, or is not unlocked yet"] : [`the running node goes by the same log, to ${facts.running}`]),
+    ...(facts.running === null
+      ? ["no running node was asked: it does not run, or is not unlocked yet"]
+      : [`the running node goes by the same log, to ${facts.running}`]),
     `head ${facts.head}`,
   ]
   return lines.join("\n")
