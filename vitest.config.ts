@@ -5,7 +5,7 @@ import { LongestFirst } from "./tests/longest-first.ts"
 const serial = { fileParallelism: false, maxWorkers: 1 }
 
 /** No test asks how fast the machine is: these end what hangs, on the slowest. */
-const patience = { testTimeout: 180_000, hookTimeout: 120_000, expect: { poll: { timeout: 90_000 } } }
+const patience = { testTimeout: 300_000, hookTimeout: 300_000, expect: { poll: { timeout: 90_000 } } }
 
 /** Properties take the inputs that `npm run verify` names. */
 const seeded = { setupFiles: ["tests/property-seed.ts"] }
@@ -41,7 +41,7 @@ const config: ViteUserConfig = defineConfig({
         },
       },
       // Waits for a browser most of the time, so it goes beside others.
-      { test: { name: "console", include: ["tests/console/**/*.test.ts"], ...patience, testTimeout: 240_000, ...bundled } },
+      { test: { name: "console", include: ["tests/console/**/*.test.ts"], ...patience, ...bundled } },
       // A million inputs, most of a minute; KEYGROVE_FUZZ_INPUTS asks for more.
       { test: { name: "fuzz", include: ["tests/fuzz/**/*.test.ts"], ...patience, globalSetup: ["tests/e2e/build-bundle.ts"] } },
       // Eight hosts in namespaces of their own, a minute of faults; the checker of what came of it.

@@ -74,7 +74,7 @@ afterAll(async () => {
 })
 
 describe("the command line does what its documentation shows", () => {
-  test.for(chapters)("%s", { timeout: 240_000 }, async (chapter, context) => {
+  test.for(chapters)("%s", async (chapter, context) => {
     context.skip(chapter === "key-backends" && !hasToken, "SoftHSM or the binding of PKCS #11 is missing")
     expect(await firstDifference(chapter, state.stage ?? { directory: ".", variables: {} })).toBeUndefined()
   })

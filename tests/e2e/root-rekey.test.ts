@@ -77,13 +77,13 @@ beforeAll(async () => {
   await run(homes.laptop, "encrypt", file("before"), "--label", "diary", "-o", file("before.kg"))
   const bob = textField(await run(grove.member("bob").home, "id"), "id")
   await run(homes.laptop, "grant", "diary", "--to", bob, "-m", "1", "-n", "1", "--expires", "1d")
-}, 180_000)
+})
 
 afterAll(async () => {
   await state.world?.[Symbol.asyncDispose]()
 })
 
-test("a root is replaced under nodes that run: each moves when its person comes, and loses nothing", { timeout: 240_000 }, async () => {
+test("a root is replaced under nodes that run: each moves when its person comes, and loses nothing", async () => {
   const { file, grove, laptop, phone, tablet } = world()
   const order = ["--words-file", file("words.txt"), "--words-out", file("new-words"), "--code-out", file("code"), "--yes"]
   const begun = await run(laptop, "root", "rekey", ...order)

@@ -14,5 +14,5 @@ test(
     const missed = HISTORY_VOID_REASONS.filter((reason) => !verdicts.has(reason))
     expect(HISTORIES < 10_000 ? [] : missed).toEqual([])
   },
-  180_000 + 60 * HISTORIES,
+  300_000 + 60 * HISTORIES,
 )

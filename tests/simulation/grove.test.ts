@@ -12,7 +12,7 @@ const { KEYGROVE_HISTORIES, KEYGROVE_SEED } = process.env
 const first = Number(KEYGROVE_SEED ?? DEFAULT_SEED)
 const count = Number(KEYGROVE_HISTORIES ?? (KEYGROVE_SEED === undefined ? DEFAULT_HISTORIES : 1))
 
-test(`${count} random histories from seed ${first} keep every promise`, { timeout: 60_000 + count * 20_000 }, async () => {
+test(`${count} random histories from seed ${first} keep every promise`, { timeout: 300_000 + count * 60_000 }, async () => {
   expect(Number.isSafeInteger(first) && Number.isSafeInteger(count), "KEYGROVE_SEED and KEYGROVE_HISTORIES are whole numbers").toBe(true)
   for (let seed = first; seed < first + count; seed++) await tell(seed)
 })

@@ -107,7 +107,7 @@ const signedMessages = {
 describe("1. signing data: all messages", () => {
   test.each(Object.entries(signedMessages))(
     "%s: no bit of it can be changed, and nobody else can sign it",
-    { timeout: 180_000 },
+    { timeout: 300_000 },
     async (_name, make) => {
       const { bytes, forged, isBelieved } = await make(cast)
       expect(await isBelieved(bytes)).toBe(true)

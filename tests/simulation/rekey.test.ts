@@ -268,7 +268,7 @@ test("grants of a node that rekeys again before they are made are made under the
 
 test(
   "an owner that is killed anywhere in its rekey, or in making its grants again, ends both when it is back",
-  { timeout: 180_000 },
+  { timeout: 300_000 },
   async () => {
     const before = await grove.encrypt(owner, label)
     const policy = unwrap(await grant())

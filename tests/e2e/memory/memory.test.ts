@@ -81,7 +81,7 @@ describe.runIf(canReadMemory)("memory of the processes", () => {
 
   test(
     "after use, no process but the keystore holds a secret, and the keystore only the current epoch's",
-    { timeout: 180_000 },
+    { timeout: 300_000 },
     async () => {
       const { grove, home, secrets } = world()
       const call = { home, signal, entry }

@@ -98,7 +98,7 @@ describe.runIf(canReadMemory)("memory of the keystore, for named keys", () => {
 
   test.each(KEY_TYPES.flatMap((type) => (["file", "import"] as const).map((kind) => [type, kind] as const)))(
     "%s by %s: no copy after use, and none after it was destroyed",
-    { timeout: 180_000 },
+    { timeout: 300_000 },
     async (type, kind) => {
       const { keys } = world.keystore.keystore
       const key = id(`${type}/${kind}`)

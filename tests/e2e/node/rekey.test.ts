@@ -7,7 +7,7 @@ import { ask, finishRekey, prepareRekey } from "./rekey-process.ts"
 const PATIENCE = { timeout: 90_000, interval: 200 }
 const DONE = { ok: true, value: { state: "done", epoch: 2 } }
 
-test("a ledger's host and its follower rekey while the other runs, and go on together", { timeout: 240_000 }, async () => {
+test("a ledger's host and its follower rekey while the other runs, and go on together", async () => {
   await using stage = await makeStage()
   const home = await makeHome(stage.directory, "host")
   await using host = await startNodeProcess(home)
