@@ -184,12 +184,17 @@ describe("a host is refused, and the copy stays as it is, when it shows", () => 
     return encodeSnapshotHead({ ...unsigned, signature: primitives.ed25519.sign(seed, snapshotHeadSignBytes(unsigned)) })
   }
 
+  const flipped = (bytes: Uint8Array, at: number): Uint8Array => bytes.with(at, (bytes.at(at) ?? 0) ^ 1)
   const zeros = new Uint8Array(32)
   const lies: readonly (readonly [string, Lie, string])[] = [
-    ["a changed part", (answer) => (answer.kind === "part" ? { ...answer, bytes: answer.bytes.with(200, 1) } : answer), "SNAPSHOT_INVALID"],
+    [
+      "a changed part",
+      (answer) => (answer.kind === "part" ? { ...answer, bytes: flipped(answer.bytes, 200) } : answer),
+      "SNAPSHOT_INVALID",
+    ],
     [
       "a head that nobody signed",
-      (answer) => (answer.kind === "snapshot" ? { ...answer, head: answer.head.with(-1, 1) } : answer),
+      (answer) => (answer.kind === "snapshot" ? { ...answer, head: flipped(answer.head, -1) } : answer),
       "SNAPSHOT_INVALID",
     ],
     [
