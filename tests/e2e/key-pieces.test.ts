@@ -239,7 +239,10 @@ describe("nodes that keep each other's pieces", { timeout: 300_000 }, () => {
     await expect
       .poll(async () => await world().call("b", "node.status"), POLL)
       .toMatchObject({ warnings: expect.arrayContaining([expect.stringContaining("EVIDENCE_KEY_WRONG")]) as unknown })
-    await world().run("b", "pieces", "join", "--evidence", "tpm2")
+    const both = await world().run("b", "pieces", "join", "--evidence", "tpm2", "--boot-key", "tpm")
+    expect(both).toMatchObject({ bootKey: { kept: "tpm", pcrs: [] } })
+    world().kill("b")
+    expect(await world().run("b", "up", "--detach")).toMatchObject({ state: "serving" })
     thief.run("tpm2_pcrextend", `7:sha256=${"07".repeat(32)}`)
     expect(await world().run("b", "pieces", "measure")).toMatchObject({ isAccepted: false })
     world().kill("b")

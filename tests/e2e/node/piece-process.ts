@@ -1,15 +1,26 @@
+import { spawn } from "node:child_process"
 import { randomBytes } from "node:crypto"
 import { existsSync, mkdirSync, writeFileSync } from "node:fs"
+import { Socket } from "node:net"
 import { join } from "node:path"
 import { Secret, unwrap, type Result } from "@keygrove/base"
 import { nativePrimitives } from "@keygrove/curves-native"
 import { createSealing } from "@keygrove/hpke"
-import { foundNode, KEYSTORE_APPLICATION_ID, KEYSTORE_MIGRATIONS, spawnKeystore, spawnLockedKeystore } from "@keygrove/keystore"
+import {
+  FrameDecoder,
+  foundNode,
+  KEYSTORE_APPLICATION_ID,
+  KEYSTORE_MIGRATIONS,
+  spawnKeystore,
+  spawnLockedKeystore,
+  type BootKeyForm,
+} from "@keygrove/keystore"
 import { holdRekey } from "@keygrove/keystore/ceremony"
 import type { LockedKeystore } from "@keygrove/service"
 import { openDatabase } from "@keygrove/sqlite"
 import { systemRandom } from "@keygrove/system"
 import { storeNode } from "../../../packages/adapters/keystore/src/ceremony/store-node.ts"
+import { decodeOutcome } from "../../../packages/apps/node/src/home/ceremony-process.ts"
 import { keystoreFile } from "../../../packages/apps/node/src/keystore/keystore-files.ts"
 import type { PieceHome, PieceKeysSubject, PieceKeystore } from "../../../packages/service/src/ports/piece-keys-cast.contract.ts"
 import { bundle } from "../bundle.ts"
@@ -29,6 +40,8 @@ export class ProcessHome implements PieceHome {
   readonly store: string
   /** Of the keystore that was opened last. */
   pid = 0
+  /** Where the TPM is that its boot key may be sealed to. */
+  tcti = "none"
 
   constructor(directory: string) {
     this.directory = directory
@@ -84,12 +97,21 @@ export class ProcessHome implements PieceHome {
     unwrap(await holdRekey(database, tools, { place: placeOf(identity), unlock: { kind: "key-file", path: this.keyFile } }, call))
   }
 
+  /** Has the keystore program keep the boot key in another form. */
+  async keepBootKey(form: BootKeyForm): Promise<Result<unknown>> {
+    const args = ["boot-key", "--boot-key", this.bootKey, "--tpm-tcti", this.tcti, "--order", JSON.stringify(form)]
+    const child = spawn(process.execPath, [join(bundle, "keystore.mjs"), ...args], { stdio: ["ignore", "ignore", 2, "ignore", "pipe"] })
+    const [frames, decoder, socket] = [[] as Uint8Array[], new FrameDecoder(), child.stdio[4]]
+    if (socket instanceof Socket) for await (const chunk of socket) if (chunk instanceof Uint8Array) frames.push(...decoder.push(chunk))
+    return decodeOutcome(frames[0])
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     await Promise.resolve()
   }
 
   #program(...args: readonly string[]): { readonly command: string; readonly args: readonly string[] } {
-    const files = ["--store", this.store, "--audit", join(this.directory, "audit.db"), "--boot-key", this.bootKey]
+    const files = ["--store", this.store, "--audit", join(this.directory, "audit.db"), "--boot-key", this.bootKey, "--tpm-tcti", this.tcti]
     return { command: process.execPath, args: [join(bundle, "keystore.mjs"), "serve", ...files, ...args] }
   }
 }

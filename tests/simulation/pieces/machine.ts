@@ -48,6 +48,7 @@ import {
 import { systemRandom } from "@keygrove/system"
 import { memoryInProcess } from "../../../packages/service/src/ports/attester.contract.ts"
 import { holdRekey } from "../../../packages/adapters/keystore/src/ceremony/rekey.ts"
+import { RunStore } from "../../../packages/adapters/keystore/src/run-store.ts"
 import { storeNode } from "../../../packages/adapters/keystore/src/ceremony/store-node.ts"
 import type { CeremonyStage } from "../../../packages/adapters/keystore/src/ceremony/ceremony-kit.contract.ts"
 import { lastingEngine, Lifeline, mortalEngine, mortalStorage, mortalTransport } from "../lifeline.ts"
@@ -166,8 +167,7 @@ export class Machine implements AsyncDisposable {
 
   /** The ways in that are on its disk. */
   slots(): readonly StorageSlot[] {
-    const locked = LockedEngine.open(this.database, this.#tools, this.#bootSource)
-    return locked.ok ? locked.value.slots : []
+    return new RunStore(this.database, this.#tools).slots()
   }
 
   /** Starts it with its key file. */
@@ -181,7 +181,7 @@ export class Machine implements AsyncDisposable {
     options: { readonly signal: AbortSignal },
     onProgress?: (progress: UnlockProgress) => void,
   ): Promise<Result<unknown>> {
-    const opened = LockedEngine.open(this.database, this.#tools, this.#bootSource)
+    const opened = await LockedEngine.open(this.database, this.#tools, this.#bootSource, options)
     if (!opened.ok) return opened
     const keystore = this.#world.busy.watchKeystore(opened.value)
     const unlocked = await this.#unlock(keystore, options, onProgress)

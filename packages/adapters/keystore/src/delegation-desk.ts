@@ -1,7 +1,7 @@
 import { ok, refuse, type Refusal, type Result } from "@keygrove/base"
 import { randomScalar } from "@keygrove/crypto"
 import type { LabelCard } from "@keygrove/reencryption"
-import type { DelegatedStart, PieceRefusal } from "@keygrove/service"
+import type { CallOptions, DelegatedStart, PieceRefusal } from "@keygrove/service"
 import { sealToLabel, startOf } from "./delegated-key.ts"
 import type { KeystoreTools } from "./engine.ts"
 import type { UnlockedNode } from "./node-secrets.ts"
@@ -27,11 +27,11 @@ export class DelegationDesk {
   }
 
   /** One transaction makes slot and record, so that neither is ever without the other. */
-  delegate(card: LabelCard): Result<DelegatedStart, PieceRefusal> {
+  async delegate(card: LabelCard, options: CallOptions): Promise<Result<DelegatedStart, PieceRefusal>> {
     const { boot, runs } = this.#means ?? {}
     if (boot === undefined || runs === undefined) return withoutBootKey()
     // Nobody could be granted the label without one.
-    const secret = boot({ make: true })
+    const secret = await boot.open({ make: true, ...options })
     if (!secret.ok) return secret
     secret.value[Symbol.dispose]()
     const { primitives, random } = this.#tools

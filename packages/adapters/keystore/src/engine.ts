@@ -122,13 +122,13 @@ export class KeystoreEngine implements Keystore, PieceKeys {
     })
   }
 
-  bootKeys: PieceKeys["bootKeys"] = async (options) => await this.#perform(options, () => this.#pieces.bootKeys())
+  bootKeys: PieceKeys["bootKeys"] = async (options) => await this.#perform(options, async () => await this.#pieces.bootKeys(options))
 
   slots: PieceKeys["slots"] = async (options) => await this.#perform(options, () => this.#pieces.slots())
 
   keepSlots: PieceKeys["keepSlots"] = async (publicKeys, options) => await this.#perform(options, () => this.#pieces.keepSlots(publicKeys))
 
-  share: PieceKeys["share"] = async (order, options) => await this.#perform(options, async () => await this.#pieces.share(order))
+  share: PieceKeys["share"] = async (order, options) => await this.#perform(options, async () => await this.#pieces.share(order, options))
 
   acceptPiece: PieceKeys["acceptPiece"] = async (acceptance, options) =>
     await this.#perform(options, async () => await this.#pieces.accept(acceptance))
@@ -142,7 +142,8 @@ export class KeystoreEngine implements Keystore, PieceKeys {
   combineSubpieces: PieceKeys["combineSubpieces"] = async (order, options) =>
     await this.#perform(options, async () => await this.#pieces.combine(order))
 
-  delegateStart: PieceKeys["delegateStart"] = async (card, options) => await this.#perform(options, () => this.#delegations.delegate(card))
+  delegateStart: PieceKeys["delegateStart"] = async (card, options) =>
+    await this.#perform(options, async () => await this.#delegations.delegate(card, options))
 
   delegatedStart: PieceKeys["delegatedStart"] = async (options) => await this.#perform(options, () => this.#delegations.find())
 

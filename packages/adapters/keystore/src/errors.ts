@@ -50,6 +50,7 @@ export type KeystoreErrorCode =
   | "MOVE_NOT_THIS_NODE"
   | "MOVE_PREDECESSORS_EXHAUSTED"
   | "BOOT_KEY_INVALID"
+  | "BOOT_KEY_SEALED"
   | "RUN_RECORD_ABSENT"
   | "RUN_RECORD_STALE"
   | "SLOT_UNKNOWN"
@@ -253,8 +254,14 @@ export const keystoreErrors: ErrorTable<KeystoreErrorCode> = {
   },
   BOOT_KEY_INVALID: {
     class: "failed",
-    meaning: "The boot key is not 32 bytes that only its owner can read.",
+    meaning: "The boot key is neither 32 bytes that only its owner can read nor what a TPM sealed.",
     remedy: "Give it mode 0600. When it is lost, start the node with its passphrase, which makes another.",
+  },
+  BOOT_KEY_SEALED: {
+    class: "locked",
+    meaning: "The boot key is sealed to this machine's TPM, which does not open it.",
+    remedy:
+      "Unlock the node with its passphrase or key file; when the TPM was cleared or its registers changed for good, run keygrove pieces join --boot-key tpm again.",
   },
   RUN_RECORD_ABSENT: {
     class: "locked",

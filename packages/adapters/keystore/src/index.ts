@@ -11,7 +11,16 @@ export { KEY_FILE_BYTES, type UnlockSecret } from "./key-encryption.ts"
 export { unlockNode, type UnlockedNode } from "./node-secrets.ts"
 export { KEYSTORE_APPLICATION_ID, KEYSTORE_MIGRATIONS, SealedRecords, type RecordTools, type SealedRecord } from "./sealed-records.ts"
 export type { SourceOptions } from "./inherited-source.ts"
-export { bootSecretIn, bootSecretOf, type BootSecretSource } from "./boot-key.ts"
+export { bootSecretOf, type BootKeyRefusal, type BootSecretSource } from "./boot-key.ts"
+export {
+  bootSecretIn,
+  keepBootKey,
+  readBootKeyForm,
+  registersShape,
+  type BootKeyForm,
+  type BootKeyTools,
+  type BootSealer,
+} from "./boot-key-file.ts"
 export { LockedEngine, type PieceOpening } from "./locked-engine.ts"
 export { RUN_MIGRATIONS } from "./run-store.ts"
 export { offerPassphrase } from "./handed-passphrase.ts"

@@ -63,8 +63,13 @@ export class LockedEngine implements LockedKeystore {
   }
 
   /** Reads the boot key and what lies in the open. Refuses `RUN_RECORD_ABSENT` when no pieces open the store, and `RUN_RECORD_STALE` when what they open is of another state than the node's record. */
-  static open(database: DatabaseSync, tools: KeystoreTools, boot: BootSecretSource): Result<LockedEngine> {
-    const secret = boot({ make: false })
+  static async open(
+    database: DatabaseSync,
+    tools: KeystoreTools,
+    boot: BootSecretSource,
+    options: CallOptions,
+  ): Promise<Result<LockedEngine>> {
+    const secret = await boot.open({ make: false, ...options })
     if (!secret.ok) return secret
     using bootSecret = secret.value
     const store = new RunStore(database, tools)

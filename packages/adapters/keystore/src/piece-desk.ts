@@ -24,6 +24,7 @@ import {
   type SharingOrder,
   type StorageSlot,
   type StoredPiece,
+  type CallOptions,
   type SubpieceCombination,
   type SubshareOrder,
   type Subsharing,
@@ -60,6 +61,8 @@ export class PieceDesk implements Disposable {
   readonly #node: UnlockedNode
   readonly #means: PieceMeans | undefined
   readonly #seals: PieceSeals
+  /** The public keys of a boot secret that is slow to open. */
+  #known: { readonly stamp: string; readonly keys: BootKeys } | undefined
 
   constructor(tools: KeystoreTools, { epochs, means, node }: PieceDeskSources) {
     this.#tools = tools
@@ -68,13 +71,16 @@ export class PieceDesk implements Disposable {
     this.#seals = new PieceSeals(tools, node, epochs)
   }
 
-  bootKeys(): Result<BootKeys, PieceRefusal> {
+  async bootKeys(options: CallOptions): Promise<Result<BootKeys, PieceRefusal>> {
     const boot = this.#means?.boot
     if (boot === undefined) return invalid("the keystore was started without a boot key; start it with --boot-key")
-    const secret = boot({ make: true })
+    const stamp = boot.stamp()
+    if (stamp !== undefined && this.#known?.stamp === stamp) return ok(this.#known.keys)
+    const secret = await boot.open({ make: true, ...options })
     if (!secret.ok) return secret
     using bootSecret = secret.value
     using pair = deriveBootKeys(this.#tools.primitives, bootSecret)
+    this.#known = stamp === undefined ? undefined : { stamp, keys: pair.keys }
     return ok(pair.keys)
   }
 
@@ -88,9 +94,9 @@ export class PieceDesk implements Disposable {
   }
 
   /** As owner: a storage key, its pieces and, before anybody hears of these, its slot. */
-  async share({ generation, recipients, threshold }: SharingOrder): Promise<Result<PreparedSharing, PieceRefusal>> {
+  async share({ generation, recipients, threshold }: SharingOrder, options: CallOptions): Promise<Result<PreparedSharing, PieceRefusal>> {
     // Nobody could ask for the pieces without a boot key.
-    const boot = this.bootKeys()
+    const boot = await this.bootKeys(options)
     if (!boot.ok) return boot
     const { curve } = this.#tools.primitives
     const { cluster, path: owner } = this.#node.identity

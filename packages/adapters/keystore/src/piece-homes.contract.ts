@@ -68,7 +68,7 @@ export class TestHome implements PieceHome {
   }
 
   async openLocked(): Promise<Result<LockedKeystore>> {
-    const locked = LockedEngine.open(this.database, ceremonyTools, bootSecretOf(this.#boot))
+    const locked = await LockedEngine.open(this.database, ceremonyTools, bootSecretOf(this.#boot), call)
     return locked.ok ? await this.#ports.locked(locked.value) : locked
   }
 

@@ -131,6 +131,13 @@ describe("a TPM", () => {
     expect(await new TpmAttester({ tcti: tpm.tcti, memory: memoryInProcess() }).measure([0], options)).toMatchObject({ code })
   })
 
+  test("is not asked where its tools would have no directory", async () => {
+    process.env["TMPDIR"] = join(scratch, "none")
+    const attester = new TpmAttester({ tcti: tpm.tcti, memory: memoryInProcess() })
+    expect(await attester.measure([0], options)).toMatchObject({ code: "TPM_FAILED", message: expect.stringContaining("TMPDIR") })
+    process.env["TMPDIR"] = scratch
+  })
+
   test("whose tool says too much is ended", async () => {
     writeFileSync(join(scratch, "tpm2_flushcontext"), "#!/bin/sh\nexec yes\n", { mode: 0o755 })
     process.env["PATH"] = `${scratch}${delimiter}${path ?? ""}`

@@ -132,7 +132,7 @@ export class TpmAttester implements Attester {
 }
 
 /** Has the TPM unwrap a key, to be used as `key` by the next tool. */
-async function load(place: TpmWorkplace, key: KeptKey): Answer<Uint8Array> {
+async function load(place: TpmWorkplace, key: KeptKey): Answer<true> {
   const parent = await place.run("tpm2_createprimary", PARENT)
   if (!parent.ok) return parent
   await place.write("public", key.public)

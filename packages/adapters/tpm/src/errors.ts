@@ -1,8 +1,8 @@
 import type { ErrorTable } from "@keygrove/base"
-import type { AttesterRefusal } from "@keygrove/service"
+import type { SealerRefusal } from "./sealer.ts"
 
 /** Codes of a machine's TPM. */
-export const tpmErrors: ErrorTable<AttesterRefusal> = {
+export const tpmErrors: ErrorTable<SealerRefusal> = {
   TPM_ABSENT: {
     class: "failed",
     meaning: "There is no TPM 2.0 where one was looked for, or this user may not use it.",
@@ -33,6 +33,12 @@ export const tpmErrors: ErrorTable<AttesterRefusal> = {
     class: "failed",
     meaning: "This machine has no attestation key yet.",
     remedy: "Enrol the machine first.",
+  },
+  TPM_REGISTERS_CHANGED: {
+    class: "failed",
+    meaning:
+      "The TPM does not open what it sealed, because its registers are not what they were: another system, or another version of it, was started.",
+    remedy: "When that was you, unlock the node with its passphrase or key file and run keygrove pieces join --boot-key tpm again.",
   },
   TPM_TIMEOUT: {
     class: "failed",

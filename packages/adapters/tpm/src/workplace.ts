@@ -1,9 +1,9 @@
 import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
-import { ok, refuse, type Result } from "@keygrove/base"
+import { ok, refuse, type Result, type Secret } from "@keygrove/base"
 import type { AttesterRefusal, CallOptions } from "@keygrove/service"
-import { runTool } from "./run-tool.ts"
+import { runTool, type ToolRun } from "./run-tool.ts"
 
 type Answer<T> = Promise<Result<T, AttesterRefusal>>
 
@@ -29,17 +29,38 @@ export class TpmWorkplace implements AsyncDisposable {
   }
 
   /** Does work that ends with the signal, and leaves nothing of it. */
-  static async use<T>(tcti: string, options: CallOptions, work: (place: TpmWorkplace) => Answer<T>): Answer<T> {
+  static async use<T, Code extends string>(
+    tcti: string,
+    options: CallOptions,
+    work: (place: TpmWorkplace) => Promise<Result<T, Code>>,
+  ): Promise<Result<T, Code | AttesterRefusal>> {
     options.signal.throwIfAborted()
-    await using place = new TpmWorkplace(tcti, await mkdtemp(join(tmpdir(), "keygrove-tpm-")), options)
+    const directory = await makeDirectory()
+    if (!directory.ok) return directory
+    await using place = new TpmWorkplace(tcti, directory.value, options)
     const cleaned = await place.#putOut(options)
     return cleaned.ok ? await work(place) : cleaned
   }
 
-  /** Runs a tool, and takes what it left out of the TPM. */
-  async run(program: string, args: readonly string[]): Answer<Uint8Array> {
+  /** Runs a tool, with a secret (borrowed) as its input if there is one, and takes what it left out of the TPM. */
+  async run(program: string, args: readonly string[], input?: Secret): Answer<true> {
+    const ran = await this.#run(program, args, input)
+    if (!ran.ok) return ran
+    ran.value?.[Symbol.dispose]()
+    return ok(true)
+  }
+
+  /** As {@link TpmWorkplace.run}, for the secret that the tool gives, which belongs to the caller. */
+  async runSecret(program: string, args: readonly string[]): Answer<Secret> {
+    const ran = await this.#run(program, args)
+    if (!ran.ok) return ran
+    return ran.value === undefined ? refuse("TPM_FAILED", `the program ${program} gave nothing`) : ok(ran.value)
+  }
+
+  async #run(program: string, args: readonly string[], input?: Secret): Answer<Secret | undefined> {
+    const run = this.#toolRun(program, args)
     try {
-      return await runTool(this.#toolRun(program, args), this.#options)
+      return await runTool(input === undefined ? run : { ...run, input }, this.#options)
     } finally {
       await this.#putOut({ signal: AbortSignal.timeout(LEAVE_MS) }).catch(ignoreTimeout)
     }
@@ -61,12 +82,24 @@ export class TpmWorkplace implements AsyncDisposable {
     await rm(this.#directory, { recursive: true, force: true })
   }
 
-  async #putOut(options: CallOptions): Answer<Uint8Array> {
-    return await runTool(this.#toolRun("tpm2_flushcontext", ["--transient-object"]), options)
+  async #putOut(options: CallOptions): Answer<true> {
+    const done = await runTool(this.#toolRun("tpm2_flushcontext", ["--transient-object"]), options)
+    if (!done.ok) return done
+    done.value?.[Symbol.dispose]()
+    return ok(true)
   }
 
-  #toolRun(program: string, args: readonly string[]): Parameters<typeof runTool>[0] {
+  #toolRun(program: string, args: readonly string[]): ToolRun {
     return { program, args, tcti: this.#tcti, directory: this.#directory }
+  }
+}
+
+async function makeDirectory(): Answer<string> {
+  try {
+    return ok(await mkdtemp(join(tmpdir(), "keygrove-tpm-")))
+  } catch (error) {
+    const reason = error instanceof Error && "code" in error ? String(error.code) : "unknown reason"
+    return refuse("TPM_FAILED", `no directory for the tools of the TPM can be made in ${tmpdir()} (${reason}); check it, or set TMPDIR`)
   }
 }
 

@@ -54,12 +54,25 @@ export const piecesCommands: readonly CommandSpec[] = [
         repeatable: true,
         description: "with tpm2: also accept a state of these registers that is known beforehand, such as that after an update; 3 at most",
       },
+      {
+        flags: "--boot-key <HOW>",
+        description:
+          "what this node asks its peers with: `tpm`: another key, sealed to this machine's TPM, so that its disk alone asks nothing; `plain`: in the open, as in the beginning. A start by a label " +
+          "is set up again afterwards",
+        values: ["plain", "tpm"],
+      },
+      {
+        flags: "--boot-pcrs <LIST>",
+        description:
+          "with --boot-key tpm: only while these registers are what they are now, as in 0,2,4,7; give both again after an update of what they measure",
+      },
     ],
     examples: [
       "keygrove pieces join",
       "keygrove pieces join --unlock approve",
       "keygrove pieces join --evidence tpm2",
       "keygrove pieces join --evidence tpm2 --pcrs 0,7",
+      "keygrove pieces join --boot-key tpm",
     ],
     load: () => import("./commands/pieces-join.ts"),
   },

@@ -5,6 +5,7 @@ export { verifyLedger, type LedgerVerification, type VerifiedLedger } from "./ho
 export { migrateHomeLedger, type MigratedLedger, type MigrateOptions } from "./home/migrate-ledger.ts"
 export { moveNode, type MovedNode, type MoveOrder, type MoveSources } from "./home/move-node.ts"
 export { moveHome, type MovedHome, type MoveHomeOptions } from "./home/move-home.ts"
+export { keepHomeBootKey } from "./home/keep-boot-key.ts"
 export { openRoot, type RootAct, type RootOptions, type RootOutcome } from "./home/open-root.ts"
 export { readRootFacts, rootFactsOf } from "./home/root-facts.ts"
 export { prepareRekey, standingPlace, type PreparedEpoch, type RekeyOptions } from "./home/rekey.ts"

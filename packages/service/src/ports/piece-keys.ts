@@ -130,6 +130,7 @@ export interface PieceUnlocking {
 export type PieceRefusal =
   | KeystoreRefusal
   | "BOOT_KEY_INVALID"
+  | "BOOT_KEY_SEALED"
   | "SHARING_INVALID"
   | "PIECE_INVALID"
   | "SUBPIECE_INVALID"
@@ -144,7 +145,7 @@ export type PieceRefusal =
 
 /** What an unlocked keystore does with storage keys and pieces (docs/protocol/pieces.md). Nothing of a piece leaves but sealed to whom it is for. */
 export interface PieceKeys extends DelegatedStartKeys {
-  /** Makes the boot secret when there is none yet. Refuses `BOOT_KEY_INVALID` when its file is not what it should be. */
+  /** Makes the boot secret when there is none yet. Refuses `BOOT_KEY_INVALID` when its file is not what it should be, and `BOOT_KEY_SEALED` when this machine's TPM does not open it. */
   bootKeys(options: CallOptions): Promise<Result<BootKeys, PieceRefusal>>
   /** The ways in that exist now, the oldest first. */
   slots(options: CallOptions): Promise<Result<readonly StorageSlot[], PieceRefusal>>

@@ -98,7 +98,7 @@ test.each([
   const { home } = await lockedHome(stack)
   const [near, far] = duplexPair()
   using boot = Secret.take(new Uint8Array(32).fill(1))
-  const locked = unwrap(LockedEngine.open(home.database, ceremonyTools, bootSecretOf(boot)))
+  const locked = unwrap(await LockedEngine.open(home.database, ceremonyTools, bootSecretOf(boot), { signal }))
   near.resume()
   near.end(bytes)
   expect(await serveLocked(far, locked, signal)).toBeUndefined()

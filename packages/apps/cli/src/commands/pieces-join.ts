@@ -4,6 +4,7 @@ import type { CommandContext, CommandInput, CommandOutcome } from "../command.ts
 import { commandError, CommandError } from "../errors.ts"
 import { callNode } from "../node-call.ts"
 import { optional, repeated } from "../options.ts"
+import { bootKeyChoice, chooseBootKey } from "../pieces/boot-key-option.ts"
 
 /** How often the node is asked how far it is. */
 const LOOK_MS = 250
@@ -15,8 +16,10 @@ export async function run(input: CommandInput, context: CommandContext): Promise
   const unlock = optional(input, "unlock")
   if (unlock !== undefined && unlock !== "auto" && unlock !== "approve")
     throw commandError("USAGE_INVALID", `--unlock is auto or approve, got "${unlock}"`)
+  const choice = bootKeyChoice(input)
   const before = decodePieces("pieces.status", await callNode(context, "pieces.status", { ask: false }))
   const terms = { ...(unlock === undefined ? {} : { unlock }), ...evidenceTerms(input) }
+  if (choice !== undefined) await chooseBootKey(choice, context)
   const begun = decodePieces("pieces.join", await callNode(context, "pieces.join", terms))
   const done = await followJoining(begun, context).catch(async (error: unknown) => {
     // Nothing is left of a node that was not a member before, and whose person gave up.
@@ -24,7 +27,8 @@ export async function run(input: CommandInput, context: CommandContext): Promise
       await callNode({ home: context.home, signal: AbortSignal.timeout(LEAVE_TIMEOUT_MS) }, "pieces.leave")
     throw error
   })
-  return done.joining?.state === "waiting" ? waiting(done) : joined(done)
+  const outcome = done.joining?.state === "waiting" ? waiting(done) : joined(done)
+  return choice === undefined ? outcome : { ...outcome, json: { ...outcome.json, bootKey: choice } }
 }
 
 /** What is asked of this machine. */

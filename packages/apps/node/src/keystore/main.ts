@@ -16,6 +16,7 @@ import {
   readUnlockSecret,
   serveKeystore,
   unlockKeystore,
+  type BootSecretSource,
   type KeystoreTools,
   type SecretSource,
   type SourceOptions,
@@ -31,6 +32,7 @@ import { KeyVault, type KeyVariables } from "@keygrove/vault"
 import * as v from "valibot"
 import { operatorWorkerPath } from "../program-path.ts"
 import { takeKeyVariables } from "./key-variables.ts"
+import { bootKeyMode, tpmSealer } from "./boot-key.ts"
 import { auditFile, keystoreFile } from "./keystore-files.ts"
 import { openTokenKeys, tokenOptions, type TokenOptions } from "./token-keys.ts"
 import { unlockByPieces } from "./unlock-by-pieces.ts"
@@ -60,13 +62,15 @@ interface ProgramOptions {
   readonly cluster: string | undefined
   /** Of `join`. */
   readonly invitation: string
-  /** Of `administer`, `move`, `recover`, `rekey`, `root` and `root-rekey`, in JSON. */
+  /** Of `administer`, `boot-key`, `move`, `recover`, `rekey`, `root` and `root-rekey`, in JSON. */
   readonly order: string
   /** Variables that hold keys of the configuration. */
   readonly variables: readonly string[]
   readonly token: TokenOptions | undefined
   /** Path of the boot key, made when pieces are first shared. */
   readonly bootKey: string | undefined
+  /** Where the TPM is that the boot key may be sealed to. */
+  readonly tcti: string
   /** Whether `serve` waits for pieces instead of a passphrase or key file. */
   readonly isLocked: boolean
   /** Operators of the configuration, in JSON; their modules' relative paths begin at `directory`. */
@@ -105,6 +109,7 @@ async function perform(
 ): Promise<void> {
   if (options.mode === "ceremony") return await ceremony(socket, tools, options, signal)
   if (["root", "root-rekey"].includes(options.mode)) return await rootCeremony(socket, tools, options, signal)
+  if (options.mode === "boot-key") return await send(socket, await bootKeyMode(options, tools, signal))
   if (options.mode === "hand-over") return await handOver(socket, options, signal)
   if (["administer", "join", "move", "recover", "rekey"].includes(options.mode)) return await treeCeremony(socket, tools, options, signal)
   return await serve(socket, tools, options, signal)
@@ -183,14 +188,18 @@ async function unlock(
   { database, options, tools }: { readonly database: DatabaseSync; readonly tools: KeystoreTools; readonly options: ProgramOptions },
   signal: AbortSignal,
 ): Promise<Result<UnlockedKeystore | undefined>> {
-  const { bootKey, isLocked } = options
-  if (isLocked) return await unlockByPieces(socket, { database, tools, bootKey }, signal)
+  const boot = bootSource(options, tools)
+  if (options.isLocked) return await unlockByPieces(socket, { database, tools, boot }, signal)
   using asking = await askUntilOrphaned(socket, signal)
   const secret = await readUnlockSecret(sourceOf(options), asking)
   if (!secret.ok) return secret
   using unlockSecret = secret.value.secret
-  const boot = bootKey === undefined ? undefined : bootSecretIn(bootKey, tools.random)
   return unlockKeystore(database, tools, { method: secret.value.method, secret: unlockSecret }, boot)
+}
+
+/** Where the boot key is; nothing of it is read yet. */
+function bootSource({ bootKey, tcti }: ProgramOptions, { random }: KeystoreTools): BootSecretSource | undefined {
+  return bootKey === undefined ? undefined : bootSecretIn(bootKey, { random, sealer: tpmSealer(tcti) })
 }
 
 function now(): Timestamp {
@@ -309,6 +318,7 @@ function readOptions(): ProgramOptions {
       "token-label": { type: "string" },
       "token-pin-file": { type: "string" },
       "boot-key": { type: "string" },
+      "tpm-tcti": { type: "string" },
       locked: { type: "boolean" },
       operators: { type: "string" },
       directory: { type: "string" },
@@ -330,6 +340,7 @@ function readOptions(): ProgramOptions {
     variables: values.variable ?? [],
     token: tokenOptions(values),
     bootKey: values["boot-key"],
+    tcti: values["tpm-tcti"] ?? "",
     isLocked: values.locked === true,
     operators: values.operators,
     directory: values.directory ?? "",

@@ -3,6 +3,7 @@ import { join, resolve } from "node:path"
 import { refuse, type Result } from "@keygrove/base"
 import { spawnKeystore, type KeystoreProcess, type KeystoreProgram } from "@keygrove/keystore"
 import type { CallOptions } from "@keygrove/service"
+import { DEFAULT_TCTI } from "@keygrove/tpm"
 import { registerConfiguredKeys } from "../configured-keys.ts"
 import { forgetKeyVariables, type NodeConfig } from "../home/config.ts"
 import { variableOf } from "../home/configured-key.ts"
@@ -54,6 +55,8 @@ export function keystoreProgram(home: Home, config: NodeConfig, options: Keystor
     home.audit,
     "--boot-key",
     home.bootKey,
+    "--tpm-tcti",
+    config.tpm?.tcti ?? DEFAULT_TCTI,
     ...("locked" in options ? ["--locked"] : unlockArguments(home, config, options)),
     ...(config.keys ?? []).flatMap((key) => variableOf(key) ?? []).flatMap((name) => ["--variable", name]),
     ...tokenArguments(home, config),
