@@ -45,12 +45,8 @@ function sha256(...parts: readonly Uint8Array[]): Uint8Array {
 }
 
 function shortHash(parts: readonly Uint8Array[], length: number): Uint8Array {
-  const digest = new Uint8Array(sodium.crypto_hash_sha256_BYTES)
   const [first] = parts
-  if (parts.length === 1 && first !== undefined) {
-    sodium.crypto_hash_sha256(digest, first)
-    return digest
-  }
+  if (parts.length === 1 && first !== undefined) return hashOne(first)
   // Copying a few bytes is cheaper than three more calls.
   let offset = 0
   for (const part of parts) {
@@ -58,9 +54,19 @@ function shortHash(parts: readonly Uint8Array[], length: number): Uint8Array {
     offset += part.length
   }
   const input = joined.subarray(0, length)
-  sodium.crypto_hash_sha256(digest, input)
+  const digest = hashOne(input)
   // Some callers hash shared secrets.
   input.fill(0)
+  return digest
+}
+
+/** Where the binding writes: of a small array, which lies in the heap, it would have a copy made outside first. */
+const hashed = Buffer.alloc(sodium.crypto_hash_sha256_BYTES)
+
+function hashOne(input: Uint8Array): Uint8Array {
+  sodium.crypto_hash_sha256(hashed, input)
+  const digest = new Uint8Array(hashed)
+  hashed.fill(0)
   return digest
 }
 
