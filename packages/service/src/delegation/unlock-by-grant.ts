@@ -42,6 +42,8 @@ export interface GrantProgress {
 /** Pauses between rounds. */
 const FIRST_PAUSE_MS = 1_000
 const LAST_PAUSE_MS = 30_000
+/** How often the ledger is asked for a grant: no proxy is asked meanwhile, so the pauses get no longer. */
+const GRANT_PAUSE_MS = 5_000
 /** Policies whose proxies are asked in one round. */
 const MAX_POLICIES_TRIED = 16
 
@@ -63,7 +65,8 @@ export async function unlockByGrant(
       "DELEGATED_START_ABSENT",
       "no label opens this keystore any more; start the node with its passphrase or key file, and run `keygrove unlock delegate CARD`",
     )
-  for (let pauseMs = FIRST_PAUSE_MS; ; pauseMs = Math.min(2 * pauseMs, LAST_PAUSE_MS)) {
+  let pauseMs = FIRST_PAUSE_MS
+  for (;;) {
     options.signal.throwIfAborted()
     const isUpToDate = await refreshReplica(sources, options)
     const round = await tryOnce(sources, start, options)
@@ -71,7 +74,9 @@ export async function unlockByGrant(
     const { policy, refusal } = round
     if (round.kind === "failed" || isEnd(refusal, { isUpToDate, waitsForGrant })) return refusal
     onProgress?.({ ...namesOf(sources.keystore, start), ...(policy === undefined ? {} : { policy }), ...reasonOf(refusal), isUpToDate })
-    await sources.clock.sleep(pauseMs, options)
+    const isGranted = refusal.code !== "NO_POLICY"
+    await sources.clock.sleep(isGranted ? pauseMs : GRANT_PAUSE_MS, options)
+    if (isGranted) pauseMs = Math.min(2 * pauseMs, LAST_PAUSE_MS)
   }
 }
 
