@@ -11,7 +11,7 @@ import {
   type PieceRequest,
 } from "@keygrove/peering"
 import { unlockEvidenceBytes } from "@keygrove/pieces"
-import { CHALLENGE_MS, joinCustody, type InboundRequest, type JoinOrder } from "@keygrove/service"
+import { CHALLENGE_MS, joinCustody, showsEvidence, type InboundRequest, type JoinOrder } from "@keygrove/service"
 import { describe, expect, test } from "vitest"
 import { call } from "../member.ts"
 import { grown, machineOf, reopen } from "./grown.ts"
@@ -135,6 +135,30 @@ describe("a member whose machine is looked at", () => {
     expect(world.custody.members.get(machine.path)?.evidence).toBeUndefined()
     machine.tpm = new MemoryTpm(seededRandom("any machine"))
     expect(await reopen(world, machine)).toMatchObject({ code: "unlocked" })
+  })
+
+  test("finds out while it runs that it would not be unlocked", async () => {
+    const { machine, world } = await guarded("looking")
+    await using _world = world
+    const look = async (): Promise<string> => {
+      const member = world.custody.members.get(machine.path)
+      const shown = member === undefined ? undefined : await showsEvidence(machine.context, member, call)
+      return shown === undefined ? "no member" : shown.ok ? "ok" : shown.code
+    }
+    expect(await look()).toBe("ok")
+    machine.tpm.extend(4, UPDATE)
+    expect(await look()).toBe("EVIDENCE_MEASUREMENT_WRONG")
+    await demand(world, machine, { evidence: {} })
+    expect(await look()).toBe("ok")
+    await machine.stop()
+    machine.tpm = new MemoryTpm(seededRandom("a new board"))
+    await machine.start()
+    expect(await look()).toBe("TPM_KEY_LOST")
+    unwrap(await machine.attester.enrol(call))
+    expect(await look()).toBe("EVIDENCE_KEY_WRONG")
+    await world.settle()
+    await demand(world, machine, { evidence: "none" })
+    expect(await look()).toBe("ok")
   })
 
   test("waits for a person besides, who is not asked before the machine is right", async () => {
