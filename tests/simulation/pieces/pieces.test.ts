@@ -119,16 +119,19 @@ describe("a member", () => {
     expect(await reopen(world, locked)).toMatchObject({ code: "unlocked" })
   })
 
-  test("that became another node is one again as it was, and one that left before is not", async () => {
-    await using world = await grown("another", "abcd", "approve")
+  test("that became another node is one again as it was, and who said that it leaves is not", async () => {
+    await using world = await grown("another", "abcde", "approve")
     unwrap(await leaveCustody(machineOf(world, "d").context, call))
+    for (const name of "cde") unwrap(await world.ledger.appendEntries([world.root.revocation(machineOf(world, name).path)], call))
     await world.pass(MINUTE_MS)
-    for (const name of ["c", "d"]) {
+    // Its membership is over; that it should not come back is said all the same.
+    expect(await leaveCustody(machineOf(world, "e").context, call)).toMatchObject({ code: "MEMBER_UNKNOWN" })
+    for (const name of "cde") {
       const machine = machineOf(world, name)
       await machine.stop()
       const issued = world.root.certify(name, 2)
       using _nodeSecret = issued.nodeSecret
-      unwrap(await world.ledger.appendEntries([world.root.revocation(machine.path), ...issued.entries], call))
+      unwrap(await world.ledger.appendEntries(issued.entries, call))
       machine.reissue(issued)
       await machine.start()
     }

@@ -18,7 +18,7 @@ import { demandEvidence, type EvidenceOrder } from "./demand-evidence.ts"
 import type { CustodyKeeper } from "./custody-keeper.ts"
 import { state } from "./custody-round.ts"
 import { custodyView } from "./custody-view.ts"
-import { announceMembership } from "./keep-membership.ts"
+import { announceMembership, forgetMembership } from "./keep-membership.ts"
 import type { PieceDesk } from "./piece-desk.ts"
 import type { PiecesContext } from "./pieces-context.ts"
 
@@ -98,8 +98,14 @@ export async function joinCustody(joining: Joining, order: JoinOrder, options: C
 export async function leaveCustody(context: PiecesContext, options: CallOptions): Promise<Result<unknown>> {
   const { custody, self } = custodyView(context)
   const member = custody.members.get(self.path)
-  if (member === undefined) return refuse("MEMBER_UNKNOWN", `${self.path} is no member; there is nothing to leave`)
-  return await state(context, { kind: "custody-left", body: { revision: member.revision + 1 } }, options)
+  const left =
+    member === undefined
+      ? refuse("MEMBER_UNKNOWN", `${self.path} is no member; there is nothing to leave`)
+      : await state(context, { kind: "custody-left", body: { revision: member.revision + 1 } }, options)
+  if (!left.ok && left.code !== "MEMBER_UNKNOWN") return left
+  // Also one that is none just now would be a member again when its node is another.
+  const forgotten = await forgetMembership(context.storage, options)
+  return forgotten.ok ? left : forgotten
 }
 
 async function announce(context: PiecesContext, { evidence, unlock }: JoinOrder, options: CallOptions): Promise<Result<unknown>> {

@@ -47,7 +47,7 @@ export async function keepMembership(context: PiecesContext, options: CallOption
   const now = { cluster: self.cluster, generation }
   if (member !== undefined) return await remember(context.storage, known.value, { ...now, terms: termsOf(member) }, options)
   if (known.value === undefined) return ok(undefined)
-  if (custody.left.has(self.path)) return await forget(context.storage, options)
+  if (custody.left.has(self.path)) return await forgetMembership(context.storage, options)
   // A root that was replaced ends its members before they move; and a copy of the ledger may have lost its end.
   if (isSameNode(known.value, now)) return ok(undefined)
   const announced = await announceMembership(context, known.value.terms, options)
@@ -83,7 +83,8 @@ async function remember(
   return await storage.write([{ kind: "put", collection: "setting", key: KEY, value }], options)
 }
 
-async function forget(storage: Storage, options: CallOptions): Promise<Result<true, StorageRefusal>> {
+/** So that a node that becomes another stays what it is. */
+export async function forgetMembership(storage: Storage, options: CallOptions): Promise<Result<true, StorageRefusal>> {
   return await storage.write([{ kind: "remove", collection: "setting", key: KEY }], options)
 }
 
