@@ -6,6 +6,11 @@ import { join } from "node:path"
 import { setTimeout as sleep } from "node:timers/promises"
 
 const READY_MS = 90_000
+/** A test that is ended in the middle leaves none. */
+const running = new Set<ChildProcess>()
+process.once("exit", () => {
+  for (const each of running) each.kill("SIGKILL")
+})
 
 /** A software TPM (swtpm) of its own, in a directory of its own. Disposal ends it and removes that. */
 export class SoftwareTpm implements AsyncDisposable {
@@ -81,7 +86,12 @@ function startIn(directory: string): ChildProcess {
   const state = `dir=${join(directory, "state")},mode=0600`
   const [server, control] = ["sock", "sock.ctrl"].map((name) => `type=unixio,path=${join(directory, name)},mode=0600`)
   const args = ["socket", "--tpm2", "--tpmstate", state, "--server", server ?? "", "--ctrl", control ?? ""]
-  return spawn("swtpm", [...args, "--flags", "not-need-init,startup-clear", "--log", `file=${join(directory, "log")}`], { stdio: "ignore" })
+  const started = spawn("swtpm", [...args, "--flags", "not-need-init,startup-clear", "--log", `file=${join(directory, "log")}`], {
+    stdio: "ignore",
+  })
+  running.add(started)
+  started.once("exit", () => running.delete(started))
+  return started
 }
 
 async function answers(path: string): Promise<boolean> {
