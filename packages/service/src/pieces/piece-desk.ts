@@ -154,6 +154,11 @@ export class PieceDesk implements AsyncDisposable {
 
   async #giveBack(from: Uint8Array, request: RequestOf<"return">, options: CallOptions): Promise<PieceAnswer | Refusal> {
     const { keystore, primitives } = this.#context
+    const asked = admitReturn(custodyView(this.#context), from, request)
+    if (!asked.ok) return asked
+    // What this node has not read yet may say that the owner is revoked, or that its machine has to show itself. Where the ledger is out of reach, what it has read decides: else nobody could unlock
+    // the host of the ledger.
+    await refreshReplica(this.#context, options)
     const admitted = admitReturn(custodyView(this.#context), from, request)
     if (!admitted.ok) return admitted
     const { cluster } = keystore.identity()
@@ -172,11 +177,10 @@ export class PieceDesk implements AsyncDisposable {
       this.#approvals.wait(owner.path, request.request)
       return { kind: "waiting" }
     }
-    // What this node has not read yet may say that the owner is revoked. Where the ledger is out of reach, what it has read decides: else nobody could unlock the host of the ledger.
-    await refreshReplica(this.#context, options)
     const order = { ...storedOf(record), request: request.request, ownerSealingKey: recipient.value }
     const sealed = await keystore.returnPiece(order, options)
     if (!sealed.ok) return sealed
+    // The owner may have been revoked while the keystore worked.
     const still = admitReturn(custodyView(this.#context), from, request)
     if (!still.ok) return still
     this.#context.log(
