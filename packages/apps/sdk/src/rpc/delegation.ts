@@ -27,21 +27,19 @@ export interface DelegationState {
 /** Decodes the answer of the methods about a start by another node's label. */
 export function decodeDelegation(method: string, answer: unknown): DelegationState {
   const fields = new AnswerFields(method, answer)
-  const none = (fields.get("delegation") ?? null) === null
-  return { isChosen: fields.boolean("isChosen"), delegation: none ? null : decodeStart(fields.object("delegation")) }
+  return { isChosen: fields.boolean("isChosen"), delegation: fields.optionalObject("delegation", decodeStart) }
 }
 
 function decodeStart(fields: AnswerFields): StartByLabel {
   const owner = fields.object("owner")
-  const [policy, problem] = ["policy", "problem"].map((name) => ((fields.get(name) ?? null) === null ? null : fields.object(name)))
   return {
     owner: owner.text("path"),
     cluster: owner.text("cluster"),
     label: fields.text("label"),
     epoch: fields.number("epoch"),
     reader: fields.text("reader"),
-    policy: policy === null || policy === undefined ? null : decodePolicy(policy),
-    problem: problem === null || problem === undefined ? null : { code: problem.text("code"), message: problem.text("message") },
+    policy: fields.optionalObject("policy", decodePolicy),
+    problem: fields.optionalObject("problem", (problem) => ({ code: problem.text("code"), message: problem.text("message") })),
   }
 }
 

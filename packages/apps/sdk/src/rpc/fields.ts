@@ -75,6 +75,11 @@ export class AnswerFields {
   object(name: string): AnswerFields {
     return new AnswerFields(`${this.#method} ${name}`, this.#values[name])
   }
+
+  /** What an object field decodes to, or null when it is null or absent. */
+  optionalObject<T>(name: string, decode: (fields: AnswerFields) => T): T | null {
+    return (this.#values[name] ?? null) === null ? null : decode(this.object(name))
+  }
 }
 
 function invalid(method: string, problem: string): KeygroveError {

@@ -27,14 +27,10 @@ export interface LockState {
 /** Reads the answer of `node.status`. */
 export function decodeLockState(answer: unknown): LockState {
   const fields = new AnswerFields("node.status", answer)
-  const unlocking = fields.get("unlocking")
-  const isAsked = unlocking !== null && unlocking !== undefined
-  const delegation = fields.get("delegation")
-  const isGranted = delegation !== null && delegation !== undefined
   return {
     state: fields.text("state"),
-    peers: isAsked ? decodePeers(fields.object("unlocking")) : null,
-    grant: isGranted ? fields.object("delegation").text("text") : null,
+    peers: fields.optionalObject("unlocking", decodePeers),
+    grant: fields.optionalObject("delegation", (delegation) => delegation.text("text")),
   }
 }
 
