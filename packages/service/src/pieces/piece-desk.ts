@@ -270,7 +270,6 @@ function refusedBy({ code, message }: Refusal): PieceAnswer {
 }
 
 const NEWS_MAY_HELP: ReadonlySet<string> = new Set([
-  "EVIDENCE_MISSING",
   "MEMBER_UNKNOWN",
   "KEY_GENERATION_UNKNOWN",
   "KEY_GENERATION_FOREIGN",
@@ -289,6 +288,7 @@ const PEER_CODES: ReadonlySet<string> = new Set([
   "EVIDENCE_INVALID",
   "EVIDENCE_KEY_WRONG",
   "EVIDENCE_MEASUREMENT_WRONG",
+  "EVIDENCE_MISSING",
   "EVIDENCE_STALE",
   "PIECES_MESSAGE_INVALID",
   "RATE_LIMITED",
